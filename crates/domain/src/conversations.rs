@@ -1,0 +1,203 @@
+//! Conversations and their messages.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::events::FinishReason;
+use crate::runs::{RunError, RunStatus};
+use crate::{
+    AgentId, ConversationId, Error, FieldErrors, MessageId, Page, Paged, RunId, Timestamp,
+};
+
+/// Longest text of one message, in characters.
+pub const MAX_MESSAGE_CHARS: usize = 100_000;
+
+/// A conversation with one agent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Conversation {
+    /// The id.
+    pub id: ConversationId,
+    /// The agent that answers.
+    pub agent_id: AgentId,
+    /// The agent's current name.
+    pub agent_name: String,
+    /// Given, or taken from the first message; empty before that.
+    pub title: String,
+    /// Status of the latest run; `None` before the first message.
+    pub run_status: Option<RunStatus>,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// Last message or change of title.
+    pub updated_at: Timestamp,
+}
+
+/// Input for a new conversation.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateConversation {
+    /// The agent that shall answer.
+    pub agent_id: AgentId,
+    /// At most 200 characters.
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// Changes to a conversation; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateConversation {
+    /// New title, at most 200 characters.
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageRole {
+    /// A person.
+    User,
+    /// The agent.
+    Assistant,
+}
+
+/// One message, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// The id.
+    pub id: MessageId,
+    /// Who wrote it.
+    pub role: MessageRole,
+    /// The text; of an answer in progress, what is logged so far.
+    pub text: String,
+    /// The run it started (user) or came from (assistant).
+    pub run_id: RunId,
+    /// How an answer ended; `None` while it is in progress and for user messages.
+    pub finish_reason: Option<FinishReason>,
+    /// Why the answer failed, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+    /// When it was written or begun.
+    pub created_at: Timestamp,
+}
+
+/// Input for a new message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostMessage {
+    /// 1 to 100,000 characters.
+    pub text: String,
+}
+
+/// A message was accepted; its run is under way or queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostedMessage {
+    /// The new message.
+    pub message_id: MessageId,
+    /// The run that answers it.
+    pub run_id: RunId,
+}
+
+/// Everything the conversation page shows, read in one snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Thread {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Whether the agent was deleted, so that nothing more can be asked.
+    pub is_archived: bool,
+    /// The latest messages, oldest first, at most 200.
+    pub messages: Vec<Message>,
+    /// Whether there are older messages than these.
+    pub has_older: bool,
+    /// Run that is queued, running or waiting.
+    pub active_run: Option<RunId>,
+    /// Number of the last event contained in this snapshot; streams go on after it.
+    pub last_seq: u64,
+}
+
+/// Conversations of the workspace.
+#[async_trait]
+pub trait Conversations: Send + Sync {
+    /// Lists conversations, last touched first.
+    async fn list_conversations(&self, page: Page) -> Result<Paged<Conversation>, Error>;
+
+    /// One conversation.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn get_conversation(&self, id: ConversationId) -> Result<Conversation, Error>;
+
+    /// Begins a conversation.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown agent or a wrong title; `Conflict` for a deleted agent.
+    async fn create_conversation(&self, input: CreateConversation) -> Result<Conversation, Error>;
+
+    /// Changes the title.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`.
+    async fn update_conversation(
+        &self,
+        id: ConversationId,
+        input: UpdateConversation,
+    ) -> Result<Conversation, Error>;
+
+    /// Deletes a conversation with its messages, runs and log. A running answer is stopped.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn delete_conversation(&self, id: ConversationId) -> Result<(), Error>;
+
+    /// Lists messages, newest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn list_messages(&self, id: ConversationId, page: Page) -> Result<Paged<Message>, Error>;
+
+    /// The conversation as its page shows it.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn open_thread(&self, id: ConversationId) -> Result<Thread, Error>;
+
+    /// Writes a message and starts the run that answers it, or queues it behind the active run.
+    /// The same `idempotency_key` again gives the first answer and starts nothing.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
+    async fn post_message(
+        &self,
+        id: ConversationId,
+        input: PostMessage,
+        idempotency_key: Option<String>,
+    ) -> Result<PostedMessage, Error>;
+}
+
+impl PostMessage {
+    /// Checks the text.
+    ///
+    /// # Errors
+    /// `Invalid` if it is blank, too long or has a NUL character.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut errors = FieldErrors::default();
+        if self.text.trim().is_empty() {
+            errors.push("text", "is required");
+        } else {
+            errors.text("text", &self.text, MAX_MESSAGE_CHARS);
+        }
+        errors.finish()
+    }
+}
+
+/// Checks a title given by a person.
+///
+/// # Errors
+/// `Invalid` if it is too long or no single line.
+pub fn check_title(title: Option<&str>) -> Result<(), Error> {
+    let mut errors = FieldErrors::default();
+    if let Some(title) = title {
+        errors.line("title", title, 200);
+    }
+    errors.finish()
+}

@@ -1,0 +1,206 @@
+//! Everything a client sees of a conversation: one append-only log of these.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversations::MessageRole;
+use crate::runs::{RunError, Usage};
+use crate::{AgentId, ConversationId, EventId, MessageId, RunId, Timestamp};
+
+/// One entry of a conversation's log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The id.
+    pub id: EventId,
+    /// Position in the log, from 1, without gaps.
+    pub seq: u64,
+    /// When it was written.
+    pub time: Timestamp,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// The run it belongs to.
+    pub run_id: RunId,
+    /// What happened: `type` and `data`.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum EventBody {
+    /// A message appeared; an agent's begins empty.
+    MessageCreated {
+        /// The message.
+        message: CreatedMessage,
+    },
+    /// A run waits for a worker.
+    RunQueued(RunBegin),
+    /// A worker began the run.
+    RunStarted(RunBegin),
+    /// Another worker took the run over.
+    RunAdopted(RunBegin),
+    /// Text was added to a message.
+    TextDelta(TextDelta),
+    /// A crashed attempt's text beyond `offset` was withdrawn.
+    TextTruncated {
+        /// The message.
+        message_id: MessageId,
+        /// Bytes that stay.
+        offset: u64,
+    },
+    /// A message is whole.
+    MessageCompleted {
+        /// The message.
+        message_id: MessageId,
+        /// Its text.
+        text: String,
+        /// How it ended.
+        finish_reason: FinishReason,
+        /// What it used up.
+        usage: Usage,
+    },
+    /// The run answered.
+    RunCompleted(RunEnd),
+    /// The run failed.
+    RunFailed(RunEnd),
+    /// A person stopped the run.
+    RunCancelled(RunEnd),
+}
+
+/// A message as `message_created` shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreatedMessage {
+    /// The id.
+    pub id: MessageId,
+    /// Who writes it.
+    pub role: MessageRole,
+    /// Its text so far.
+    pub text: String,
+    /// Files that came with it.
+    pub attachments: Vec<String>,
+}
+
+/// Text added to a message. Also the whole of the early, unlogged `text_live` frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TextDelta {
+    /// The message.
+    pub message_id: MessageId,
+    /// UTF-8 bytes in the message before `text`.
+    pub offset: u64,
+    /// The added text.
+    pub text: String,
+}
+
+/// A run's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunBegin {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// The version it runs.
+    pub agent_version: u32,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+}
+
+/// A run's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// What it used up.
+    pub usage: Usage,
+    /// Why it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RunError>,
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FinishReason {
+    /// The model was done.
+    Stop,
+    /// The longest allowed answer was reached.
+    Length,
+    /// The model asked for tools.
+    ToolCalls,
+    /// A person stopped it; the text is what there was.
+    Cancelled,
+    /// It failed; the text is what there was.
+    Error,
+}
+
+impl EventBody {
+    /// The event's name in the stream and the database.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MessageCreated { .. } => "message_created",
+            Self::RunQueued(_) => "run_queued",
+            Self::RunStarted(_) => "run_started",
+            Self::RunAdopted(_) => "run_adopted",
+            Self::TextDelta(_) => "text_delta",
+            Self::TextTruncated { .. } => "text_truncated",
+            Self::MessageCompleted { .. } => "message_completed",
+            Self::RunCompleted(_) => "run_completed",
+            Self::RunFailed(_) => "run_failed",
+            Self::RunCancelled(_) => "run_cancelled",
+        }
+    }
+
+    /// Whether the run has ended with this event.
+    pub fn is_run_end(&self) -> bool {
+        matches!(
+            self,
+            Self::RunCompleted(_) | Self::RunFailed(_) | Self::RunCancelled(_)
+        )
+    }
+}
+
+impl FinishReason {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::Cancelled => "cancelled",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl std::str::FromStr for FinishReason {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [
+            Self::Stop,
+            Self::Length,
+            Self::ToolCalls,
+            Self::Cancelled,
+            Self::Error,
+        ]
+        .into_iter()
+        .find(|reason| reason.as_str() == text)
+        .ok_or_else(|| format!("no finish reason is called {text:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelope_has_type_and_data_side_by_side() {
+        let event: Event = serde_json::from_str(
+            r#"{"id":"01890000-0000-7000-8000-000000000001","seq":3,"time":"2026-11-23T08:15:30.042Z",
+                "conversation_id":"01890000-0000-7000-8000-000000000002",
+                "run_id":"01890000-0000-7000-8000-000000000003","type":"text_delta",
+                "data":{"message_id":"01890000-0000-7000-8000-000000000004","offset":0,"text":"né"}}"#,
+        )
+        .expect("valid event");
+
+        let json = serde_json::to_value(&event).expect("serializes");
+
+        assert_eq!(json["type"], event.body.kind());
+        assert_eq!(json["data"]["text"], "né");
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary of AgentArea: ids, entities, inputs, errors and the ability traits.
+//!
+//! Shared by the server and the browser. No I/O, no clock, no environment.
+
+pub mod access;
+pub mod accounts;
+pub mod agents;
+pub mod api_keys;
+pub mod conversations;
+mod error;
+pub mod events;
+mod ids;
+pub mod models;
+mod paging;
+mod platform;
+pub mod runs;
+mod secret;
+mod timestamp;
+mod validation;
+
+pub use access::{Action, Actor, Role, can};
+pub use error::{Error, FieldError};
+pub use ids::{
+    AgentId, ApiKeyId, ConnectionId, ConversationId, EventId, MessageId, RunId, SecretId,
+    SessionId, StepId, UserId, WorkspaceId,
+};
+pub use paging::{Cursor, Page, Paged};
+pub use platform::{Entrance, Platform};
+pub use secret::{Secret, expose};
+pub use timestamp::Timestamp;
+pub use validation::FieldErrors;
