@@ -1,1 +1,20 @@
-//! x
+//! The dashboard: pages, components and server functions, for server and browser.
+//!
+//! Knows `domain` only; the server puts the backend into the Leptos context.
+
+pub mod address;
+#[cfg(feature = "ssr")]
+pub mod context;
+#[cfg(feature = "ssr")]
+mod document;
+mod layout;
+mod pages;
+mod routes;
+#[cfg(feature = "ssr")]
+pub mod session_cookie;
+pub mod time;
+mod ui;
+
+#[cfg(feature = "ssr")]
+pub use document::{Assets, shell};
+pub use routes::App;

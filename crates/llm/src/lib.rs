@@ -1,1 +1,90 @@
-//! x
+//! Talks to models: sends a conversation, streams the answer.
+//!
+//! Each provider's wire format stays in its own module. The crate knows nothing of runs, journals,
+//! retries or where keys are kept.
+
+mod error;
+pub mod local;
+pub mod openai;
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use domain::conversations::MessageRole;
+use domain::events::FinishReason;
+use domain::runs::Usage;
+use futures::Stream;
+
+pub use error::ModelError;
+
+/// Name of the built-in model's file.
+pub const WEIGHTS_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// One message of a conversation, as a model reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelMessage {
+    /// Who wrote it.
+    pub role: MessageRole,
+    /// What it says.
+    pub text: String,
+}
+
+/// What to answer, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelRequest {
+    /// Name of the model; the built-in one ignores it.
+    pub model: String,
+    /// The agent's instructions; empty leaves them to the model.
+    pub instructions: String,
+    /// The conversation, oldest first.
+    pub messages: Vec<ModelMessage>,
+    /// 0 (always the likeliest word) to 2; `None` is the provider's default.
+    pub temperature: Option<f32>,
+    /// Longest answer in tokens; `None` is the provider's default.
+    pub max_output_tokens: Option<u32>,
+}
+
+/// What a model says, as it says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelEvent {
+    /// The next piece of the answer; never empty.
+    Text(String),
+    /// The end; nothing follows.
+    Finished {
+        /// How it ended.
+        reason: FinishReason,
+        /// What it used up, estimated at four characters a token if the provider says nothing.
+        /// The price is 0: this crate knows none.
+        usage: Usage,
+    },
+}
+
+/// An answer as it comes: texts, then one `Finished` or one error, then the end.
+pub type ModelStream = Pin<Box<dyn Stream<Item = Result<ModelEvent, ModelError>> + Send>>;
+
+/// A model that a provider offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedModel {
+    /// Name to ask for.
+    pub name: String,
+    /// Tokens that fit, if the provider says.
+    pub context_window: Option<u32>,
+    /// Whether it can call tools, if the provider says.
+    pub supports_tools: Option<bool>,
+}
+
+/// A place that answers model calls. Adapters never retry: the caller knows what is at stake.
+#[async_trait]
+pub trait ChatModel: Send + Sync {
+    /// Begins an answer. Dropping the stream stops the model.
+    ///
+    /// # Errors
+    /// Any `ModelError`, here or as the stream's last item.
+    async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError>;
+
+    /// Lists the models, in the provider's order, within 5 s.
+    ///
+    /// # Errors
+    /// Any `ModelError`; it proves address and key.
+    async fn list_models(&self) -> Result<Vec<ListedModel>, ModelError>;
+}

@@ -1,1 +1,14 @@
-//! x
+//! The one HTTP client for addresses that a tenant gives.
+//!
+//! It refuses private networks, by the address in the URL and again by every address that DNS
+//! answers with at connect time. It knows nothing of what is sent or why.
+
+mod address;
+mod client;
+mod policy;
+mod refused;
+mod resolver;
+
+pub use client::Outbound;
+pub use policy::{AllowedHost, AllowedHostError, Policy};
+pub use refused::{Refused, refusal};

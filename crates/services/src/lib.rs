@@ -1,1 +1,28 @@
-//! x
+//! What the product does: rules, transactions, authorization, and the worker that runs agents.
+//!
+//! Every door (page, REST, command line) goes through [`Session`] or [`Services`]. Knows nothing
+//! of HTTP.
+
+mod accounts;
+mod agents;
+mod api_keys;
+mod authentication;
+mod conversations;
+mod entrance;
+mod fault;
+mod housekeeping;
+mod idempotency;
+mod mint;
+mod models;
+mod passwords;
+mod runs;
+mod session;
+mod watch;
+mod worker;
+
+pub use authentication::Credential;
+pub use domain::conversations::PostedMessage;
+pub use fault::{REQUEST_ID, internal};
+pub use session::{Config, Services, Session};
+pub use watch::{EventLogPage, Watch};
+pub use idempotency::{Claim, Request, StoredAnswer};

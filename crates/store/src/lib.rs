@@ -1,1 +1,22 @@
-//! x
+//! Everything that remembers: SQL per feature, the run queue, the vault, live fan-out.
+//!
+//! Knows nothing of HTTP or of what the product allows; `services` decides that.
+
+pub mod accounts;
+pub mod agents;
+pub mod api_keys;
+pub mod bus;
+pub mod conversations;
+mod database;
+pub mod embedded;
+mod error;
+pub mod events;
+pub mod idempotency;
+mod migrations;
+pub mod models;
+pub mod runs;
+pub mod sessions;
+pub mod vault;
+
+pub use database::{Config, Store, SystemConnection, TenantTx};
+pub use error::{Error, Result};

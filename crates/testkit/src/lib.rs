@@ -1,1 +1,14 @@
-//! x
+//! What tests lean on: a database, a model that does as it is told, a bad network, a reader of
+//! event streams and inputs with human names. A dev-dependency only; knows the public contract
+//! and nothing of our crates.
+
+pub mod inputs;
+pub mod proxy;
+pub mod scripted_model;
+pub mod sse;
+pub mod test_db;
+
+pub use proxy::Proxy;
+pub use scripted_model::{Answer, Gate, ScriptedModel};
+pub use sse::{EventStream, SseEvent, check_gapless, check_gapless_after, texts};
+pub use test_db::TestDb;

@@ -1,0 +1,101 @@
+//! What server functions find in the Leptos context, and how they answer with headers.
+
+use std::sync::Arc;
+
+use domain::accounts::SignedIn;
+use domain::{Entrance, Error, Platform, Timestamp, expose};
+use http::header::{ACCEPT, COOKIE, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+
+use crate::address::local_path;
+use crate::session_cookie::SessionCookie;
+
+/// The signed-in actor's abilities; `None` for a visitor.
+#[derive(Clone)]
+pub struct CurrentPlatform(pub Option<Arc<dyn Platform>>);
+
+/// What visitors can do.
+#[derive(Clone)]
+pub struct CurrentEntrance(pub Arc<dyn Entrance>);
+
+/// The platform of whoever sent the request.
+///
+/// # Errors
+/// `Unauthenticated` for a visitor.
+pub fn platform() -> Result<Arc<dyn Platform>, Error> {
+    use_context::<CurrentPlatform>()
+        .and_then(|current| current.0)
+        .ok_or(Error::Unauthenticated)
+}
+
+/// What visitors can do.
+///
+/// # Errors
+/// `Unavailable` if the server did not provide it.
+pub fn entrance() -> Result<Arc<dyn Entrance>, Error> {
+    use_context::<CurrentEntrance>()
+        .map(|current| current.0)
+        .ok_or_else(|| Error::unavailable("this server offers no sign-in"))
+}
+
+/// The server's clock.
+pub fn now() -> Timestamp {
+    Timestamp::from(time::OffsetDateTime::now_utc())
+}
+
+/// Sends the browser to a page, with and without JavaScript.
+pub fn go_to(path: &str) {
+    leptos_axum::redirect(path);
+}
+
+/// Stores the session cookie. A plain form goes on to `next`; the browser half goes by itself.
+pub fn enter(signed_in: &SignedIn, next: &str) {
+    if let Some(cookie) = use_context::<SessionCookie>() {
+        append_header(SET_COOKIE, cookie.set(expose(&signed_in.token)));
+    }
+    go_to_from_form(local_path(next));
+}
+
+/// Removes the session cookie and shows a plain form the sign-in page.
+pub fn leave() {
+    if let Some(cookie) = use_context::<SessionCookie>() {
+        append_header(SET_COOKIE, cookie.clear());
+    }
+    go_to_from_form("/sign-in");
+}
+
+/// Stores a preference for a year, readable by the page's own code.
+pub fn remember(name: &'static str, value: &'static str) {
+    if let Ok(header) = HeaderValue::from_str(&crate::layout::preference_cookie(name, value)) {
+        append_header(SET_COOKIE, header);
+    }
+}
+
+/// Value of a cookie of the request.
+pub fn cookie(name: &str) -> Option<String> {
+    let parts = use_context::<Parts>()?;
+    let header = parts.headers.get(COOKIE)?.to_str().ok()?;
+    header.split(';').find_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name).then(|| value.to_owned())
+    })
+}
+
+fn go_to_from_form(path: &str) {
+    let is_plain_form = use_context::<Parts>().is_some_and(|parts| {
+        let accept = parts.headers.get(ACCEPT);
+        accept.is_some_and(|value| value.to_str().is_ok_and(|text| text.contains("text/html")))
+    });
+    if is_plain_form {
+        leptos_axum::redirect(path);
+    }
+}
+
+fn append_header(name: HeaderName, value: HeaderValue) {
+    if let Some(response) = use_context::<ResponseOptions>() {
+        response.append_header(name, value);
+    }
+}

@@ -1,0 +1,271 @@
+//! Making and editing an agent.
+
+use domain::AgentId;
+use domain::Timestamp;
+use domain::agents::{Agent, Limits};
+use domain::models::ModelConnection;
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use crate::layout::{Loaded, Page};
+use crate::pages::agents::fields::{AgentFields, FIELDS};
+use crate::pages::agents::form::AgentForm;
+use crate::pages::agents::server::{
+    AgentWithVersions, CreateAgent, DeleteAgent, RestoreVersion, SaveAgent, get_agent,
+};
+use crate::pages::agents::versions::VersionList;
+use crate::pages::conversations::StartButton;
+use crate::pages::models::server::list_connections;
+use crate::time::AsOf;
+use crate::ui::{
+    Avatar, Callout, Dialog, DialogButton, Empty, FormAlert, FormErrors, Icon, SkeletonRows,
+    SubmitButton, Tone, focus_first_error, use_toasts,
+};
+
+/// Makes an agent.
+#[component]
+pub fn NewAgentPage() -> impl IntoView {
+    let connections = Resource::new(|| (), |()| list_connections());
+    view! {
+        <Loaded
+            section="Agents"
+            resource=connections
+            fallback=skeleton
+            view=|connections| view! { <NewAgent connections /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+/// Shows and edits an agent.
+#[component]
+pub fn AgentPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+    let data = Resource::new(
+        move || id.get(),
+        |id| async move {
+            let id: AgentId = id.parse().map_err(|_| domain::Error::NotFound)?;
+            Ok((get_agent(id).await?, list_connections().await?))
+        },
+    );
+    let refresh = Callback::new(move |()| data.refetch());
+    view! {
+        <Loaded
+            section="Agents"
+            resource=data
+            fallback=skeleton
+            view=move |(AsOf { now, value }, connections)| {
+                view! { <EditAgent data=value connections now refresh /> }.into_any()
+            }
+        />
+    }
+    .into_any()
+}
+
+fn skeleton() -> impl IntoView {
+    view! {
+        <Page title="Agent" section="Agents">
+            <div class="page">
+                <SkeletonRows />
+            </div>
+        </Page>
+    }
+}
+
+#[component]
+fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
+    let action = ServerAction::<CreateAgent>::new();
+    let errors = FormErrors::of(action);
+    let form = NodeRef::<html::Div>::new();
+    focus_first_error(form, errors);
+    if connections.is_empty() {
+        let text = "An agent needs a model to answer with.";
+        return view! {
+            <Page title="New agent" section="Agents" href="/agents">
+                <div class="page">
+                    <div class="card">
+                        <Empty icon="brain" title="Connect a model first" text>
+                            <a class="btn btn-primary" href="/models/new">
+                                "Add connection"
+                            </a>
+                        </Empty>
+                    </div>
+                </div>
+            </Page>
+        }
+        .into_any();
+    }
+    let start = AgentForm {
+        max_seconds: Limits::default().max_seconds.to_string(),
+        ..AgentForm::default()
+    };
+    view! {
+        <Page title="New agent" section="Agents" href="/agents">
+            <ActionForm action=action>
+                <div class="flex flex-col min-h-[calc(100dvh-var(--bar-height))]" node_ref=form>
+                    <div class="page grow !pb-8">
+                        <h1 class="page-title mb-6">"New agent"</h1>
+                        <FormAlert errors fields=FIELDS />
+                        <div class="max-w-(--container-form) pt-2">
+                            <AgentFields form=start connections errors />
+                        </div>
+                    </div>
+                    <SaveBar text="Creating makes version 1." >
+                        <a class="btn btn-ghost" href="/agents">
+                            "Cancel"
+                        </a>
+                        <SubmitButton is_busy=action.pending()>"Create agent"</SubmitButton>
+                    </SaveBar>
+                </div>
+            </ActionForm>
+        </Page>
+    }
+    .into_any()
+}
+
+#[component]
+fn EditAgent(
+    data: AgentWithVersions,
+    connections: Vec<ModelConnection>,
+    now: Timestamp,
+    refresh: Callback<()>,
+) -> impl IntoView {
+    let AgentWithVersions { agent, versions } = data;
+    let save = ServerAction::<SaveAgent>::new();
+    let restore = ServerAction::<RestoreVersion>::new();
+    let errors = FormErrors::of(save);
+    let form = NodeRef::<html::Div>::new();
+    focus_first_error(form, errors);
+    let toasts = use_toasts();
+    Effect::new(move |_| {
+        let saved = save.value().get().and_then(Result::ok);
+        let restored = restore.value().get().and_then(Result::ok);
+        if let Some(version) = saved.or(restored) {
+            toasts.success(format!("Version {version} is live"));
+            refresh.run(());
+        }
+    });
+    let is_archived = agent.archived_at.is_some();
+    let (id, live) = (agent.id, agent.version);
+    let start = AgentForm::of(&agent.config);
+    let bar = (!is_archived).then(|| {
+        let text = format!(
+            "Saving makes version {}; running answers stay on theirs.",
+            live + 1
+        );
+        view! {
+            <SaveBar text=text>
+                <SubmitButton is_busy=save.pending()>"Save"</SubmitButton>
+            </SaveBar>
+        }
+    });
+    view! {
+        <Page title=agent.config.name.clone() section="Agents" href="/agents">
+            <div class="page !pb-0">
+                <AgentHead agent=agent />
+            </div>
+            <div class="page !pt-0 grid gap-8 xl:gap-12 xl:grid-cols-[minmax(0,1fr)_21rem] items-start [&>*]:min-w-0">
+                <ActionForm action=save>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <div class="max-w-(--container-form)" node_ref=form>
+                        <FormAlert errors fields=FIELDS />
+                        <fieldset disabled=is_archived>
+                            <AgentFields form=start connections errors />
+                        </fieldset>
+                        {bar}
+                    </div>
+                </ActionForm>
+                <aside class="grid gap-6 xl:sticky xl:top-18" aria-label="History">
+                    <VersionList id live versions now restore is_archived />
+                </aside>
+            </div>
+        </Page>
+    }
+}
+
+#[component]
+fn AgentHead(agent: Agent) -> impl IntoView {
+    let name = agent.config.name;
+    let lead = format!("Version {} is live", agent.version);
+    let body = if agent.archived_at.is_some() {
+        view! {
+            <Callout tone=Tone::Warning icon="info" class="mb-4">
+                <p>
+                    <strong>"This agent was deleted. "</strong>
+                    "Its conversations stay readable; new messages are refused."
+                </p>
+            </Callout>
+        }
+        .into_any()
+    } else {
+        view! { <DeleteDialog id=agent.id name=name.clone() /> }.into_any()
+    };
+    let buttons = agent.archived_at.is_none().then(|| {
+        view! {
+            <div class="toolbar">
+                <StartButton agent_id=agent.id />
+                <DialogButton dialog="delete-agent" class="btn btn-danger-quiet">
+                    <Icon name="trash-2" />
+                    " Delete"
+                </DialogButton>
+            </div>
+        }
+    });
+    view! {
+        <header class="page-head">
+            <div class="flex items-center gap-3 grow min-w-0 basis-72">
+                <Avatar
+                    id=agent.id.to_string()
+                    name=name.clone()
+                    class="avatar-agent avatar-lg"
+                />
+                <div class="min-w-0">
+                    <h1 class="page-title">{name}</h1>
+                    <p class="page-lead">{lead}</p>
+                </div>
+            </div>
+            {buttons}
+        </header>
+        {body}
+    }
+}
+
+#[component]
+fn DeleteDialog(id: AgentId, name: String) -> impl IntoView {
+    let action = ServerAction::<DeleteAgent>::new();
+    let errors = FormErrors::of(action);
+    view! {
+        <Dialog id="delete-agent" title=format!("Delete {name}?")>
+            <div class="dialog-body grid gap-3">
+                <p>"Its conversations stay readable, but nobody can write to it any more."</p>
+                <FormAlert errors fields=&[] />
+            </div>
+            <div class="dialog-foot">
+                <form method="dialog">
+                    <button class="btn btn-secondary" autofocus>
+                        "Keep it"
+                    </button>
+                </form>
+                <ActionForm action=action>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <SubmitButton class="btn btn-danger" is_busy=action.pending()>
+                        "Delete agent"
+                    </SubmitButton>
+                </ActionForm>
+            </div>
+        </Dialog>
+    }
+}
+
+/// Stays at the end of the window and says what saving does.
+#[component]
+fn SaveBar(#[prop(into)] text: String, children: Children) -> impl IntoView {
+    view! {
+        <footer class="sticky bottom-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 px-4 sm:px-8 py-2.5 border-t border-line bg-surface">
+            <p class="grow min-w-0 basis-32 text-ink-3">{text}</p>
+            {children()}
+        </footer>
+    }
+}

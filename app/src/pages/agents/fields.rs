@@ -1,0 +1,206 @@
+//! The fields of the agent form.
+
+use domain::models::{Model, ModelConnection};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::pages::agents::form::AgentForm;
+use crate::pages::models::server::list_models;
+use crate::ui::{FormErrors, SelectField, TextAreaField, TextField};
+
+/// Fields that show their own error.
+pub const FIELDS: &[&str] = &[
+    "name",
+    "description",
+    "instructions",
+    "model.connection_id",
+    "model.name",
+    "model.temperature",
+    "model.max_output_tokens",
+    "limits.max_seconds",
+];
+
+/// Every section of the form.
+#[component]
+pub fn AgentFields(
+    /// What it shows at first.
+    form: AgentForm,
+    /// Connections to choose from.
+    connections: Vec<ModelConnection>,
+    /// What was wrong with the last try.
+    errors: FormErrors,
+) -> impl IntoView {
+    let AgentForm {
+        name,
+        description,
+        instructions,
+        ..
+    } = form.clone();
+    view! {
+        <Section title="Basics" lead="">
+            <div class="grid gap-4 sm:grid-cols-[14rem_minmax(0,1fr)]">
+                <TextField
+                    id="name"
+                    name="input[name]"
+                    label="Name"
+                    value=name
+                    required=true
+                    error=errors.field("name")
+                />
+                <TextField
+                    id="description"
+                    name="input[description]"
+                    label="Description"
+                    note="Optional"
+                    value=description
+                    error=errors.field("description")
+                />
+            </div>
+        </Section>
+        <Section
+            title="Behaviour"
+            lead="What the agent is for, how it works, what it must not do."
+        >
+            <TextAreaField
+                id="instructions"
+                name="input[instructions]"
+                label="Instructions"
+                class="min-h-56 font-mono !text-xs !leading-5"
+                value=instructions
+                error=errors.field("instructions")
+            />
+        </Section>
+        <ModelSection form=form.clone() connections errors />
+        <Section title="Limits" lead="A run that reaches a limit stops, keeps what it has and says so.">
+            <div class="grid gap-4 sm:grid-cols-2">
+                <TextField
+                    id="max_seconds"
+                    name="input[max_seconds]"
+                    label="Time"
+                    class="!pr-16 tabular-nums"
+                    affix="seconds"
+                    inputmode="numeric"
+                    hint="1 to 86,400"
+                    value=form.max_seconds
+                    error=errors.field("limits.max_seconds")
+                />
+            </div>
+        </Section>
+    }
+}
+
+#[component]
+fn ModelSection(
+    form: AgentForm,
+    connections: Vec<ModelConnection>,
+    errors: FormErrors,
+) -> impl IntoView {
+    let first = connections
+        .first()
+        .map(|connection| connection.id.to_string());
+    let is_known = connections
+        .iter()
+        .any(|connection| connection.id.to_string() == form.connection_id);
+    let start = if is_known {
+        form.connection_id
+    } else {
+        first.unwrap_or_default()
+    };
+    let chosen = RwSignal::new(start.clone());
+    let option = move |connection: ModelConnection| {
+        let value = connection.id.to_string();
+        let selected = value == start;
+        view! {
+            <option value=value selected=selected>
+                {connection.name}
+            </option>
+        }
+    };
+    view! {
+        <Section title="Model" lead="Where answers come from.">
+            <div class="grid gap-4 sm:grid-cols-2">
+                <SelectField
+                    id="connection_id"
+                    name="input[connection_id]"
+                    label="Connection"
+                    chosen=chosen
+                    error=errors.field("model.connection_id")
+                >
+                    {connections.into_iter().map(option).collect_view()}
+                </SelectField>
+                <TextField
+                    id="model"
+                    name="input[model]"
+                    label="Model"
+                    list="models"
+                    value=form.model
+                    required=true
+                    hint="Choose from the connection’s list, or type a name it knows."
+                    error=errors.field("model.name")
+                />
+                <TextField
+                    id="temperature"
+                    name="input[temperature]"
+                    label="Temperature"
+                    note="Optional"
+                    class="tabular-nums"
+                    inputmode="decimal"
+                    hint="0 repeatable, 2 varied; empty leaves it to the provider."
+                    value=form.temperature
+                    error=errors.field("model.temperature")
+                />
+                <TextField
+                    id="max_output_tokens"
+                    name="input[max_output_tokens]"
+                    label="Longest answer"
+                    note="Optional"
+                    class="!pr-16 tabular-nums"
+                    affix="tokens"
+                    inputmode="numeric"
+                    value=form.max_output_tokens
+                    error=errors.field("model.max_output_tokens")
+                />
+            </div>
+            <ModelNames chosen />
+        </Section>
+    }
+}
+
+/// Names to choose from, asked after the page is there because providers take their time.
+#[component]
+fn ModelNames(chosen: RwSignal<String>) -> impl IntoView {
+    let models = RwSignal::new(Vec::<Model>::new());
+    Effect::new(move |_| {
+        spawn_local(async move {
+            // Without a list the name is typed.
+            models.try_set(list_models().await.unwrap_or_default());
+        });
+    });
+    let options = move || {
+        let connection = chosen.get();
+        models.with(|models| {
+            models
+                .iter()
+                .filter(|model| model.connection_id.to_string() == connection)
+                .map(|model| view! { <option value=model.name.clone()></option> })
+                .collect_view()
+        })
+    };
+    view! { <datalist id="models">{options}</datalist> }
+}
+
+#[component]
+fn Section(title: &'static str, lead: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <section
+            class="grid gap-4 py-6 border-t border-line first:border-0 first:pt-0"
+            aria-label=title
+        >
+            <div>
+                <h2 class="section-title">{title}</h2>
+                {(!lead.is_empty()).then(|| view! { <p class="text-ink-3">{lead}</p> })}
+            </div>
+            {children()}
+        </section>
+    }
+}

@@ -1,0 +1,91 @@
+//! Server functions of the agents pages.
+
+use domain::agents::{Agent, AgentSummary, AgentVersion};
+use domain::{AgentId, Error, Paged};
+#[cfg(feature = "ssr")]
+use domain::{
+    Page,
+    agents::{Limits, UpdateAgent},
+};
+use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::pages::agents::form::AgentForm;
+use crate::time::AsOf;
+
+/// An agent with its latest versions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentWithVersions {
+    /// The agent.
+    pub agent: Agent,
+    /// Its latest versions, newest first.
+    pub versions: Vec<AgentVersion>,
+}
+
+/// A page of agents, newest first.
+#[server]
+pub async fn list_agents(after: Option<String>) -> Result<AsOf<Paged<AgentSummary>>, Error> {
+    let value = crate::context::platform()?
+        .list_agents(Page::new(None, after)?)
+        .await?;
+    Ok(AsOf {
+        now: crate::context::now(),
+        value,
+    })
+}
+
+/// One agent and its latest versions.
+#[server]
+pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentWithVersions>, Error> {
+    let platform = crate::context::platform()?;
+    let agent = platform.get_agent(id).await?;
+    let versions = platform
+        .list_agent_versions(id, Page::first(20))
+        .await?
+        .items;
+    Ok(AsOf {
+        now: crate::context::now(),
+        value: AgentWithVersions { agent, versions },
+    })
+}
+
+/// Makes an agent and shows it.
+#[server]
+pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
+    let config = input.config(Limits::default())?;
+    let agent = crate::context::platform()?.create_agent(config).await?;
+    crate::context::go_to(&format!("/agents/{}", agent.id));
+    Ok(())
+}
+
+/// Saves a new version; answers its number.
+#[server]
+pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
+    let platform = crate::context::platform()?;
+    let config = input.config(platform.get_agent(id).await?.config.limits)?;
+    let change = UpdateAgent {
+        name: Some(config.name),
+        description: Some(config.description),
+        instructions: Some(config.instructions),
+        model: Some(config.model),
+        limits: Some(config.limits),
+    };
+    Ok(platform.update_agent(id, change).await?.version)
+}
+
+/// Saves an old version as a new one; answers its number.
+#[server]
+pub async fn restore_version(id: AgentId, version: u32) -> Result<u32, Error> {
+    Ok(crate::context::platform()?
+        .restore_agent_version(id, version)
+        .await?
+        .version)
+}
+
+/// Deletes an agent and shows the list.
+#[server]
+pub async fn delete_agent(id: AgentId) -> Result<(), Error> {
+    crate::context::platform()?.delete_agent(id).await?;
+    crate::context::go_to("/agents");
+    Ok(())
+}

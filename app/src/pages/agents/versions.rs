@@ -1,0 +1,75 @@
+//! The latest versions of an agent.
+
+use domain::agents::AgentVersion;
+use domain::{AgentId, Timestamp};
+use leptos::prelude::*;
+
+use crate::pages::agents::server::RestoreVersion;
+use crate::time::Age;
+use crate::ui::{FormAlert, FormErrors, Pill, SubmitButton, Tone};
+
+/// Versions, newest first; an old one can be restored.
+#[component]
+pub fn VersionList(
+    /// The agent.
+    id: AgentId,
+    /// Number of the version in use.
+    live: u32,
+    /// The latest versions.
+    versions: Vec<AgentVersion>,
+    /// The server's clock.
+    now: Timestamp,
+    /// Restores a version.
+    restore: ServerAction<RestoreVersion>,
+    /// Whether nothing can be changed any more.
+    is_archived: bool,
+) -> impl IntoView {
+    let errors = FormErrors::of(restore);
+    let row = move |version: AgentVersion| {
+        let is_live = version.version == live;
+        let mark = is_live.then(|| {
+            view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }
+        });
+        let button = (!is_live && !is_archived).then(|| {
+            view! {
+                <ActionForm action=restore>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <input type="hidden" name="version" value=version.version.to_string() />
+                    <SubmitButton class="btn btn-ghost btn-sm" is_busy=restore.pending()>
+                        "Restore"
+                    </SubmitButton>
+                </ActionForm>
+            }
+        });
+        view! {
+            <li class="flex items-center gap-2 min-h-10 py-1">
+                <div class="min-w-0 grow">
+                    <p class="flex items-center gap-2">
+                        <span class="font-medium tabular-nums">
+                            {format!("v{}", version.version)}
+                        </span>
+                        {mark}
+                    </p>
+                    <p class="text-xs text-ink-3 truncate">
+                        <Age at=version.created_at now />
+                        {format!(" · {}", version.config.model.name)}
+                    </p>
+                </div>
+                {button}
+            </li>
+        }
+    };
+    view! {
+        <section class="card" aria-labelledby="versions-title">
+            <header class="card-head">
+                <h2 class="card-title grow" id="versions-title">
+                    "Versions"
+                </h2>
+            </header>
+            <div class="px-4 py-2">
+                <FormAlert errors fields=&[] />
+                <ol>{versions.into_iter().map(row).collect_view()}</ol>
+            </div>
+        </section>
+    }
+}

@@ -1,0 +1,113 @@
+//! What can be done with a conversation: rename, delete.
+
+use domain::ConversationId;
+use leptos::prelude::*;
+
+use crate::pages::conversations::server::{DeleteConversation, RenameConversation};
+use crate::ui::{
+    Dialog, DialogButton, FormAlert, FormErrors, Icon, Menu, SubmitButton, TextField, close_dialog,
+};
+
+const RENAME: &str = "rename-conversation";
+const DELETE: &str = "delete-conversation";
+
+/// The menu of a conversation with its dialogs.
+#[component]
+pub fn ConversationMenu(
+    /// The conversation.
+    id: ConversationId,
+    /// Its title, changed by renaming.
+    title: RwSignal<String>,
+    /// Called when the list beside it is out of date.
+    refresh_list: Callback<()>,
+) -> impl IntoView {
+    view! {
+        <Menu label="More: rename, delete" trigger=|| view! { <Icon name="ellipsis" /> }>
+            <DialogButton dialog=RENAME class="menu-item">
+                <Icon name="pencil" />
+                "Rename…"
+            </DialogButton>
+            <div class="menu-line"></div>
+            <DialogButton dialog=DELETE class="menu-item is-danger">
+                <Icon name="trash-2" />
+                "Delete…"
+            </DialogButton>
+        </Menu>
+        <RenameDialog id title refresh_list />
+        <DeleteDialog id />
+    }
+}
+
+#[component]
+fn RenameDialog(
+    id: ConversationId,
+    title: RwSignal<String>,
+    refresh_list: Callback<()>,
+) -> impl IntoView {
+    let action = ServerAction::<RenameConversation>::new();
+    let errors = FormErrors::of(action);
+    Effect::new(move |_| {
+        if let Some(Ok(renamed)) = action.value().get() {
+            title.set(renamed);
+            refresh_list.run(());
+            close_dialog(RENAME);
+        }
+    });
+    view! {
+        <Dialog id=RENAME title="Rename conversation">
+            <ActionForm action=action>
+                <input type="hidden" name="id" value=id.to_string() />
+                <div class="dialog-body grid gap-3">
+                    <FormAlert errors fields=&["title"] />
+                    <TextField
+                        id="title"
+                        name="title"
+                        label="Title"
+                        value=title.get_untracked()
+                        required=true
+                        error=errors.field("title")
+                    />
+                </div>
+                <div class="dialog-foot">
+                    <button
+                        class="btn btn-secondary"
+                        type="button"
+                        commandfor=RENAME
+                        command="close"
+                        on:click=move |_| close_dialog(RENAME)
+                    >
+                        "Cancel"
+                    </button>
+                    <SubmitButton is_busy=action.pending()>"Rename"</SubmitButton>
+                </div>
+            </ActionForm>
+        </Dialog>
+    }
+}
+
+#[component]
+fn DeleteDialog(id: ConversationId) -> impl IntoView {
+    let action = ServerAction::<DeleteConversation>::new();
+    let errors = FormErrors::of(action);
+    view! {
+        <Dialog id=DELETE title="Delete this conversation?">
+            <div class="dialog-body grid gap-3">
+                <p>"Its messages and runs are deleted for everybody. A running answer is stopped."</p>
+                <FormAlert errors fields=&[] />
+            </div>
+            <div class="dialog-foot">
+                <form method="dialog">
+                    <button class="btn btn-secondary" autofocus>
+                        "Keep it"
+                    </button>
+                </form>
+                <ActionForm action=action>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <SubmitButton class="btn btn-danger" is_busy=action.pending()>
+                        "Delete conversation"
+                    </SubmitButton>
+                </ActionForm>
+            </div>
+        </Dialog>
+    }
+}

@@ -1,0 +1,106 @@
+//! Choosing the agent of a new conversation.
+
+use domain::AgentId;
+use domain::agents::AgentSummary;
+use leptos::prelude::*;
+
+use crate::layout::Loaded;
+use crate::pages::agents::server::list_agents;
+use crate::pages::conversations::server::StartConversation;
+use crate::ui::{Avatar, Empty, FormAlert, FormErrors, Icon, SkeletonRows, SubmitButton};
+
+/// Starts a conversation with one agent.
+#[component]
+pub fn StartButton(
+    /// The agent.
+    agent_id: AgentId,
+) -> impl IntoView {
+    let action = ServerAction::<StartConversation>::new();
+    view! {
+        <ActionForm action=action>
+            <input type="hidden" name="agent_id" value=agent_id.to_string() />
+            <SubmitButton
+                class="btn btn-secondary"
+                icon="messages-square"
+                is_busy=action.pending()
+            >
+                "Start conversation"
+            </SubmitButton>
+        </ActionForm>
+    }
+}
+
+/// Agents to start a conversation with.
+#[component]
+pub fn AgentChooser() -> impl IntoView {
+    let agents = Resource::new(|| (), |()| list_agents(None));
+    view! {
+        <section class="grow min-h-0 overflow-y-auto" aria-labelledby="new-title">
+            <div class="max-w-(--container-form) mx-auto px-4 py-8">
+                <h1 class="page-title" id="new-title">
+                    "New conversation"
+                </h1>
+                <p class="page-lead mb-5">"Choose who shall answer."</p>
+                <Loaded
+                    resource=agents
+                    fallback=|| view! { <SkeletonRows /> }
+                    view=|agents| view! { <Agents agents=agents.value.items /> }.into_any()
+                />
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn Agents(agents: Vec<AgentSummary>) -> impl IntoView {
+    let action = ServerAction::<StartConversation>::new();
+    let errors = FormErrors::of(action);
+    if agents.is_empty() {
+        let text = "Create an agent; then it can answer here.";
+        return view! {
+            <div class="card">
+                <Empty icon="bot" title="No agents yet" text>
+                    <a class="btn btn-primary" href="/agents/new">
+                        "New agent"
+                    </a>
+                </Empty>
+            </div>
+        }
+        .into_any();
+    }
+    let row = move |agent: AgentSummary| {
+        view! {
+            <li class="!p-0">
+                <ActionForm action=action attr:class="w-full">
+                    <button
+                        class="flex items-center gap-3 w-full min-h-12 px-4 py-2 text-left hover:bg-hover"
+                        name="agent_id"
+                        value=agent.id.to_string()
+                    >
+                        <Avatar
+                            id=agent.id.to_string()
+                            name=agent.name.clone()
+                            class="avatar-agent"
+                        />
+                        <span class="min-w-0 grow">
+                            <span class="block truncate font-medium">{agent.name}</span>
+                            <span class="block truncate text-xs text-ink-3">
+                                {agent.description}
+                            </span>
+                        </span>
+                        <Icon name="arrow-right" class="text-ink-3" />
+                    </button>
+                </ActionForm>
+            </li>
+        }
+    };
+    view! {
+        <div class="grid gap-3">
+            <FormAlert errors fields=&[] />
+            <div class="card overflow-hidden">
+                <ul class="rows">{agents.into_iter().map(row).collect_view()}</ul>
+            </div>
+        </div>
+    }
+    .into_any()
+}

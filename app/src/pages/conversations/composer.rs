@@ -1,0 +1,137 @@
+//! Where messages are written.
+
+use domain::ConversationId;
+use leptos::ev::{KeyboardEvent, SubmitEvent};
+use leptos::html;
+use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+
+use crate::pages::conversations::live_thread::LiveThread;
+use crate::pages::conversations::server::PostMessage;
+use crate::pages::runs::server::CancelRun;
+use crate::ui::{FormAlert, FormErrors, Icon, sentence, use_toasts};
+
+/// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
+#[component]
+pub fn Composer(
+    /// The conversation.
+    id: ConversationId,
+    /// The agent's name.
+    agent_name: String,
+    /// Tells which run can be stopped.
+    thread: LiveThread,
+) -> impl IntoView {
+    let post = ServerAction::<PostMessage>::new();
+    let errors = FormErrors::of(post);
+    let field = NodeRef::<html::Textarea>::new();
+    let send = move || {
+        let Some(field) = field.get_untracked() else {
+            return;
+        };
+        let text = field.value();
+        if !text.trim().is_empty() {
+            field.set_value("");
+            post.dispatch(PostMessage { id, text });
+        }
+    };
+    restore_on_failure(post, field);
+    let on_submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        send();
+    };
+    let on_keydown = move |event: KeyboardEvent| {
+        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+            event.prevent_default();
+            send();
+        }
+    };
+    let prompt = format!("Message {agent_name}");
+    view! {
+        <form
+            class="shrink-0 px-4 pb-4 pt-1"
+            aria-label="Message"
+            method="post"
+            action=PostMessage::url()
+            on:submit=on_submit
+        >
+            <input type="hidden" name="id" value=id.to_string() />
+            <div class="max-w-(--container-form) mx-auto grid gap-2">
+                <FormAlert errors fields=&[] />
+                <div class="composer">
+                    <label class="sr-only" for="message">
+                        {prompt.clone()}
+                    </label>
+                    <textarea
+                        id="message"
+                        name="text"
+                        rows="1"
+                        placeholder=prompt
+                        aria-keyshortcuts="Enter"
+                        required
+                        node_ref=field
+                        on:keydown=on_keydown
+                    ></textarea>
+                    <div class="composer-bar">
+                        <span class="grow"></span>
+                        <StopButton thread />
+                        <button class="btn btn-primary btn-icon" type="submit" aria-label="Send">
+                            <Icon name="arrow-up" />
+                        </button>
+                    </div>
+                </div>
+            </div>
+        </form>
+    }
+}
+
+/// What was typed comes back if the server did not take it and nothing new was typed.
+fn restore_on_failure(post: ServerAction<PostMessage>, field: NodeRef<html::Textarea>) {
+    let sent = StoredValue::new(String::new());
+    Effect::new(move |_| {
+        if let Some(input) = post.input().get() {
+            sent.set_value(input.text);
+        }
+    });
+    Effect::new(move |_| {
+        let has_failed = post.value().with(|value| matches!(value, Some(Err(_))));
+        if let Some(field) = field.get_untracked().filter(|_| has_failed)
+            && field.value().is_empty()
+        {
+            field.set_value(&sent.get_value());
+        }
+    });
+}
+
+/// Stops the active run; without JavaScript it sends the form it stands in elsewhere.
+#[component]
+fn StopButton(thread: LiveThread) -> impl IntoView {
+    let stop = ServerAction::<CancelRun>::new();
+    let toasts = use_toasts();
+    Effect::new(move |_| {
+        if let Some(Err(error)) = stop.value().get() {
+            toasts.failure(sentence(&error.to_string()));
+        }
+    });
+    move || {
+        thread.active_run.get().map(|(run_id, _)| {
+            view! {
+                <button
+                    class="btn btn-secondary"
+                    type="submit"
+                    formnovalidate
+                    formaction=CancelRun::url()
+                    name="run_id"
+                    value=run_id.to_string()
+                    aria-busy=move || stop.pending().get().then_some("true")
+                    on:click=move |event| {
+                        event.prevent_default();
+                        stop.dispatch(CancelRun { run_id });
+                    }
+                >
+                    <Icon name="square" class="icon-sm fill-current" />
+                    " Stop"
+                </button>
+            }
+        })
+    }
+}

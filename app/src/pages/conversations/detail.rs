@@ -1,0 +1,80 @@
+//! The page of one conversation.
+
+use domain::ConversationId;
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use crate::layout::{FullPage, Loaded};
+use crate::pages::conversations::list::{Column, use_list};
+use crate::pages::conversations::server::open_thread;
+use crate::pages::conversations::thread_view::ThreadView;
+use crate::time::AsOf;
+
+/// The list beside one thread; on narrow screens the thread alone.
+#[component]
+pub fn ConversationPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+    let list = use_list();
+    let thread = Resource::new(
+        move || id.get(),
+        |id| async move {
+            let id: ConversationId = id.parse().map_err(|_| domain::Error::NotFound)?;
+            open_thread(id).await
+        },
+    );
+    let refresh_list = Callback::new(move |()| list.refetch());
+    view! {
+        <Loaded
+            section="Conversations"
+            resource=thread
+            fallback=move || {
+                view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }
+            }
+            view=move |AsOf { now, value }| {
+                let title = if value.conversation.title.is_empty() {
+                    "New conversation".to_owned()
+                } else {
+                    value.conversation.title.clone()
+                };
+                view! {
+                    <Layout title list id>
+                        <ThreadView thread=value now refresh_list />
+                    </Layout>
+                }
+                .into_any()
+            }
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn Layout(
+    title: String,
+    list: crate::pages::conversations::list::ConversationList,
+    id: Memo<String>,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <FullPage title section="Conversations" bar_class="max-lg:hidden">
+            <div class="grid h-full lg:grid-cols-[17rem_minmax(0,1fr)] [&>*]:min-w-0 [&>*]:min-h-0">
+                <div class="max-lg:hidden flex flex-col border-r border-line">
+                    <Column list current=Some(id.into()) />
+                </div>
+                {children()}
+            </div>
+        </FullPage>
+    }
+}
+
+#[component]
+fn ThreadSkeleton() -> impl IntoView {
+    view! {
+        <div class="thread" aria-busy="true">
+            <span class="skeleton w-2/5 self-end"></span>
+            <span class="skeleton w-4/5"></span>
+            <span class="skeleton w-3/5"></span>
+        </div>
+    }
+}

@@ -1,0 +1,17 @@
+//! Conversations: the list, one thread, and its live stream.
+
+mod actions;
+mod chooser;
+mod composer;
+mod detail;
+mod list;
+mod live_thread;
+mod message;
+pub mod server;
+mod stream;
+mod thread_state;
+mod thread_view;
+
+pub use chooser::StartButton;
+pub use detail::ConversationPage;
+pub use list::ConversationsPage;

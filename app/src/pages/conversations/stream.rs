@@ -1,0 +1,176 @@
+//! The conversation's event stream in the browser: opens, reconnects, closes.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use domain::ConversationId;
+use domain::events::{Event, TextDelta};
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
+use web_sys::{EventSource, MessageEvent};
+
+use crate::layout::use_visit;
+use crate::pages::conversations::live_thread::LiveThread;
+
+/// Logged events that change what the page shows.
+const LOGGED: [&str; 10] = [
+    "message_created",
+    "run_queued",
+    "run_started",
+    "run_adopted",
+    "text_delta",
+    "text_truncated",
+    "message_completed",
+    "run_completed",
+    "run_failed",
+    "run_cancelled",
+];
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// Follows a conversation from after hydration until the view goes.
+///
+/// Gives whether the stream is interrupted.
+pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
+    let is_interrupted = RwSignal::new(false);
+    let visit = use_visit();
+    Effect::new(move |_| {
+        let stream = Rc::new(RefCell::new(Stream::default()));
+        let lost = move || {
+            is_interrupted.try_set(true);
+            // The guard leads to the sign-in page if the session has ended.
+            visit.refetch();
+        };
+        open(&stream, thread, id, is_interrupted, Rc::new(lost));
+        let stream = StoredValue::new_local(stream);
+        on_cleanup(move || {
+            stream.try_with_value(|stream| stream.borrow_mut().close());
+        });
+    });
+    is_interrupted
+}
+
+/// One connection with its listeners, and the timer of the next.
+#[derive(Default)]
+struct Stream {
+    source: Option<EventSource>,
+    listeners: Vec<Closure<dyn FnMut(MessageEvent)>>,
+    timer: Option<TimeoutHandle>,
+    failures: u32,
+    is_closed: bool,
+}
+
+impl Stream {
+    fn close(&mut self) {
+        self.is_closed = true;
+        self.drop_source();
+        // The listeners hold the stream, which holds them.
+        self.listeners.clear();
+        if let Some(timer) = self.timer.take() {
+            timer.clear();
+        }
+    }
+
+    fn drop_source(&mut self) {
+        if let Some(source) = self.source.take() {
+            source.set_onerror(None);
+            source.set_onopen(None);
+            source.close();
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let seconds = 1_u64 << self.failures.min(4);
+        Duration::from_secs(seconds).min(LONGEST_PAUSE)
+    }
+
+    fn listen(&mut self, source: &EventSource, name: &str, handle: impl Fn(String) + 'static) {
+        let listener = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
+            if let Some(data) = event.data().as_string() {
+                handle(data);
+            }
+        });
+        // Fails only for a listener that is no function.
+        let _ = source.add_event_listener_with_callback(name, listener.as_ref().unchecked_ref());
+        self.listeners.push(listener);
+    }
+}
+
+fn open(
+    stream: &Rc<RefCell<Stream>>,
+    thread: LiveThread,
+    id: ConversationId,
+    is_interrupted: RwSignal<bool>,
+    lost: Rc<dyn Fn()>,
+) {
+    if stream.borrow().is_closed {
+        return;
+    }
+    let url = format!(
+        "/api/v1/conversations/{id}/events?after={}",
+        thread.last_seq()
+    );
+    let Ok(source) = EventSource::new(&url) else {
+        return;
+    };
+    let mut current = stream.borrow_mut();
+    current.listeners.clear();
+    for name in LOGGED {
+        current.listen(&source, name, move |data| {
+            if let Ok(event) = serde_json::from_str::<Event>(&data) {
+                thread.apply(event);
+            }
+        });
+    }
+    current.listen(&source, "text_live", move |data| {
+        if let Ok(delta) = serde_json::from_str::<TextDelta>(&data) {
+            thread.apply_live(&delta);
+        }
+    });
+    let opened = Rc::clone(stream);
+    let on_open = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+        if let Ok(mut stream) = opened.try_borrow_mut() {
+            stream.failures = 0;
+        }
+        is_interrupted.try_set(false);
+    });
+    source.set_onopen(Some(on_open.as_ref().unchecked_ref()));
+    current.listeners.push(on_open);
+    let failed = Rc::clone(stream);
+    let failing = source.clone();
+    let on_error = Closure::<dyn FnMut(MessageEvent)>::new(move |_| {
+        is_interrupted.try_set(true);
+        // While it connects the browser tries by itself; once closed it has given up.
+        if failing.ready_state() == EventSource::CLOSED {
+            lost();
+            reopen_later(&failed, thread, id, is_interrupted, Rc::clone(&lost));
+        }
+    });
+    source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
+    current.listeners.push(on_error);
+    current.source = Some(source);
+}
+
+fn reopen_later(
+    stream: &Rc<RefCell<Stream>>,
+    thread: LiveThread,
+    id: ConversationId,
+    is_interrupted: RwSignal<bool>,
+    lost: Rc<dyn Fn()>,
+) {
+    let pause = {
+        let mut stream = stream.borrow_mut();
+        stream.drop_source();
+        let pause = stream.pause();
+        stream.failures += 1;
+        pause
+    };
+    let next = Rc::clone(stream);
+    let timer =
+        set_timeout_with_handle(move || open(&next, thread, id, is_interrupted, lost), pause);
+    if let Ok(timer) = timer {
+        stream.borrow_mut().timer = Some(timer);
+    }
+}

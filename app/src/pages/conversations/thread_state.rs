@@ -1,0 +1,334 @@
+//! What the conversation page knows, and how events change it. Plain logic: no signals, no browser.
+
+use domain::conversations::{Message, MessageRole, Thread};
+use domain::events::{Event, EventBody, FinishReason, RunEnd, TextDelta};
+use domain::runs::{RunError, RunStatus};
+use domain::{MessageId, RunId};
+
+/// Messages and active runs as of the last event seen.
+#[derive(Debug)]
+pub struct ThreadState {
+    last_seq: u64,
+    messages: Vec<Message>,
+    active: Vec<(RunId, RunStatus)>,
+}
+
+/// What an event changed; the view touches only that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A message was added at the end.
+    Added(MessageId),
+    /// A message's text is another.
+    Text(MessageId),
+    /// A message ended, or its run failed.
+    Closed(MessageId),
+    /// Another run is active, or it stands elsewhere.
+    Run,
+    /// A run ended.
+    Ended(RunStatus),
+}
+
+impl ThreadState {
+    /// The state of a snapshot.
+    pub fn new(thread: &Thread) -> Self {
+        let status = thread
+            .conversation
+            .run_status
+            .filter(|status| !status.is_final())
+            .unwrap_or(RunStatus::Running);
+        Self {
+            last_seq: thread.last_seq,
+            messages: thread.messages.clone(),
+            active: thread
+                .active_run
+                .map(|run| (run, status))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// Number of the last event contained; a stream goes on after it.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Messages, oldest first.
+    pub fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// One message.
+    pub fn message(&self, id: MessageId) -> Option<&Message> {
+        self.messages.iter().rev().find(|message| message.id == id)
+    }
+
+    /// The oldest run that has not ended.
+    pub fn active_run(&self) -> Option<(RunId, RunStatus)> {
+        self.active.first().copied()
+    }
+
+    /// Applies a logged event; one that is known already changes nothing.
+    pub fn apply(&mut self, event: Event) -> Vec<Change> {
+        if event.seq <= self.last_seq {
+            return Vec::new();
+        }
+        self.last_seq = event.seq;
+        let run_id = event.run_id;
+        match event.body {
+            EventBody::MessageCreated { message } => {
+                if self.message(message.id).is_some() {
+                    return Vec::new();
+                }
+                self.messages.push(Message {
+                    id: message.id,
+                    role: message.role,
+                    text: message.text,
+                    run_id,
+                    finish_reason: None,
+                    error: None,
+                    created_at: event.time,
+                });
+                vec![Change::Added(message.id)]
+            }
+            EventBody::RunQueued(_) => self.set_status(run_id, RunStatus::Queued),
+            EventBody::RunStarted(_) | EventBody::RunAdopted(_) => {
+                self.set_status(run_id, RunStatus::Running)
+            }
+            EventBody::TextDelta(delta) => self.place(&delta).into_iter().collect(),
+            EventBody::TextTruncated { message_id, offset } => self.truncate(message_id, offset),
+            EventBody::MessageCompleted {
+                message_id,
+                text,
+                finish_reason,
+                ..
+            } => self.complete(message_id, text, finish_reason),
+            EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
+            EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
+            EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),
+        }
+    }
+
+    /// Places text by its byte offset: what is known is skipped, what leaves a gap is ignored
+    /// because the log brings it later.
+    pub fn place(&mut self, delta: &TextDelta) -> Option<Change> {
+        let message = self.message_mut(delta.message_id)?;
+        if message.finish_reason.is_some() {
+            return None;
+        }
+        let offset = usize::try_from(delta.offset).ok()?;
+        let known = message.text.len().checked_sub(offset)?;
+        let news = delta.text.get(known..).filter(|news| !news.is_empty())?;
+        message.text.push_str(news);
+        Some(Change::Text(delta.message_id))
+    }
+
+    fn truncate(&mut self, id: MessageId, offset: u64) -> Vec<Change> {
+        let Some(message) = self.message_mut(id) else {
+            return Vec::new();
+        };
+        let mut end = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(message.text.len());
+        while !message.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.text.truncate(end);
+        vec![Change::Text(id)]
+    }
+
+    fn complete(&mut self, id: MessageId, text: String, reason: FinishReason) -> Vec<Change> {
+        let Some(message) = self.message_mut(id) else {
+            return Vec::new();
+        };
+        message.text = text;
+        message.finish_reason = Some(reason);
+        vec![Change::Text(id), Change::Closed(id)]
+    }
+
+    fn set_status(&mut self, run: RunId, status: RunStatus) -> Vec<Change> {
+        match self.active.iter_mut().find(|(id, _)| *id == run) {
+            Some(active) => active.1 = status,
+            None => self.active.push((run, status)),
+        }
+        vec![Change::Run]
+    }
+
+    fn end_run(&mut self, run: RunId, status: RunStatus, end: RunEnd) -> Vec<Change> {
+        self.active.retain(|(id, _)| *id != run);
+        let mut changes = vec![Change::Run, Change::Ended(status)];
+        if let Some(id) = end.error.and_then(|error| self.blame(run, error)) {
+            changes.push(Change::Closed(id));
+        }
+        changes
+    }
+
+    /// Puts the reason where the failure happened: at the answer, or at the question without one.
+    fn blame(&mut self, run: RunId, error: RunError) -> Option<MessageId> {
+        let message = self
+            .messages
+            .iter_mut()
+            .rev()
+            .find(|message| message.run_id == run)?;
+        if message.role == MessageRole::Assistant && message.finish_reason.is_none() {
+            message.finish_reason = Some(FinishReason::Error);
+        }
+        message.error = Some(error);
+        Some(message.id)
+    }
+
+    fn message_mut(&mut self, id: MessageId) -> Option<&mut Message> {
+        self.messages
+            .iter_mut()
+            .rev()
+            .find(|message| message.id == id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const ANSWER: &str = "01890000-0000-7000-8000-00000000000a";
+    const RUN: &str = "01890000-0000-7000-8000-00000000000b";
+
+    fn empty() -> ThreadState {
+        ThreadState {
+            last_seq: 0,
+            messages: Vec::new(),
+            active: Vec::new(),
+        }
+    }
+
+    fn event(seq: u64, kind: &str, data: serde_json::Value) -> Event {
+        serde_json::from_value(json!({
+            "id": "01890000-0000-7000-8000-000000000001",
+            "seq": seq,
+            "time": "2026-11-23T08:15:30.042Z",
+            "conversation_id": "01890000-0000-7000-8000-000000000002",
+            "run_id": RUN,
+            "type": kind,
+            "data": data,
+        }))
+        .expect("valid event")
+    }
+
+    fn begun() -> ThreadState {
+        let mut state = empty();
+        let message = json!({"id": ANSWER, "role": "assistant", "text": "", "attachments": []});
+        state.apply(event(1, "message_created", json!({"message": message})));
+        state
+    }
+
+    fn delta(offset: u64, text: &str) -> TextDelta {
+        TextDelta {
+            message_id: ANSWER.parse().expect("valid id"),
+            offset,
+            text: text.into(),
+        }
+    }
+
+    fn logged(seq: u64, offset: u64, text: &str) -> Event {
+        event(
+            seq,
+            "text_delta",
+            json!({"message_id": ANSWER, "offset": offset, "text": text}),
+        )
+    }
+
+    fn text(state: &ThreadState) -> &str {
+        &state.messages()[0].text
+    }
+
+    #[test]
+    fn early_text_is_not_doubled_by_the_log() {
+        let mut state = begun();
+
+        state.place(&delta(0, "Hé"));
+        state.place(&delta(3, "llo"));
+        let changes = state.apply(logged(2, 0, "Héllo wor"));
+        state.apply(logged(3, 9, "rld"));
+
+        assert_eq!(changes.len(), 1);
+        assert_eq!(text(&state), "Héllo world");
+        assert_eq!(state.last_seq(), 3);
+    }
+
+    #[test]
+    fn text_beyond_a_gap_is_ignored() {
+        let mut state = begun();
+
+        let change = state.place(&delta(5, "later"));
+
+        assert_eq!(change, None);
+        assert_eq!(text(&state), "");
+    }
+
+    #[test]
+    fn known_event_changes_nothing() {
+        let mut state = begun();
+        state.apply(logged(2, 0, "one"));
+
+        let changes = state.apply(logged(2, 3, "two"));
+
+        assert!(changes.is_empty());
+        assert_eq!(text(&state), "one");
+    }
+
+    #[test]
+    fn withdrawn_tail_is_replaced_by_the_next_attempt() {
+        let mut state = begun();
+        state.place(&delta(0, "Hello wrong"));
+
+        state.apply(event(
+            2,
+            "text_truncated",
+            json!({"message_id": ANSWER, "offset": 6}),
+        ));
+        state.apply(logged(3, 6, "right"));
+
+        assert_eq!(text(&state), "Hello right");
+    }
+
+    #[test]
+    fn completed_text_wins() {
+        let mut state = begun();
+        state.place(&delta(0, "partial"));
+
+        let changes = state.apply(event(
+            2,
+            "message_completed",
+            json!({"message_id": ANSWER, "text": "whole", "finish_reason": "stop",
+                   "usage": {"input_tokens": 1, "output_tokens": 1, "cost_usd_micros": 0}}),
+        ));
+        let late = state.place(&delta(5, "!"));
+
+        let id = ANSWER.parse().expect("valid id");
+        assert_eq!(changes, [Change::Text(id), Change::Closed(id)]);
+        assert_eq!(late, None);
+        assert_eq!(text(&state), "whole");
+    }
+
+    #[test]
+    fn failure_stands_at_the_answer() {
+        let mut state = begun();
+        let begin = json!({"agent_id": ANSWER, "agent_version": 1, "attempt": 1});
+        state.apply(event(2, "run_started", begin));
+        assert!(state.active_run().is_some());
+
+        state.apply(event(
+            3,
+            "run_failed",
+            json!({"usage": {"input_tokens": 0, "output_tokens": 0, "cost_usd_micros": 0},
+                   "error": {"kind": "unreachable", "message": "no answer", "retryable": true}}),
+        ));
+
+        let message = &state.messages()[0];
+        assert_eq!(
+            message.error.as_ref().map(|error| error.message.as_str()),
+            Some("no answer")
+        );
+        assert_eq!(message.finish_reason, Some(FinishReason::Error));
+        assert_eq!(state.active_run(), None);
+    }
+}

@@ -1,0 +1,149 @@
+//! One conversation: head, messages, composer.
+
+use domain::Timestamp;
+use domain::conversations::{Conversation, Thread};
+use leptos::prelude::*;
+
+use crate::pages::conversations::actions::ConversationMenu;
+use crate::pages::conversations::composer::Composer;
+use crate::pages::conversations::live_thread::LiveThread;
+use crate::pages::conversations::message::MessageView;
+use crate::pages::conversations::stream::follow;
+use crate::pages::runs::RunState;
+use crate::ui::{Avatar, Callout, Empty, Icon, Tone};
+
+/// The thread; follows its events while it is shown.
+#[component]
+pub fn ThreadView(
+    /// The snapshot to start from.
+    thread: Thread,
+    /// The server's clock.
+    now: Timestamp,
+    /// Called when the list beside it is out of date.
+    refresh_list: Callback<()>,
+) -> impl IntoView {
+    let live = LiveThread::new(&thread);
+    let Thread {
+        conversation,
+        is_archived,
+        has_older,
+        ..
+    } = thread;
+    let is_interrupted = follow(live, conversation.id);
+    Effect::new(move |before: Option<()>| {
+        live.ended_runs.track();
+        if before.is_some() {
+            refresh_list.run(());
+        }
+    });
+    let foot = if is_archived {
+        view! { <ArchivedNote /> }.into_any()
+    } else {
+        let agent_name = conversation.agent_name.clone();
+        view! { <Composer id=conversation.id agent_name thread=live /> }.into_any()
+    };
+    let head = conversation.clone();
+    let stored = StoredValue::new(conversation);
+    let is_empty = move || live.messages.with(Vec::is_empty);
+    view! {
+        <section class="flex flex-col min-h-0" aria-label="Conversation">
+            <ThreadHead conversation=head live refresh_list />
+            <div
+                class="grow min-h-0 overflow-y-auto flex flex-col-reverse"
+                tabindex="0"
+                aria-label="Messages"
+            >
+                <div class="thread" role="log" aria-live="off">
+                    {has_older.then(|| view! { <p class="note-line">"Only the latest messages are shown"</p> })}
+                    <Show when=is_empty>
+                        <Empty
+                            icon="messages-square"
+                            title="Nothing said yet"
+                            text="Write the first message below."
+                        />
+                    </Show>
+                    <For
+                        each=move || live.messages.get()
+                        key=|message| message.id
+                        children=move |message| {
+                            view! { <MessageView message thread=live conversation=stored now /> }
+                        }
+                    />
+                </div>
+            </div>
+            <Show when=move || is_interrupted.get()>
+                <p class="note-line px-4 py-1">"Connection lost, trying again"</p>
+            </Show>
+            {foot}
+            <div class="sr-only" role="status" aria-live="polite">
+                {move || live.announcement.get()}
+            </div>
+        </section>
+    }
+}
+
+#[component]
+fn ThreadHead(
+    conversation: Conversation,
+    live: LiveThread,
+    refresh_list: Callback<()>,
+) -> impl IntoView {
+    let title = RwSignal::new(conversation.title.clone());
+    let agent_id = conversation.agent_id.to_string();
+    let state = move || {
+        live.active_run
+            .get()
+            .map(|(_, status)| view! { <RunState status /> })
+    };
+    let shown_title = move || {
+        title.with(|title| {
+            if title.is_empty() {
+                "New conversation".to_owned()
+            } else {
+                title.clone()
+            }
+        })
+    };
+    view! {
+        <header class="flex items-center gap-2 h-12 pl-4 pr-2 shrink-0 border-b border-line">
+            <a
+                class="btn btn-ghost btn-icon lg:hidden -ml-2.5"
+                href="/conversations"
+                aria-label="All conversations"
+            >
+                <Icon name="arrow-left" />
+            </a>
+            <Avatar
+                id=agent_id.clone()
+                name=conversation.agent_name.clone()
+                class="avatar-agent"
+            />
+            <div class="min-w-0 grow">
+                <h1 class="truncate font-semibold leading-4">{shown_title}</h1>
+                <p class="truncate text-xs text-ink-3">
+                    <a class="hover:text-ink" href=format!("/agents/{agent_id}")>
+                        {conversation.agent_name}
+                    </a>
+                </p>
+            </div>
+            {state}
+            <ConversationMenu id=conversation.id title refresh_list />
+        </header>
+    }
+}
+
+#[component]
+fn ArchivedNote() -> impl IntoView {
+    view! {
+        <div class="shrink-0 px-4 pb-4 pt-1">
+            <div class="max-w-(--container-form) mx-auto">
+                <Callout tone=Tone::Warning icon="info">
+                    <p>
+                        <strong>"The agent was deleted. "</strong>
+                        "This conversation stays readable; new messages are refused."
+                    </p>
+                </Callout>
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,6 @@
+//! The home page.
+
+mod page;
+pub mod server;
+
+pub use page::HomePage;

@@ -1,0 +1,78 @@
+//! The list of connections, and what they offer.
+
+use domain::models::{Model, ModelConnection};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::layout::{Loaded, Page, PageHead};
+use crate::pages::models::catalog::Catalog;
+use crate::pages::models::connection_row::ConnectionRow;
+use crate::pages::models::server::{list_connections, list_models};
+use crate::ui::{Empty, Icon, SkeletonRows};
+
+/// Connections with their tests, and the models they offer.
+#[component]
+pub fn ModelsPage() -> impl IntoView {
+    let connections = Resource::new(|| (), |()| list_connections());
+    view! {
+        <Page title="Models" section="Models">
+            <div class="page">
+                <PageHead
+                    title="Models"
+                    lead="Connections to providers. Keys are stored encrypted and never shown again."
+                >
+                    <a class="btn btn-primary" href="/models/new">
+                        <Icon name="plus" />
+                        " Add connection"
+                    </a>
+                </PageHead>
+                <Loaded
+                    resource=connections
+                    fallback=|| view! { <SkeletonRows /> }
+                    view=|connections| view! { <Connections connections /> }.into_any()
+                />
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+#[component]
+fn Connections(connections: Vec<ModelConnection>) -> impl IntoView {
+    if connections.is_empty() {
+        let text = "Connect a provider or a server of your own; agents choose a model from it.";
+        return view! {
+            <div class="card">
+                <Empty icon="brain" title="No connection yet" text>
+                    <a class="btn btn-secondary btn-sm" href="/models/new">
+                        "Add connection"
+                    </a>
+                </Empty>
+            </div>
+        }
+        .into_any();
+    }
+    // Asking every provider takes seconds, so the page does not wait for it.
+    let models = RwSignal::new(None::<Vec<Model>>);
+    Effect::new(move |_| {
+        spawn_local(async move {
+            let listed = list_models().await.unwrap_or_default();
+            models.try_set(Some(listed));
+        });
+    });
+    let names = connections
+        .iter()
+        .map(|connection| (connection.id, connection.name.clone()))
+        .collect::<Vec<_>>();
+    let rows = connections
+        .into_iter()
+        .map(|connection| view! { <ConnectionRow connection models /> })
+        .collect_view();
+    view! {
+        <section class="card mb-8" aria-label="Connections">
+            <ul class="rows">{rows}</ul>
+        </section>
+        <Catalog models names />
+    }
+    .into_any()
+}

@@ -1,0 +1,102 @@
+//! Server functions of the models pages.
+
+use domain::models::{ConnectionKind, ConnectionTest, Model, ModelConnection};
+use domain::{ConnectionId, Error, Secret};
+#[cfg(feature = "ssr")]
+use domain::{
+    Page, expose,
+    models::{CreateModelConnection, UpdateModelConnection},
+};
+use leptos::prelude::*;
+
+/// The workspace's connections, newest first, at most 100.
+#[server]
+pub async fn list_connections() -> Result<Vec<ModelConnection>, Error> {
+    let platform = crate::context::platform()?;
+    Ok(platform
+        .list_model_connections(Page::first(100))
+        .await?
+        .items)
+}
+
+/// One connection.
+#[server]
+pub async fn get_connection(id: ConnectionId) -> Result<ModelConnection, Error> {
+    crate::context::platform()?.get_model_connection(id).await
+}
+
+/// Models of every connection that answers within 5 s.
+#[server]
+pub async fn list_models() -> Result<Vec<Model>, Error> {
+    Ok(crate::context::platform()?.list_models().await?.items)
+}
+
+/// Makes a connection and shows the list.
+#[server]
+pub async fn create_connection(
+    name: String,
+    kind: ConnectionKind,
+    base_url: String,
+    api_key: Secret,
+) -> Result<(), Error> {
+    // The form hides these for the built-in model, with whatever was typed before.
+    let is_remote = kind != ConnectionKind::Local;
+    let input = CreateModelConnection {
+        name,
+        kind,
+        base_url: filled(base_url).filter(|_| is_remote),
+        api_key: Some(api_key).filter(|key| is_remote && !expose(key).is_empty()),
+    };
+    crate::context::platform()?
+        .create_model_connection(input)
+        .await?;
+    crate::context::go_to("/models");
+    Ok(())
+}
+
+/// Changes a connection and shows the list. An empty key leaves the stored one.
+#[server]
+pub async fn update_connection(
+    id: ConnectionId,
+    name: String,
+    #[server(default)] base_url: String,
+    #[server(default)] api_key: Option<Secret>,
+    #[server(default)] remove_key: bool,
+) -> Result<(), Error> {
+    let typed_key = api_key.filter(|key| !expose(key).is_empty());
+    let input = UpdateModelConnection {
+        name: Some(name),
+        base_url: filled(base_url),
+        api_key: if remove_key {
+            Some(Secret::new(""))
+        } else {
+            typed_key
+        },
+    };
+    crate::context::platform()?
+        .update_model_connection(id, input)
+        .await?;
+    crate::context::go_to("/models");
+    Ok(())
+}
+
+/// Deletes a connection and shows the list.
+#[server]
+pub async fn delete_connection(id: ConnectionId) -> Result<(), Error> {
+    crate::context::platform()?
+        .delete_model_connection(id)
+        .await?;
+    crate::context::go_to("/models");
+    Ok(())
+}
+
+/// Asks the server behind a connection.
+#[server]
+pub async fn test_connection(id: ConnectionId) -> Result<ConnectionTest, Error> {
+    crate::context::platform()?.test_model_connection(id).await
+}
+
+#[cfg(feature = "ssr")]
+fn filled(text: String) -> Option<String> {
+    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}

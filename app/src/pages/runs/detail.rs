@@ -1,0 +1,240 @@
+//! One run: totals, why it failed, its journal.
+
+use std::time::Duration;
+
+use domain::runs::{Run, RunStep, RunSummary, StepStatus};
+use domain::{RunId, Timestamp};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+
+use crate::layout::{Loaded, Page};
+use crate::pages::runs::RunState;
+use crate::pages::runs::server::{CancelRun, get_run};
+use crate::time::{Age, AsOf, duration};
+use crate::ui::{
+    Avatar, Callout, FormAlert, FormErrors, Icon, LabelledIcon, SkeletonRows, SubmitButton, Tone,
+    grouped, price, sentence,
+};
+
+/// How often a run in progress is read again.
+const REFRESH: Duration = Duration::from_secs(2);
+
+/// One run.
+#[component]
+pub fn RunPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
+    let run = Resource::new(
+        move || id.get(),
+        |id| async move {
+            let id: RunId = id.parse().map_err(|_| domain::Error::NotFound)?;
+            get_run(id).await
+        },
+    );
+    let is_active = Memo::new(move |_| {
+        run.with(|run| matches!(run, Some(Ok(run)) if !run.value.summary.status.is_final()))
+    });
+    Effect::new(move |_| {
+        if is_active.get()
+            && let Ok(timer) = set_interval_with_handle(move || run.refetch(), REFRESH)
+        {
+            on_cleanup(move || timer.clear());
+        }
+    });
+    view! {
+        <Loaded
+            section="Runs"
+            resource=run
+            fallback=|| {
+                view! {
+                    <Page title="Run" section="Runs">
+                        <div class="page">
+                            <SkeletonRows />
+                        </div>
+                    </Page>
+                }
+            }
+            view=|AsOf { now, value }| view! { <RunView run=value now /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn RunView(run: Run, now: Timestamp) -> impl IntoView {
+    let Run { summary, steps } = run;
+    let title = if summary.conversation_title.is_empty() {
+        "Untitled conversation".to_owned()
+    } else {
+        summary.conversation_title.clone()
+    };
+    let failure = summary.error.clone().map(|error| {
+        view! {
+            <Callout tone=Tone::Danger icon="circle-x" class="mb-4">
+                <p>
+                    <strong>"This run failed. "</strong>
+                    {sentence(&error.message)}
+                </p>
+            </Callout>
+        }
+    });
+    let adopted = (summary.attempt > 1).then(|| {
+        view! {
+            <Callout tone=Tone::Neutral icon="arrow-right-left" class="mb-4">
+                <p>
+                    <strong>"Taken over by another worker. "</strong>
+                    {format!(
+                        "Attempt {} went on from the journal; finished steps were not repeated.",
+                        summary.attempt,
+                    )}
+                </p>
+            </Callout>
+        }
+    });
+    view! {
+        <Page title=title.clone() section="Runs" href="/runs">
+            <div class="page">
+                <RunHead run=summary.clone() title now />
+                <Totals run=summary step_count=steps.len() now />
+                {failure}
+                {adopted}
+                <Journal steps now />
+            </div>
+        </Page>
+    }
+}
+
+#[component]
+fn RunHead(run: RunSummary, title: String, now: Timestamp) -> impl IntoView {
+    let cancel = ServerAction::<CancelRun>::new();
+    let errors = FormErrors::of(cancel);
+    let stop = (!run.status.is_final()).then(|| {
+        view! {
+            <ActionForm action=cancel>
+                <input type="hidden" name="run_id" value=run.id.to_string() />
+                <SubmitButton class="btn btn-danger-quiet" icon="square" is_busy=cancel.pending()>
+                    "Cancel run"
+                </SubmitButton>
+            </ActionForm>
+        }
+    });
+    view! {
+        <header class="page-head !mb-4">
+            <div class="grow min-w-0 basis-72">
+                <div class="flex flex-wrap items-center gap-x-3 gap-y-1">
+                    <h1 class="page-title">{title}</h1>
+                    <RunState status=run.status />
+                </div>
+                <p class="page-lead flex flex-wrap items-center gap-x-2">
+                    <Avatar
+                        id=run.agent_id.to_string()
+                        name=run.agent_name.clone()
+                        class="avatar-agent avatar-sm"
+                    />
+                    <a class="hover:text-ink" href=format!("/agents/{}", run.agent_id)>
+                        {format!("{}, version {}", run.agent_name, run.agent_version)}
+                    </a>
+                    <span>"·"</span>
+                    <Age at=run.created_at now />
+                    <span>"·"</span>
+                    <span class="font-mono text-xs">{run.id.to_string()}</span>
+                </p>
+            </div>
+            <div class="toolbar">
+                <a class="btn btn-secondary" href=format!("/conversations/{}", run.conversation_id)>
+                    <Icon name="messages-square" />
+                    " Conversation"
+                </a>
+                {stop}
+            </div>
+        </header>
+        <FormAlert errors fields=&[] />
+    }
+}
+
+#[component]
+fn Totals(run: RunSummary, step_count: usize, now: Timestamp) -> impl IntoView {
+    let time = match run.started_at {
+        Some(start) => duration(start, run.finished_at.unwrap_or(now)),
+        None => "–".to_owned(),
+    };
+    let figures = [
+        ("Time", time),
+        ("Steps", step_count.to_string()),
+        ("Tokens read", grouped(run.usage.input_tokens)),
+        ("Tokens written", grouped(run.usage.output_tokens)),
+        ("Cost", price(run.usage.cost_usd_micros)),
+        ("Attempts", run.attempt.to_string()),
+    ];
+    let figure = |(label, value)| {
+        view! {
+            <div class="stat !py-3">
+                <span class="stat-label">{label}</span>
+                <span class="text-lg font-semibold tabular-nums">{value}</span>
+            </div>
+        }
+    };
+    view! {
+        <section class="stats grid-cols-2 sm:grid-cols-3 lg:grid-cols-6 mb-4" aria-label="Totals">
+            {figures.map(figure).collect_view()}
+        </section>
+    }
+}
+
+#[component]
+fn Journal(steps: Vec<RunStep>, now: Timestamp) -> impl IntoView {
+    let is_empty = steps.is_empty();
+    view! {
+        <section class="card overflow-hidden" aria-label="Journal">
+            <header class="card-head">
+                <h2 class="card-title grow">"Steps"</h2>
+            </header>
+            <ol class="rows">
+                {steps.into_iter().map(|step| view! { <Step step now /> }).collect_view()}
+            </ol>
+            {is_empty.then(|| view! { <p class="p-4 text-ink-3">"Nothing has been done yet."</p> })}
+        </section>
+    }
+}
+
+#[component]
+fn Step(step: RunStep, now: Timestamp) -> impl IntoView {
+    let mark = match step.status {
+        StepStatus::Started => {
+            view! { <LabelledIcon name="loader-circle" label="Running" class="icon-sm text-accent-ink spin" /> }
+        }
+        StepStatus::Completed => {
+            view! { <LabelledIcon name="check" label="Done" class="icon-sm text-success" /> }
+        }
+        StepStatus::Failed => {
+            view! { <LabelledIcon name="circle-x" label="Failed" class="icon-sm text-danger" /> }
+        }
+        StepStatus::Abandoned => {
+            view! { <LabelledIcon name="circle-dashed" label="Abandoned" class="icon-sm text-ink-3" /> }
+        }
+    };
+    let attempt = (step.attempt > 1).then(|| format!(" · attempt {}", step.attempt));
+    let reason = step.error.map(|error| {
+        view! { <p class="text-xs text-danger-ink">{sentence(&error.message)}</p> }
+    });
+    let tokens = format!(
+        "{} in · {} out",
+        grouped(step.usage.input_tokens),
+        grouped(step.usage.output_tokens)
+    );
+    view! {
+        <li>
+            {mark}
+            <div class="min-w-0 grow">
+                <p class="truncate">
+                    "Model call " <span class="text-ink-3">{step.target}{attempt}</span>
+                </p>
+                {reason}
+            </div>
+            <span class="text-xs text-ink-3 tabular-nums max-sm:hidden">{tokens}</span>
+            <span class="text-xs text-ink-2 tabular-nums">
+                {duration(step.started_at, step.finished_at.unwrap_or(now))}
+            </span>
+        </li>
+    }
+}

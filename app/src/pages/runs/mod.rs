@@ -1,0 +1,10 @@
+//! Runs: the list and one run's journal.
+
+mod detail;
+mod list;
+pub mod server;
+mod state;
+
+pub use detail::RunPage;
+pub use list::{RunItem, RunsPage};
+pub use state::{RunMark, RunState};

@@ -1,0 +1,6 @@
+//! The first visit.
+
+mod page;
+pub mod server;
+
+pub use page::SetUpPage;

@@ -1,0 +1,151 @@
+//! The set-up page.
+
+use domain::accounts::MachineCheck;
+use leptos::html;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Redirect;
+
+use crate::layout::server::Visit;
+use crate::layout::{EntranceFrame, use_visit};
+use crate::pages::set_up::server::{SetUp, check_machine};
+use crate::ui::{
+    FormAlert, FormErrors, LabelledIcon, SecretField, SubmitButton, TextField, focus_first_error,
+};
+
+/// Workspace, address and password, beside what the machine offers.
+#[component]
+pub fn SetUpPage() -> impl IntoView {
+    let visit = use_visit();
+    let guard = move || {
+        Suspend::new(async move {
+            match visit.await {
+                Ok(Visit::SignedOut | Visit::SignedIn(_)) => {
+                    view! { <Redirect path="/" /> }.into_any()
+                }
+                Ok(Visit::First) | Err(_) => ().into_any(),
+            }
+        })
+    };
+    view! {
+        <Title text="Set up" />
+        <Transition>{guard}</Transition>
+        <EntranceFrame class="max-w-3xl">
+            <div class="grid gap-10 lg:grid-cols-[minmax(0,1fr)_20rem] items-start">
+                <div>
+                    <h1 class="text-2xl font-semibold mb-1">"Set up AgentArea"</h1>
+                    <p class="text-ink-3 mb-6">
+                        "You become the owner of the first workspace. This page disappears afterwards."
+                    </p>
+                    <SetUpForm />
+                </div>
+                <Machine />
+            </div>
+        </EntranceFrame>
+    }
+    .into_any()
+}
+
+#[component]
+fn SetUpForm() -> impl IntoView {
+    let action = ServerAction::<SetUp>::new();
+    let errors = FormErrors::of(action);
+    let form = NodeRef::<html::Div>::new();
+    focus_first_error(form, errors);
+    Effect::new(move |_| {
+        if action.value().with(|value| matches!(value, Some(Ok(())))) {
+            // Fails only where navigation is forbidden altogether.
+            let _ = window().location().set_href("/");
+        }
+    });
+    view! {
+        <ActionForm action=action>
+            <div class="grid gap-4" node_ref=form>
+                <FormAlert errors=errors fields=&["workspace", "email", "password"] />
+                <TextField
+                    id="workspace"
+                    name="input[workspace]"
+                    label="Workspace"
+                    class="input-lg"
+                    autocomplete="organization"
+                    hint="A team or project."
+                    required=true
+                    error=errors.field("workspace")
+                />
+                <TextField
+                    id="email"
+                    name="input[email]"
+                    label="E-mail"
+                    kind="email"
+                    class="input-lg"
+                    autocomplete="username"
+                    required=true
+                    error=errors.field("email")
+                />
+                <SecretField
+                    id="password"
+                    name="input[password]"
+                    label="Password"
+                    class="input-lg"
+                    hint="At least 12 characters."
+                    autocomplete="new-password"
+                    required=true
+                    error=errors.field("password")
+                />
+                <SubmitButton class="btn btn-primary btn-lg mt-2" is_busy=action.pending()>
+                    "Create workspace"
+                </SubmitButton>
+            </div>
+        </ActionForm>
+    }
+}
+
+#[component]
+fn Machine() -> impl IntoView {
+    let checks = Resource::new(|| (), |()| check_machine());
+    let body = move || {
+        Suspend::new(async move {
+            checks
+                .await
+                .unwrap_or_default()
+                .into_iter()
+                .map(machine_row)
+                .collect_view()
+        })
+    };
+    view! {
+        <section class="card" aria-labelledby="machine-title">
+            <header class="card-head">
+                <h2 class="card-title" id="machine-title">
+                    "This machine"
+                </h2>
+            </header>
+            <ul class="px-4 py-1.5 divide-y divide-line">
+                <Transition fallback=|| {
+                    view! {
+                        <li class="py-2.5">
+                            <span class="skeleton w-3/5"></span>
+                        </li>
+                    }
+                }>{body}</Transition>
+            </ul>
+        </section>
+    }
+}
+
+fn machine_row(check: MachineCheck) -> impl IntoView {
+    let mark = if check.is_ok {
+        view! { <LabelledIcon name="circle-check" label="Good" class="text-success" /> }
+    } else {
+        view! { <LabelledIcon name="triangle-alert" label="Missing" class="text-warning" /> }
+    };
+    view! {
+        <li class="flex gap-3 py-2.5">
+            <span class="pt-0.5">{mark}</span>
+            <div class="min-w-0">
+                <p class="font-medium">{check.title}</p>
+                <p class="text-xs text-ink-3">{check.detail}</p>
+            </div>
+        </li>
+    }
+}

@@ -1,0 +1,6 @@
+//! Signing in.
+
+mod page;
+pub mod server;
+
+pub use page::SignInPage;

@@ -1,0 +1,96 @@
+//! The sign-in page.
+
+use domain::Error;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::Redirect;
+use leptos_router::hooks::use_query_map;
+
+use crate::address::local_path;
+use crate::layout::server::Visit;
+use crate::layout::{EntranceFrame, use_visit};
+use crate::pages::sign_in::server::SignIn;
+use crate::ui::{Callout, FormAlert, FormErrors, SecretField, SubmitButton, TextField, Tone};
+
+/// Address and password; members are sent on, and to the set-up while nobody exists.
+#[component]
+pub fn SignInPage() -> impl IntoView {
+    let visit = use_visit();
+    let action = ServerAction::<SignIn>::new();
+    let errors = FormErrors::of(action);
+    let query = use_query_map();
+    let next = query
+        .with_untracked(|query| query.get("next"))
+        .unwrap_or_default();
+    let next = local_path(&next).to_owned();
+    let target = next.clone();
+    // A fresh load, so that nothing of the visitor's view stays.
+    Effect::new(move |_| {
+        if action.value().with(|value| matches!(value, Some(Ok(())))) {
+            // Fails only where navigation is forbidden altogether.
+            let _ = window().location().set_href(&target);
+        }
+    });
+    let onward = next.clone();
+    let guard = move || {
+        let onward = onward.clone();
+        Suspend::new(async move {
+            match visit.await {
+                Ok(Visit::First) => view! { <Redirect path="/setup" /> }.into_any(),
+                Ok(Visit::SignedIn(_)) => view! { <Redirect path=onward /> }.into_any(),
+                Ok(Visit::SignedOut) | Err(_) => ().into_any(),
+            }
+        })
+    };
+    view! {
+        <Title text="Sign in" />
+        <Transition>{guard}</Transition>
+        <EntranceFrame class="max-w-90">
+            <h1 class="text-2xl font-semibold mb-6">"Sign in"</h1>
+            <ActionForm action=action>
+                <input type="hidden" name="next" value=next />
+                <div class="grid gap-4">
+                    <SignInAlert errors=errors />
+                    <TextField
+                        id="email"
+                        name="input[email]"
+                        label="E-mail"
+                        kind="email"
+                        class="input-lg"
+                        autocomplete="username"
+                        required=true
+                        error=errors.field("email")
+                    />
+                    <SecretField
+                        id="password"
+                        name="input[password]"
+                        label="Password"
+                        class="input-lg"
+                        autocomplete="current-password"
+                        required=true
+                        error=errors.field("password")
+                    />
+                    <SubmitButton class="btn btn-primary btn-lg" is_busy=action.pending()>
+                        "Sign in"
+                    </SubmitButton>
+                </div>
+            </ActionForm>
+        </EntranceFrame>
+    }
+    .into_any()
+}
+
+#[component]
+fn SignInAlert(errors: FormErrors) -> impl IntoView {
+    move || match errors.error() {
+        Some(Error::Unauthenticated) => view! {
+            <Callout tone=Tone::Danger icon="circle-alert">
+                <p>
+                    <strong>"E-mail or password is wrong."</strong>
+                </p>
+            </Callout>
+        }
+        .into_any(),
+        _ => view! { <FormAlert errors=errors fields=&["email", "password"] /> }.into_any(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Every page of the dashboard, one line each.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{ParentRoute, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::layout::{Frame, LostPage, provide_visit};
+use crate::pages::agents::{AgentPage, AgentsPage, NewAgentPage};
+use crate::pages::conversations::{ConversationPage, ConversationsPage};
+use crate::pages::home::HomePage;
+use crate::pages::models::{ConnectionPage, ModelsPage, NewConnectionPage};
+use crate::pages::runs::{RunPage, RunsPage};
+use crate::pages::set_up::SetUpPage;
+use crate::pages::sign_in::SignInPage;
+use crate::ui::{ToastRegion, provide_toasts};
+
+/// The whole dashboard.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    provide_visit();
+    let toasts = provide_toasts();
+    view! {
+        <Title formatter=|page: String| format!("{page} · AgentArea") />
+        <Router>
+            <Pages />
+        </Router>
+        <ToastRegion toasts=toasts />
+    }
+}
+
+// Async: every page is whole without JavaScript, and knows its status before it is sent.
+#[component]
+fn Pages() -> impl IntoView {
+    view! {
+        <Routes fallback=LostPage>
+            <Route path=path!("/setup") view=SetUpPage ssr=SsrMode::Async />
+            <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+            <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
+                <Route path=path!("/") view=HomePage />
+                <Route path=path!("/conversations") view=ConversationsPage />
+                <Route path=path!("/conversations/:id") view=ConversationPage />
+                <Route path=path!("/agents") view=AgentsPage />
+                <Route path=path!("/agents/new") view=NewAgentPage />
+                <Route path=path!("/agents/:id") view=AgentPage />
+                <Route path=path!("/models") view=ModelsPage />
+                <Route path=path!("/models/new") view=NewConnectionPage />
+                <Route path=path!("/models/:id") view=ConnectionPage />
+                <Route path=path!("/runs") view=RunsPage />
+                <Route path=path!("/runs/:id") view=RunPage />
+            </ParentRoute>
+        </Routes>
+    }
+    .into_any()
+}

@@ -1,0 +1,142 @@
+//! Agents and their versions.
+
+use async_trait::async_trait;
+use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, Agents, UpdateAgent};
+use domain::{Action, AgentId, Error, Page, Paged};
+use store::TenantTx;
+
+use crate::fault::OrFault;
+use crate::{Session, mint};
+
+#[async_trait]
+impl Agents for Session {
+    async fn list_agents(&self, page: Page) -> Result<Paged<AgentSummary>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        tx.list_agents(&page).await.or_fault()
+    }
+
+    async fn get_agent(&self, id: AgentId) -> Result<Agent, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        get(&mut tx, id).await
+    }
+
+    async fn create_agent(&self, input: AgentConfig) -> Result<Agent, Error> {
+        let mut tx = self.begin(Action::BuildAgents).await?;
+        let config = checked(&mut tx, input).await?;
+        let now = mint::now();
+        let agent = Agent {
+            id: mint::id(),
+            version: 1,
+            config,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+        };
+        tx.create_agent(&agent, self.actor.user_id)
+            .await
+            .or_fault()?;
+        tx.commit().await.or_fault()?;
+        Ok(agent)
+    }
+
+    async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error> {
+        let mut tx = self.begin(Action::BuildAgents).await?;
+        let agent = get_editable(&mut tx, id).await?;
+        let config = checked(&mut tx, input.apply(agent.config.clone())).await?;
+        self.save(tx, agent, config).await
+    }
+
+    async fn delete_agent(&self, id: AgentId) -> Result<(), Error> {
+        let mut tx = self.begin(Action::BuildAgents).await?;
+        if !tx.archive_agent(id, mint::now()).await.or_fault()? {
+            return Err(Error::NotFound);
+        }
+        tx.commit().await.or_fault()
+    }
+
+    async fn list_agent_versions(
+        &self,
+        id: AgentId,
+        page: Page,
+    ) -> Result<Paged<AgentVersion>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        get(&mut tx, id).await?;
+        tx.list_agent_versions(id, &page).await.or_fault()
+    }
+
+    async fn restore_agent_version(&self, id: AgentId, version: u32) -> Result<Agent, Error> {
+        let mut tx = self.begin(Action::BuildAgents).await?;
+        let agent = get_editable(&mut tx, id).await?;
+        let config = tx
+            .find_agent_version(id, version)
+            .await
+            .or_fault()?
+            .ok_or(Error::NotFound)?;
+        let config = checked(&mut tx, config).await?;
+        let restored = Agent {
+            version: agent.version + 1,
+            config,
+            updated_at: mint::now(),
+            ..agent
+        };
+        self.write(tx, restored).await
+    }
+}
+
+impl Session {
+    async fn save(&self, tx: TenantTx, agent: Agent, config: AgentConfig) -> Result<Agent, Error> {
+        if config == agent.config {
+            return Ok(agent);
+        }
+        let saved = Agent {
+            version: agent.version + 1,
+            config,
+            updated_at: mint::now(),
+            ..agent
+        };
+        self.write(tx, saved).await
+    }
+
+    async fn write(&self, mut tx: TenantTx, agent: Agent) -> Result<Agent, Error> {
+        match tx.save_agent(&agent, self.actor.user_id).await {
+            Err(store::Error::Constraint(_)) => {
+                return Err(Error::conflict(
+                    "somebody else saved this agent just now; load it again",
+                ));
+            }
+            saved => saved.or_fault()?,
+        }
+        tx.commit().await.or_fault()?;
+        Ok(agent)
+    }
+}
+
+async fn get(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
+    tx.find_agent(id).await.or_fault()?.ok_or(Error::NotFound)
+}
+
+async fn get_editable(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
+    let agent = get(tx, id).await?;
+    if agent.archived_at.is_some() {
+        return Err(Error::conflict("this agent was deleted"));
+    }
+    Ok(agent)
+}
+
+/// Trims and checks a config, the connection included.
+async fn checked(tx: &mut TenantTx, mut config: AgentConfig) -> Result<AgentConfig, Error> {
+    config.name = config.name.trim().to_owned();
+    config.model.name = config.model.name.trim().to_owned();
+    config.validate()?;
+    let connection = tx
+        .find_model_connection(config.model.connection_id)
+        .await
+        .or_fault()?;
+    if connection.is_none() {
+        return Err(Error::invalid(
+            "model.connection_id",
+            "there is no such model connection in this workspace",
+        ));
+    }
+    Ok(config)
+}

@@ -1,0 +1,117 @@
+//! The services, and a session: services plus the authenticated actor.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use domain::{Action, Actor, Error};
+use outbound::Outbound;
+use store::bus::Bus;
+use store::vault::Vault;
+use store::{Store, TenantTx};
+use tokio_util::sync::CancellationToken;
+
+use crate::authentication::Credential;
+use crate::fault::OrFault;
+use crate::models::ModelPool;
+use crate::passwords::Passwords;
+use crate::worker::Worker;
+
+/// What the services need to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Runs of one workspace that run at once; more wait in the queue.
+    pub runs_per_workspace: u32,
+    /// Runs that this process runs at once.
+    pub runs_per_worker: usize,
+    /// File with the built-in model's weights, if it was found.
+    pub local_model: Option<PathBuf>,
+    /// How the set-up page names the database.
+    pub database_label: String,
+    /// How the set-up page says where the master key is.
+    pub key_label: String,
+}
+
+/// The product's operations, before anybody is signed in. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) bus: Bus,
+    pub(crate) models: Arc<ModelPool>,
+    pub(crate) passwords: Arc<Passwords>,
+    pub(crate) worker: Worker,
+    pub(crate) config: Arc<Config>,
+}
+
+/// The product's operations for one actor: the implementation of `domain::Platform`.
+#[derive(Clone)]
+pub struct Session {
+    pub(crate) services: Services,
+    pub(crate) actor: Actor,
+    pub(crate) credential: Credential,
+}
+
+impl Services {
+    /// Wires the services together. Nothing runs until [`Services::start_jobs`].
+    pub fn new(store: Store, vault: Vault, outbound: Outbound, config: Config) -> Self {
+        let bus = Bus::default();
+        let models = Arc::new(ModelPool::new(
+            vault.clone(),
+            outbound,
+            config.local_model.clone(),
+        ));
+        let config = Arc::new(config);
+        let worker = Worker::new(
+            store.clone(),
+            bus.clone(),
+            models.clone(),
+            config.runs_per_worker,
+            config.runs_per_workspace,
+        );
+        Self {
+            store,
+            vault,
+            bus,
+            models,
+            passwords: Arc::new(Passwords::new()),
+            worker,
+            config,
+        }
+    }
+
+    /// Starts the worker and the housekeeping; they stop when `stopping` is cancelled.
+    ///
+    /// `is_alone` says that no other process can be running agents on this database, so that
+    /// every lease left over belongs to a dead process.
+    pub fn start_jobs(&self, stopping: &CancellationToken, is_alone: bool) {
+        self.worker.start(stopping, is_alone);
+        crate::housekeeping::start(self.store.clone(), stopping.clone());
+    }
+
+    /// Waits for the worker's runs to be handed back after `stopping` was cancelled.
+    pub async fn finish_jobs(&self) {
+        self.worker.finish().await;
+    }
+
+    /// The database, for health checks and metrics.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Session {
+    /// Who acts.
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// Authorizes, then begins a transaction in the actor's workspace.
+    pub(crate) async fn begin(&self, action: Action) -> Result<TenantTx, Error> {
+        self.actor.require(action)?;
+        self.services
+            .store
+            .begin(self.actor.workspace_id)
+            .await
+            .or_fault()
+    }
+}

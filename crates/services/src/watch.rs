@@ -1,0 +1,230 @@
+//! Watching a conversation: replay and live are one path.
+
+use bytes::{Bytes, BytesMut};
+use domain::{Action, ConversationId, Error, MessageId, WorkspaceId};
+use serde::Serialize;
+use store::Store;
+use store::bus::{Frame, Publisher, Subscription};
+use store::events::LoggedEvent;
+
+use crate::Session;
+use crate::fault::OrFault;
+
+/// Events read from the log at once.
+const PAGE: u32 = 200;
+
+/// A client that follows a conversation's log.
+#[derive(Debug)]
+pub struct Watch {
+    store: Store,
+    workspace_id: WorkspaceId,
+    conversation_id: ConversationId,
+    subscription: Subscription,
+    /// Last event that was given out.
+    seq: u64,
+    /// Whether the log may hold more than was given out.
+    is_behind: bool,
+    ends_when_idle: bool,
+    /// Whether the end of a run was seen since idleness was last checked.
+    may_be_idle: bool,
+}
+
+/// A page of the log as JSON texts, ascending.
+#[derive(Clone, Debug)]
+pub struct EventLogPage {
+    /// The events.
+    pub items: Vec<String>,
+    /// Value for `?after=` of the next page, if there is more.
+    pub next: Option<u64>,
+}
+
+impl Session {
+    /// Follows a conversation's log after event `after`; beyond the end it waits.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn watch(
+        &self,
+        id: ConversationId,
+        after: u64,
+        ends_when_idle: bool,
+    ) -> Result<Watch, Error> {
+        // Before the first look at the log, so that nothing falls between.
+        let subscription = self.services.bus.subscribe(id);
+        let mut tx = self.begin(Action::Read).await?;
+        tx.find_log_state(id)
+            .await
+            .or_fault()?
+            .ok_or(Error::NotFound)?;
+        Ok(Watch {
+            store: self.services.store.clone(),
+            workspace_id: self.actor.workspace_id,
+            conversation_id: id,
+            subscription,
+            seq: after,
+            is_behind: true,
+            ends_when_idle,
+            may_be_idle: true,
+        })
+    }
+
+    /// A page of the log after event `after`.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn list_events(
+        &self,
+        id: ConversationId,
+        after: u64,
+        limit: u8,
+    ) -> Result<EventLogPage, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        let state = tx
+            .find_log_state(id)
+            .await
+            .or_fault()?
+            .ok_or(Error::NotFound)?;
+        let events = tx
+            .list_events(id, after, u32::from(limit))
+            .await
+            .or_fault()?;
+        let next = events
+            .last()
+            .map(|event| event.seq)
+            .filter(|seq| *seq < state.last_seq);
+        Ok(EventLogPage {
+            items: events.iter().map(LoggedEvent::to_json).collect(),
+            next,
+        })
+    }
+}
+
+impl Watch {
+    /// The next piece of the event stream; `None` when it has ended.
+    ///
+    /// Waits for ever while nothing happens. Safe to cancel.
+    ///
+    /// # Errors
+    /// `Unavailable` if the log cannot be read; the client comes back and resumes.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        loop {
+            if self.is_behind {
+                match self.read_log().await? {
+                    Some(bytes) => return Ok(Some(bytes)),
+                    None => self.is_behind = false,
+                }
+            }
+            if self.ends_when_idle && self.may_be_idle {
+                self.may_be_idle = false;
+                if self.is_idle().await? {
+                    return Ok(None);
+                }
+                if self.is_behind {
+                    continue;
+                }
+            }
+            match self.subscription.next().await {
+                Some(Frame::Live(bytes)) => return Ok(Some(bytes)),
+                Some(Frame::Logged { seq, .. }) if seq <= self.seq => {}
+                Some(Frame::Logged {
+                    seq,
+                    is_run_end,
+                    bytes,
+                }) if seq == self.seq + 1 => {
+                    self.seq = seq;
+                    self.may_be_idle |= is_run_end;
+                    return Ok(Some(bytes));
+                }
+                Some(Frame::Logged { .. }) | None => {
+                    self.is_behind = true;
+                    self.may_be_idle = true;
+                }
+            }
+        }
+    }
+
+    async fn read_log(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut tx = self.store.begin(self.workspace_id).await.or_fault()?;
+        let events = tx
+            .list_events(self.conversation_id, self.seq, PAGE)
+            .await
+            .or_fault()?;
+        let Some(last) = events.last() else {
+            return Ok(None);
+        };
+        self.seq = last.seq;
+        let mut bytes = BytesMut::new();
+        for event in &events {
+            bytes.extend_from_slice(logged_frame(event).as_bytes());
+        }
+        Ok(Some(bytes.freeze()))
+    }
+
+    /// Whether no run is active and everything was given out; notices if there is more to read.
+    async fn is_idle(&mut self) -> Result<bool, Error> {
+        let mut tx = self.store.begin(self.workspace_id).await.or_fault()?;
+        let state = tx
+            .find_log_state(self.conversation_id)
+            .await
+            .or_fault()?;
+        // A deleted conversation says nothing more.
+        let Some(state) = state else { return Ok(true) };
+        if state.last_seq > self.seq {
+            self.is_behind = true;
+            self.may_be_idle = true;
+        }
+        Ok(!state.has_active_run && state.last_seq <= self.seq)
+    }
+}
+
+/// Shows logged events to everybody who watches; each is rendered once.
+pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
+    if !publisher.has_watchers() {
+        return;
+    }
+    for event in events {
+        publisher.publish(Frame::Logged {
+            seq: event.seq,
+            is_run_end: matches!(
+                event.kind.as_str(),
+                "run_completed" | "run_failed" | "run_cancelled"
+            ),
+            bytes: logged_frame(event).into(),
+        });
+    }
+}
+
+/// Shows text that is not logged yet.
+pub(crate) fn publish_live(
+    publisher: &Publisher,
+    message_id: MessageId,
+    offset: usize,
+    text: &str,
+) {
+    #[derive(Serialize)]
+    struct Live<'a> {
+        message_id: MessageId,
+        offset: usize,
+        text: &'a str,
+    }
+    if !publisher.has_watchers() {
+        return;
+    }
+    let live = Live {
+        message_id,
+        offset,
+        text,
+    };
+    let json = serde_json::to_string(&live).expect("plain data");
+    let frame = format!("event: text_live\ndata: {json}\n\n");
+    publisher.publish(Frame::Live(frame.into()));
+}
+
+fn logged_frame(event: &LoggedEvent) -> String {
+    format!(
+        "id: {}\nevent: {}\ndata: {}\n\n",
+        event.seq,
+        event.kind,
+        event.to_json()
+    )
+}

@@ -1,0 +1,196 @@
+//! Taking runs: from the queue, and from workers that died.
+
+use domain::Error;
+use domain::conversations::MessageRole;
+use domain::events::{EventBody, RunBegin};
+use llm::ModelMessage;
+use store::runs::{ClaimedRun, Lease, NewStep};
+use tokio_util::sync::CancellationToken;
+
+use super::{LOOK_EVERY, RENEW_EVERY, Slot, StartedRun, Worker};
+use crate::conversations::{PRIOR_MESSAGES, answer_created, logged_text, new_event};
+use crate::fault::OrFault;
+use crate::mint;
+
+/// Runs taken at once.
+const BATCH: usize = 16;
+
+/// Takes runs whenever there is room and something to take, until `stopping`.
+pub(super) async fn take_runs(worker: Worker, stopping: CancellationToken, is_alone: bool) {
+    if is_alone {
+        expire_leases(&worker).await;
+    }
+    loop {
+        match take_batch(&worker).await {
+            // A full batch means that there is probably more.
+            Ok(BATCH) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(error = %error, "cannot look at the run queue"),
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = worker.inner.waker.notified() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+}
+
+/// Renews leases until the process is about to end.
+pub(super) async fn renew_leases(worker: Worker, until: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = until.cancelled() => return,
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+        }
+        let leases: Vec<Lease> = worker.lock().values().map(|run| run.lease).collect();
+        if leases.is_empty() {
+            continue;
+        }
+        match renew(&worker, &leases).await {
+            Ok(()) => {}
+            Err(error) => tracing::warn!(error = %error, "cannot renew leases; trying again"),
+        }
+    }
+}
+
+/// Lets others take this worker's runs at once.
+pub(super) async fn release_leases(worker: &Worker) {
+    let released = async {
+        let mut db = worker.inner.store.system().await?;
+        store::runs::release(&mut db, worker.inner.id).await
+    };
+    if let Err(error) = released.await {
+        tracing::warn!(error = %error, "leases are not handed back; they run out by themselves");
+    }
+}
+
+async fn expire_leases(worker: &Worker) {
+    let expired = async {
+        let mut db = worker.inner.store.system().await?;
+        store::runs::expire_all_leases(&mut db).await
+    };
+    match expired.await {
+        Ok(0) => {}
+        Ok(runs) => tracing::info!(runs, "adopting the runs of the process before this one"),
+        Err(error) => tracing::warn!(error = %error, "cannot expire old leases"),
+    }
+}
+
+async fn renew(worker: &Worker, leases: &[Lease]) -> store::Result<()> {
+    let mut db = worker.inner.store.system().await?;
+    let held = store::runs::renew(&mut db, leases).await?;
+    drop(db);
+    let active = worker.lock();
+    for lease in leases {
+        let Some(run) = active.get(&lease.run_id) else {
+            continue;
+        };
+        match held.iter().find(|held| held.run_id == lease.run_id) {
+            Some(held) if held.is_cancel_requested => run.cancel.cancel(),
+            Some(_) => {}
+            None => run.abandon.cancel(),
+        }
+    }
+    Ok(())
+}
+
+/// Takes what there is room for; gives the number of runs taken.
+async fn take_batch(worker: &Worker) -> store::Result<usize> {
+    let mut slots: Vec<Slot> = std::iter::from_fn(|| worker.try_reserve())
+        .take(BATCH)
+        .collect();
+    if slots.is_empty() {
+        return Ok(0);
+    }
+    let mut db = worker.inner.store.system().await?;
+    let mut claimed =
+        store::runs::claim_orphaned(&mut db, worker.inner.id, slots.len() as u32).await?;
+    let room = slots.len() - claimed.len();
+    if room > 0 {
+        let queued = store::runs::claim_queued(
+            &mut db,
+            worker.inner.id,
+            room as u32,
+            worker.inner.runs_per_workspace,
+        );
+        claimed.extend(queued.await?);
+    }
+    drop(db);
+    let taken = claimed.len();
+    for claimed in claimed {
+        let Some(slot) = slots.pop() else { break };
+        let worker = worker.clone();
+        let tasks = worker.inner.tasks.clone();
+        tasks.spawn(async move {
+            if let Err(error) = begin(&worker, slot, claimed).await {
+                // The lease runs out and the run is taken again.
+                tracing::warn!(run.id = %claimed.lease.run_id, error = %error, "begin a run");
+            }
+        });
+    }
+    Ok(taken)
+}
+
+/// Writes the beginning of a taken run and executes it.
+async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
+    let store = &worker.inner.store;
+    let mut tx = store.begin(claimed.lease.workspace_id).await.or_fault()?;
+    let config = tx
+        .find_agent_version(claimed.agent_id, claimed.agent_version)
+        .await
+        .or_fault()?
+        .ok_or(Error::NotFound)?;
+    let prior = tx
+        .list_prior_messages(claimed.lease.conversation_id, claimed.message_id, PRIOR_MESSAGES)
+        .await
+        .or_fault()?;
+    let run_begin = RunBegin {
+        agent_id: claimed.agent_id,
+        agent_version: claimed.agent_version,
+        attempt: claimed.attempt,
+    };
+    let mut events = Vec::new();
+    if claimed.attempt == 1 {
+        events.push(new_event(EventBody::RunStarted(run_begin)));
+    } else {
+        events.push(new_event(EventBody::RunAdopted(run_begin)));
+        let conversation_id = claimed.lease.conversation_id;
+        let text = logged_text(&mut tx, conversation_id, claimed.lease.run_id).await?;
+        if !text.is_empty() {
+            events.push(new_event(EventBody::TextTruncated {
+                message_id: claimed.answer_id,
+                offset: 0,
+            }));
+        }
+    }
+    if claimed.attempt == 1 || tx.is_answer_missing(&claimed).await.or_fault()? {
+        events.push(answer_created(claimed.answer_id));
+    }
+    let step = NewStep {
+        id: mint::id(),
+        target: &config.model.name,
+    };
+    let logged = tx
+        .begin_attempt(&claimed, step, &events, mint::now())
+        .await
+        .or_fault()?;
+    tx.commit().await.or_fault()?;
+    let messages = prior
+        .into_iter()
+        .map(|message| ModelMessage {
+            role: message.role,
+            text: message.text,
+        })
+        .collect::<Vec<_>>();
+    debug_assert!(messages.last().is_some_and(|last| last.role == MessageRole::User));
+    let run = StartedRun {
+        lease: claimed.lease,
+        answer_id: claimed.answer_id,
+        config,
+        connection_updated_at: None,
+        messages,
+        is_cancel_requested: claimed.is_cancel_requested,
+    };
+    worker.execute(slot, run, &logged);
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Where a turn's text goes: watchers at once, the log in batches.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::MessageId;
+use domain::events::{EventBody, TextDelta};
+use engine::{LeaseLost, TurnLog};
+use store::Store;
+use store::bus::Publisher;
+use store::runs::Lease;
+
+use crate::conversations::new_event;
+use crate::{mint, watch};
+
+/// Pauses between tries while the database is away: about 30 s in all.
+const PAUSES_MS: [u64; 9] = [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_000];
+
+/// The log of one run's answer.
+pub(super) struct Log {
+    pub(super) store: Store,
+    pub(super) lease: Lease,
+    pub(super) message_id: MessageId,
+    pub(super) publisher: Publisher,
+}
+
+#[async_trait]
+impl TurnLog for Log {
+    fn show(&self, offset: usize, text: &str) {
+        watch::publish_live(&self.publisher, self.message_id, offset, text);
+    }
+
+    async fn persist(&self, offset: usize, text: String) -> Result<(), LeaseLost> {
+        let events = [new_event(EventBody::TextDelta(TextDelta {
+            message_id: self.message_id,
+            offset: offset as u64,
+            text,
+        }))];
+        let written = retrying(|| async {
+            let mut tx = self.store.begin(self.lease.workspace_id).await?;
+            let logged = tx.append_events(&self.lease, &events, mint::now()).await?;
+            tx.commit().await?;
+            Ok(logged)
+        });
+        match written.await {
+            Ok(logged) => {
+                watch::publish(&self.publisher, &logged);
+                Ok(())
+            }
+            // An earlier try did get through; watchers find its events in the log.
+            Err(store::Error::Constraint(name)) if name == "events_id_key" => Ok(()),
+            Err(error) => {
+                tracing::warn!(run.id = %self.lease.run_id, error = %error, "persist text");
+                Err(LeaseLost)
+            }
+        }
+    }
+}
+
+/// Tries a transaction again while the database is away.
+///
+/// A commit whose answer got lost may have happened. Trying it again then violates the log's key
+/// (the events carry ids made before), so nothing is ever written twice: see `events_id_key`.
+///
+/// # Errors
+/// The last error, or at once any error that waiting does not mend.
+pub(super) async fn retrying<T, F>(work: impl Fn() -> F) -> store::Result<T>
+where
+    F: Future<Output = store::Result<T>>,
+{
+    for pause in PAUSES_MS {
+        match work().await {
+            Err(store::Error::Unavailable(_)) => {
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+            other => return other,
+        }
+    }
+    work().await
+}

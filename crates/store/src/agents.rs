@@ -1,0 +1,193 @@
+//! Agents and their versions.
+
+use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion};
+use domain::{AgentId, ConnectionId, Cursor, Page, Paged, Timestamp, UserId};
+use sqlx::types::Json;
+
+use crate::api_keys::parse_cursor;
+use crate::database::TenantTx;
+use crate::{Error, Result};
+
+impl TenantTx {
+    /// Agents that are not archived, newest first.
+    pub async fn list_agents(&mut self, page: &Page) -> Result<Paged<AgentSummary>> {
+        let after = parse_cursor(page)?;
+        let rows = sqlx::query!(
+            r#"select a.id, a.version, a.created_at, a.updated_at, v.config as "config: Json<AgentConfig>"
+               from agents a
+               join agent_versions v
+                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+               where a.archived_at is null and ($1::uuid is null or a.id < $1)
+               order by a.id desc limit $2"#,
+            after,
+            i64::from(page.limit) + 1
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let agents = rows
+            .into_iter()
+            .map(|row| AgentSummary {
+                id: row.id.into(),
+                version: row.version as u32,
+                name: row.config.0.name,
+                description: row.config.0.description,
+                model: row.config.0.model,
+                created_at: row.created_at.into(),
+                updated_at: row.updated_at.into(),
+            })
+            .collect();
+        Ok(Paged::cut(agents, page.limit, |agent: &AgentSummary| {
+            Cursor(agent.id.to_string())
+        }))
+    }
+
+    /// One agent, archived ones included.
+    pub async fn find_agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
+        let row = sqlx::query!(
+            r#"select a.version, a.created_at, a.updated_at, a.archived_at,
+                 v.config as "config: Json<AgentConfig>"
+               from agents a
+               join agent_versions v
+                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+               where a.id = $1"#,
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(row.map(|row| Agent {
+            id,
+            version: row.version as u32,
+            config: row.config.0,
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+            archived_at: row.archived_at.map(Into::into),
+        }))
+    }
+
+    /// Writes a new agent with its first version.
+    pub async fn create_agent(&mut self, agent: &Agent, author: UserId) -> Result<()> {
+        sqlx::query!(
+            "insert into agents (id, workspace_id, version, created_at, updated_at)
+             values ($1, $2, $3, $4, $4)",
+            agent.id.uuid(),
+            self.workspace_id().uuid(),
+            agent.version as i32,
+            agent.created_at.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        self.insert_version(agent, author).await
+    }
+
+    /// Writes `agent` as the version after the one it came from.
+    ///
+    /// # Errors
+    /// `Constraint` if somebody else saved that version first.
+    pub async fn save_agent(&mut self, agent: &Agent, author: UserId) -> Result<()> {
+        self.insert_version(agent, author).await?;
+        sqlx::query!(
+            "update agents set version = $2, updated_at = $3 where id = $1",
+            agent.id.uuid(),
+            agent.version as i32,
+            agent.updated_at.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Archives an agent; tells whether it exists.
+    pub async fn archive_agent(&mut self, id: AgentId, now: Timestamp) -> Result<bool> {
+        let done = sqlx::query!(
+            "update agents set archived_at = coalesce(archived_at, $2) where id = $1",
+            id.uuid(),
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// An agent's versions, newest first.
+    pub async fn list_agent_versions(
+        &mut self,
+        id: AgentId,
+        page: &Page,
+    ) -> Result<Paged<AgentVersion>> {
+        let before = page
+            .after
+            .as_ref()
+            .map(|cursor| cursor.0.parse::<i32>().map_err(|_| Error::UnknownCursor))
+            .transpose()?;
+        let rows = sqlx::query!(
+            r#"select version, config as "config: Json<AgentConfig>", created_at from agent_versions
+               where agent_id = $1 and ($2::int is null or version < $2)
+               order by version desc limit $3"#,
+            id.uuid(),
+            before,
+            i64::from(page.limit) + 1
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let versions = rows
+            .into_iter()
+            .map(|row| AgentVersion {
+                version: row.version as u32,
+                config: row.config.0,
+                created_at: row.created_at.into(),
+            })
+            .collect();
+        Ok(Paged::cut(versions, page.limit, |saved: &AgentVersion| {
+            Cursor(saved.version.to_string())
+        }))
+    }
+
+    /// What one version says.
+    pub async fn find_agent_version(
+        &mut self,
+        id: AgentId,
+        version: u32,
+    ) -> Result<Option<AgentConfig>> {
+        let config = sqlx::query_scalar!(
+            r#"select config as "config: Json<AgentConfig>" from agent_versions
+               where agent_id = $1 and version = $2"#,
+            id.uuid(),
+            version as i32
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(config.map(|config| config.0))
+    }
+
+    /// Names of agents that use a connection, at most 5.
+    pub async fn list_agents_using(&mut self, connection: ConnectionId) -> Result<Vec<String>> {
+        let names = sqlx::query_scalar!(
+            r#"select v.config->>'name' as "name!"
+               from agents a
+               join agent_versions v
+                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+               where a.archived_at is null and v.config->'model'->>'connection_id' = $1
+               order by 1 limit 5"#,
+            connection.to_string()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(names)
+    }
+
+    async fn insert_version(&mut self, agent: &Agent, author: UserId) -> Result<()> {
+        sqlx::query!(
+            "insert into agent_versions (workspace_id, agent_id, version, config, author_id, created_at)
+             values ($1, $2, $3, $4, $5, $6)",
+            self.workspace_id().uuid(),
+            agent.id.uuid(),
+            agent.version as i32,
+            Json(&agent.config) as _,
+            author.uuid(),
+            agent.updated_at.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+}

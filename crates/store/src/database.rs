@@ -1,0 +1,163 @@
+//! The pool, and the only two ways to a connection.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use domain::WorkspaceId;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction};
+
+use crate::Result;
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where it is.
+    pub options: PgConnectOptions,
+    /// Most connections at once.
+    pub max_connections: u32,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+/// A connection that sees across workspaces, for sign-in and the run queue only.
+pub type SystemConnection = PoolConnection<Postgres>;
+
+/// A transaction that sees one workspace.
+///
+/// Dropping it without [`TenantTx::commit`] undoes everything.
+#[derive(Debug)]
+pub struct TenantTx {
+    tx: Transaction<'static, Postgres>,
+    workspace_id: WorkspaceId,
+}
+
+impl Config {
+    /// Reads a `postgres://` URL.
+    ///
+    /// # Errors
+    /// If the URL is malformed.
+    pub fn from_url(url: &str) -> anyhow::Result<Self> {
+        let options = url
+            .parse::<PgConnectOptions>()
+            .context("DATABASE_URL is no postgres:// URL")?;
+        Ok(Self::new(options))
+    }
+
+    /// Default pool size for given options.
+    pub fn new(options: PgConnectOptions) -> Self {
+        Self {
+            options,
+            max_connections: 16,
+        }
+    }
+}
+
+impl Store {
+    /// Makes the pool; connects only when first used.
+    pub fn new(config: Config) -> Self {
+        let options = config
+            .options
+            .application_name("agentarea")
+            .statement_cache_capacity(256)
+            .log_statements(tracing::log::LevelFilter::Off);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.max_connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .idle_timeout(Duration::from_secs(600))
+            // The hook below proves that a connection lives.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(end_leaked_transaction(connection)))
+            .connect_lazy_with(options);
+        Self { pool }
+    }
+
+    /// A connection that sees across workspaces where a policy lets it.
+    ///
+    /// # Errors
+    /// `Unavailable` if there is none within 5 s.
+    pub async fn system(&self) -> Result<SystemConnection> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Begins a transaction in which only `workspace_id` exists.
+    ///
+    /// # Errors
+    /// `Unavailable` if there is no connection within 5 s.
+    pub async fn begin(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
+        // One round trip. The id is a UUID, so the text cannot hold anything else.
+        let statement = format!(
+            "begin; set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'"
+        );
+        let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
+        Ok(TenantTx { tx, workspace_id })
+    }
+
+    /// Begins a transaction that sees one workspace, as it was at one moment, and writes nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` if there is no connection within 5 s.
+    pub async fn begin_snapshot(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
+        let statement = format!(
+            "begin isolation level repeatable read read only; \
+             set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'"
+        );
+        let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
+        Ok(TenantTx { tx, workspace_id })
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn ping(&self) -> Result<()> {
+        self.pool.acquire().await?.execute("select 1").await?;
+        Ok(())
+    }
+
+    /// Connections open and idle right now.
+    pub fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+impl TenantTx {
+    /// Makes everything done in it last.
+    ///
+    /// # Errors
+    /// `Unavailable`; nothing was kept then, unless the answer got lost on the way.
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+
+    /// The workspace it sees.
+    pub fn workspace_id(&self) -> WorkspaceId {
+        self.workspace_id
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.tx
+    }
+}
+
+/// Ends what a cancelled `begin` may have left open (sqlx issues 4385 and 4393): without this the
+/// next user of the connection would write into a transaction that nobody commits, in a workspace
+/// that is not theirs. A connection that cannot even do this is replaced.
+async fn end_leaked_transaction(connection: &mut PgConnection) -> sqlx::Result<bool> {
+    connection.execute("rollback").await?;
+    Ok(true)
+}

@@ -1,0 +1,13 @@
+//! A private PostgreSQL server in the data folder, for when no other is configured.
+//!
+//! It listens on a Unix socket only its user can open, runs as an unprivileged account when this
+//! program is root, is restarted when it dies and stopped when this program ends. After a
+//! `kill -9` of this program it goes on running, and the next start takes it over.
+
+mod account;
+mod binaries;
+mod cluster;
+mod folder;
+mod supervisor;
+
+pub use supervisor::{Embedded, Joining};

@@ -1,0 +1,39 @@
+//! Brings the schema up to date.
+
+use anyhow::{Context, bail};
+use sqlx::migrate::{Migrate, Migrator};
+
+use crate::Store;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
+
+impl Store {
+    /// Applies what is missing, one process at a time (advisory lock).
+    ///
+    /// # Errors
+    /// If the database has a schema newer than this program, a migration fails, or the database
+    /// does not answer.
+    pub async fn migrate(&self) -> anyhow::Result<()> {
+        let mut connection = self
+            .pool()
+            .acquire()
+            .await
+            .context("connect to the database")?;
+        let table = MIGRATOR.table_name.as_ref();
+        connection.ensure_migrations_table(table).await?;
+        let applied = connection.list_applied_migrations(table).await?;
+        let known = MIGRATOR.iter().map(|migration| migration.version).max();
+        if let Some(newer) = applied.iter().find(|applied| Some(applied.version) > known) {
+            bail!(
+                "the database has schema version {}, this program knows only {}; run a newer agentarea",
+                newer.version,
+                known.unwrap_or_default()
+            );
+        }
+        drop(connection);
+        MIGRATOR
+            .run(self.pool())
+            .await
+            .context("bring the database schema up to date")
+    }
+}

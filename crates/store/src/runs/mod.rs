@@ -1,0 +1,14 @@
+//! Runs: posting, the lease queue, the journal, and what lists show.
+
+mod journal;
+mod posting;
+mod queue;
+mod reading;
+
+pub use journal::{Ending, NewStep};
+pub use posting::{NewRun, PostingContext, PriorMessage};
+pub use queue::{ClaimedRun, HeldRun, Lease};
+pub use queue::{claim_orphaned, claim_queued, expire_all_leases, release, renew};
+
+pub(crate) use posting::parse_message_role;
+pub(crate) use reading::unreadable;

@@ -1,0 +1,220 @@
+//! The queue of record: leases with a fence.
+//!
+//! A worker holds a run while its lease lasts and its fence is the run's. Whoever takes a run over
+//! raises the fence, so that nothing the old worker still writes is accepted. Times of leases are
+//! the database's clock.
+
+use domain::{AgentId, ConversationId, MessageId, RunId, UserId, WorkspaceId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::Result;
+use crate::database::TenantTx;
+
+/// Proof of holding a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The run.
+    pub run_id: RunId,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+    /// Number that must match the run's for every write.
+    pub fence: i64,
+}
+
+/// A run taken from the queue or from a dead worker.
+#[derive(Clone, Copy, Debug)]
+pub struct ClaimedRun {
+    /// Proof of holding it.
+    pub lease: Lease,
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its version.
+    pub agent_version: u32,
+    /// Who asked.
+    pub author_id: UserId,
+    /// The user's message.
+    pub message_id: MessageId,
+    /// The message that the answer is.
+    pub answer_id: MessageId,
+    /// 1 from the queue; more if taken over.
+    pub attempt: u32,
+    /// Whether somebody asked it to stop.
+    pub is_cancel_requested: bool,
+}
+
+/// A run that this worker still holds.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldRun {
+    /// The run.
+    pub run_id: RunId,
+    /// Whether somebody asked it to stop.
+    pub is_cancel_requested: bool,
+}
+
+/// Seconds that a lease lasts without renewal.
+pub(super) const LEASE_SECONDS: f64 = 10.0;
+
+/// Takes up to `limit` queued runs whose turn it is, oldest first.
+///
+/// A run's turn comes when no other run of its conversation is before it and its workspace has
+/// fewer than `per_workspace` running.
+pub async fn claim_queued(
+    db: &mut PgConnection,
+    worker: Uuid,
+    limit: u32,
+    per_workspace: u32,
+) -> Result<Vec<ClaimedRun>> {
+    let rows = sqlx::query!(
+        "with due as (
+           select r.workspace_id, r.id from runs r
+           where r.status = 'queued'
+             and not exists (
+               select from runs other
+               where other.workspace_id = r.workspace_id
+                 and other.conversation_id = r.conversation_id
+                 and (other.status in ('running', 'waiting')
+                      or (other.status = 'queued' and other.id < r.id)))
+             and (select count(*) from runs busy
+                  where busy.workspace_id = r.workspace_id and busy.status = 'running') < $4
+           order by r.id limit $3
+           for update skip locked
+         )
+         update runs set status = 'running', fence = fence + 1, lease_owner = $1,
+           lease_expires_at = now() + make_interval(secs => $2), started_at = now()
+         from due where runs.workspace_id = due.workspace_id and runs.id = due.id
+         returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
+           message_id, answer_id, attempt, fence, cancel_requested_at",
+        worker,
+        LEASE_SECONDS,
+        i64::from(limit),
+        i64::from(per_workspace)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ClaimedRun {
+            lease: Lease {
+                run_id: row.id.into(),
+                workspace_id: row.workspace_id.into(),
+                conversation_id: row.conversation_id.into(),
+                fence: row.fence,
+            },
+            agent_id: row.agent_id.into(),
+            agent_version: row.agent_version as u32,
+            author_id: row.author_id.into(),
+            message_id: row.message_id.into(),
+            answer_id: row.answer_id.into(),
+            attempt: row.attempt as u32,
+            is_cancel_requested: row.cancel_requested_at.is_some(),
+        })
+        .collect())
+}
+
+/// Takes up to `limit` running runs whose lease has run out.
+pub async fn claim_orphaned(
+    db: &mut PgConnection,
+    worker: Uuid,
+    limit: u32,
+) -> Result<Vec<ClaimedRun>> {
+    let rows = sqlx::query!(
+        "with orphaned as (
+           select workspace_id, id from runs
+           where status = 'running' and lease_expires_at < now()
+           order by lease_expires_at limit $3
+           for update skip locked
+         )
+         update runs set fence = fence + 1, attempt = attempt + 1, lease_owner = $1,
+           lease_expires_at = now() + make_interval(secs => $2)
+         from orphaned where runs.workspace_id = orphaned.workspace_id and runs.id = orphaned.id
+         returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
+           message_id, answer_id, attempt, fence, cancel_requested_at",
+        worker,
+        LEASE_SECONDS,
+        i64::from(limit)
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ClaimedRun {
+            lease: Lease {
+                run_id: row.id.into(),
+                workspace_id: row.workspace_id.into(),
+                conversation_id: row.conversation_id.into(),
+                fence: row.fence,
+            },
+            agent_id: row.agent_id.into(),
+            agent_version: row.agent_version as u32,
+            author_id: row.author_id.into(),
+            message_id: row.message_id.into(),
+            answer_id: row.answer_id.into(),
+            attempt: row.attempt as u32,
+            is_cancel_requested: row.cancel_requested_at.is_some(),
+        })
+        .collect())
+}
+
+/// Renews leases; a run that is missing from the answer is no longer this worker's.
+pub async fn renew(db: &mut PgConnection, leases: &[Lease]) -> Result<Vec<HeldRun>> {
+    let ids: Vec<Uuid> = leases.iter().map(|lease| lease.run_id.uuid()).collect();
+    let fences: Vec<i64> = leases.iter().map(|lease| lease.fence).collect();
+    let rows = sqlx::query!(
+        "update runs set lease_expires_at = now() + make_interval(secs => $3)
+         from unnest($1::uuid[], $2::bigint[]) as held (id, fence)
+         where runs.id = held.id and runs.fence = held.fence and runs.status = 'running'
+         returning runs.id, cancel_requested_at",
+        &ids,
+        &fences,
+        LEASE_SECONDS
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| HeldRun {
+            run_id: row.id.into(),
+            is_cancel_requested: row.cancel_requested_at.is_some(),
+        })
+        .collect())
+}
+
+/// Ends every lease at once. Only for a worker that knows to be the only one.
+pub async fn expire_all_leases(db: &mut PgConnection) -> Result<u64> {
+    let done = sqlx::query!(
+        "update runs set lease_expires_at = now() - interval '1 second' where status = 'running'"
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Gives leases up, so that others need not wait for them to run out.
+pub async fn release(db: &mut PgConnection, worker: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update runs set lease_expires_at = now() - interval '1 second'
+         where lease_owner = $1 and status = 'running'",
+        worker
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+impl TenantTx {
+    /// Asks a run to stop; `false` if it has ended or does not exist.
+    pub async fn request_cancellation(&mut self, id: RunId) -> Result<bool> {
+        let done = sqlx::query!(
+            "update runs set cancel_requested_at = coalesce(cancel_requested_at, now())
+             where workspace_id = $1 and id = $2 and status in ('queued', 'running', 'waiting')",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}

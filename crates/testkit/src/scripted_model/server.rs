@@ -1,0 +1,242 @@
+//! The listener, and what it has seen.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::answer::Answer;
+use super::http::{Connection, Request};
+use super::reply::{self, After};
+
+/// The models that `GET /models` lists.
+pub const MODELS: [&str; 2] = ["scripted-large", "scripted-small"];
+
+/// Longest wait for something that should happen; past it the test fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request for a completion, as it arrived.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The body; `Null` if it was no JSON.
+    pub body: Value,
+    /// Names in lower case, values as sent.
+    pub headers: Vec<(String, String)>,
+}
+
+/// A model server on a free loopback port. Dropping it ends it and its connections.
+///
+/// Without a script every answer is the text `ok`.
+#[derive(Debug)]
+pub struct ScriptedModel {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    script: Mutex<Script>,
+    request_count: watch::Sender<usize>,
+    open_streams: watch::Sender<usize>,
+}
+
+#[derive(Debug)]
+struct Script {
+    always: Answer,
+    next: VecDeque<Answer>,
+    seen: Vec<Seen>,
+}
+
+impl ScriptedModel {
+    /// Starts the server.
+    ///
+    /// # Panics
+    /// If no loopback port is free.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("a loopback port is free");
+        let address = listener.local_addr().expect("a bound socket has a name");
+        let shared = Arc::new(Shared {
+            script: Mutex::new(Script {
+                always: Answer::text("ok"),
+                next: VecDeque::new(),
+                seen: Vec::new(),
+            }),
+            request_count: watch::Sender::new(0),
+            open_streams: watch::Sender::new(0),
+        });
+        let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self {
+            address,
+            shared,
+            acceptor,
+        }
+    }
+
+    /// Address for a model connection; ends in `/v1`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// `host:port`, as allow-lists want it.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Gives this answer to every request that no queued answer takes.
+    pub fn always(&self, answer: Answer) {
+        self.shared.script().always = answer;
+    }
+
+    /// Queues an answer for one request.
+    pub fn next(&self, answer: Answer) {
+        self.shared.script().next.push_back(answer);
+    }
+
+    /// Bodies of the completion requests so far, in order of arrival.
+    pub fn requests(&self) -> Vec<Value> {
+        let script = self.shared.script();
+        script.seen.iter().map(|seen| seen.body.clone()).collect()
+    }
+
+    /// The completion requests so far with their headers, in order of arrival.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.script().seen.clone()
+    }
+
+    /// Number of completion requests so far.
+    pub fn request_count(&self) -> usize {
+        *self.shared.request_count.borrow()
+    }
+
+    /// Number of completion requests being answered now.
+    pub fn open_streams(&self) -> usize {
+        *self.shared.open_streams.borrow()
+    }
+
+    /// Waits until at least `count` completion requests have come.
+    ///
+    /// # Panics
+    /// After 30 s.
+    pub async fn wait_for_requests(&self, count: usize) {
+        wait(&self.shared.request_count, "requests", |n| n >= count).await;
+    }
+
+    /// Waits until exactly `count` requests are being answered; 0 proves that a client hung up.
+    ///
+    /// # Panics
+    /// After 30 s.
+    pub async fn wait_for_open_streams(&self, count: usize) {
+        wait(&self.shared.open_streams, "open streams", |n| n == count).await;
+    }
+}
+
+impl Drop for ScriptedModel {
+    fn drop(&mut self) {
+        self.acceptor.abort();
+    }
+}
+
+impl Seen {
+    /// The value of a header, asked for in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl Shared {
+    fn script(&self) -> MutexGuard<'_, Script> {
+        self.script.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request and takes its answer, in one step so that both keep the same order.
+    fn take_answer(&self, request: &Request, body: Value) -> Answer {
+        let mut script = self.script();
+        script.seen.push(Seen {
+            body,
+            headers: request.headers.clone(),
+        });
+        let next = script.next.pop_front();
+        next.unwrap_or_else(|| script.always.clone())
+    }
+}
+
+async fn wait(counter: &watch::Sender<usize>, what: &str, is_reached: impl Fn(usize) -> bool) {
+    let mut counter = counter.subscribe();
+    let reached = counter.wait_for(|n| is_reached(*n));
+    if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+        panic!(
+            "{what} of the scripted model stayed at {}",
+            *counter.borrow()
+        );
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // Owns the connections, so that they end with the server.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            // A client that hangs up is no fault of the test.
+            let _ended = serve(stream, &shared).await;
+        });
+    }
+}
+
+async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut connection = Connection::new(stream);
+    while let Some(request) = connection.read_request().await? {
+        let path = request.path.split('?').next().unwrap_or_default();
+        let after = match (request.method.as_str(), path) {
+            ("POST", path) if path.ends_with("/chat/completions") => {
+                complete(&mut connection, &request, shared).await?
+            }
+            ("GET", path) if path.ends_with("/models") => {
+                let models = MODELS.map(|id| json!({"id": id, "object": "model"}));
+                let list = json!({"object": "list", "data": models});
+                reply::send_json(&mut connection, &Answer::text(""), &list).await?
+            }
+            _ => {
+                let nothing = json!({"error": {"message": "no such path"}});
+                reply::send_json(&mut connection, &Answer::status(404), &nothing).await?
+            }
+        };
+        if matches!(after, After::Close) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn complete(
+    connection: &mut Connection,
+    request: &Request,
+    shared: &Shared,
+) -> std::io::Result<After> {
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let answer = shared.take_answer(request, body.clone());
+    shared.open_streams.send_modify(|n| *n += 1);
+    let _open = OpenStream(shared);
+    shared.request_count.send_modify(|n| *n += 1);
+    reply::send(connection, &answer, &body).await
+}
+
+/// Counts a stream as open while it lives, whichever way it ends.
+struct OpenStream<'a>(&'a Shared);
+
+impl Drop for OpenStream<'_> {
+    fn drop(&mut self) {
+        self.0.open_streams.send_modify(|n| *n -= 1);
+    }
+}

@@ -1,0 +1,79 @@
+// Steps that people take in the browser.
+import { expect, type Locator, type Page } from "@playwright/test";
+import { ADA } from "./people";
+
+/** Opens a page and waits until its browser half is at work. */
+export async function open(page: Page, path: string): Promise<void> {
+  await watchHydration(page);
+  await page.goto(path);
+  await hydrated(page);
+}
+
+/** Loads the page again and waits until its browser half is at work. */
+export async function reload(page: Page): Promise<void> {
+  await watchHydration(page);
+  await page.reload();
+  await hydrated(page);
+}
+
+/** Waits until the WebAssembly of the page in view has taken over. */
+export async function hydrated(page: Page): Promise<void> {
+  await page.waitForFunction(() => "isHydrated" in window);
+}
+
+/** Notes when the WebAssembly is there; hydration follows before the next task. */
+export async function watchHydration(page: Page): Promise<void> {
+  if (watched.has(page)) return;
+  watched.add(page);
+  await page.addInitScript(() => {
+    const note = <T>(result: Promise<T>): Promise<T> => {
+      void result.then(() => setTimeout(() => requestAnimationFrame(() => Object.assign(window, { isHydrated: true }))));
+      return result;
+    };
+    const { instantiate, instantiateStreaming } = WebAssembly;
+    WebAssembly.instantiateStreaming = (...args) => note(instantiateStreaming(...args));
+    WebAssembly.instantiate = ((...args: Parameters<typeof instantiate>) =>
+      note(instantiate(...args))) as typeof instantiate;
+  });
+}
+
+const watched = new WeakSet<Page>();
+
+export async function fillSetUp(page: Page, password: string = ADA.password): Promise<void> {
+  await page.getByLabel("Workspace", { exact: true }).fill(ADA.workspace);
+  await page.getByLabel("E-mail", { exact: true }).fill(ADA.email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Create workspace" }).click();
+}
+
+export async function fillSignIn(page: Page, password: string = ADA.password): Promise<void> {
+  await page.getByLabel("E-mail", { exact: true }).fill(ADA.email);
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+export async function fillAgent(page: Page, name: string, model: string): Promise<void> {
+  await page.getByLabel("Name", { exact: true }).fill(name);
+  await page.getByLabel("Instructions", { exact: true }).fill("Answer briefly.");
+  await page.getByLabel("Model", { exact: true }).fill(model);
+}
+
+/** Where a message is written. */
+export function composer(page: Page): Locator {
+  return page.getByRole("textbox", { name: /^Message/ });
+}
+
+export async function ask(page: Page, text: string): Promise<void> {
+  await composer(page).fill(text);
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("article", { name: /^You/ }).last()).toContainText(text);
+}
+
+/** The text of the agent's latest answer. */
+export function answerOf(page: Page, agentName: string): Locator {
+  return page.getByRole("article", { name: agentName }).last().locator(".markdown");
+}
+
+export function stopButton(page: Page): Locator {
+  return page.getByRole("button", { name: "Stop" });
+}

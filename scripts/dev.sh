@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Rebuilds and reloads on every change. Debug builds: the first takes minutes.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+if ! has cargo-leptos; then
+  fail "cargo-leptos is not installed; it compiles for 5 to 20 minutes, once:
+       cargo install --locked --features no_downloads cargo-leptos"
+fi
+scripts/setup.sh
+scripts/fetch-model.sh
+use_wasm_rust
+exec cargo leptos watch -- serve

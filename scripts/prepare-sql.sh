@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Refreshes .sqlx: starts a throw-away PostgreSQL, applies the migrations, and compiles crates/store against it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bin=$(dirname "$(command -v initdb || ls -1 /usr/lib/postgresql/*/bin/initdb | tail -1)")
+folder=$(mktemp -d /tmp/agentarea-sql.XXXXXX)
+user=$(id -un)
+as=()
+if [ "$user" = root ]; then
+  chown postgres "$folder"
+  as=(setpriv --reuid postgres --regid postgres --clear-groups)
+fi
+trap '"${as[@]}" "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null; rm -rf "$folder"' EXIT
+
+(cd / && "${as[@]}" "$bin/initdb" -D "$folder/data" -U postgres -A trust -N >/dev/null)
+(cd / && "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-k $folder -c listen_addresses='' -c fsync=off" start >/dev/null)
+for file in migrations/*.sql; do
+  "$bin/psql" -q -h "$folder" -U postgres -v ON_ERROR_STOP=1 -1 -f "$file"
+done
+
+rm -rf .sqlx && mkdir .sqlx
+touch crates/store/src/lib.rs
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" DATABASE_URL="postgres://postgres@localhost/postgres?host=$folder" \
+  cargo check -p store "$@"
+echo "$(ls .sqlx | wc -l) queries written to .sqlx"

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Installs what a build needs and is missing; `setup.sh test` adds what the tests need.
+# Safe to repeat. What it cannot install, it names together with the command that does.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+rust_minimum=1.95
+node_minimum=18
+
+# Debian packages to install, and whether the machine has what they provide.
+wanted=()
+want() { wanted+=("$@"); }
+
+has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+
+has cc || want build-essential
+has curl || want curl ca-certificates
+has_postgres || want postgresql
+has node || want nodejs
+has npm || want npm
+has unzip || has python3 || want unzip
+if [[ "${1:-}" == test ]]; then
+  find_chromium >/dev/null || want chromium
+fi
+
+if ((${#wanted[@]})); then
+  step "Installing with apt: ${wanted[*]}"
+  source scripts/apt.sh
+  # The platform starts a private PostgreSQL of its own: keep Debian from starting a public one.
+  [[ " ${wanted[*]} " != *" postgresql "* ]] || no_debian_cluster
+  apt_install "${wanted[@]}"
+fi
+
+node_version="$(node --version)"
+at_least "${node_version#v}" "$node_minimum" ||
+  fail "Node.js $node_version is too old; install $node_minimum or later: https://nodejs.org/en/download"
+
+if ! has cargo; then
+  step "Installing Rust with rustup into ~/.cargo and ~/.rustup"
+  if ! curl --proto '=https' -sSf https://static.rust-lang.org/rustup/rustup-init.sh |
+    sh -s -- -y --no-modify-path --profile minimal -c clippy -c rustfmt; then
+    warn "rustup could not be installed; trying Debian's Rust"
+    source scripts/apt.sh
+    apt_install rustc-web cargo-web
+  fi
+fi
+rust_version="$(rustc --version | cut -d ' ' -f 2)"
+at_least "$rust_version" "$rust_minimum" ||
+  fail "Rust $rust_version is too old; run: rustup update stable   (or install it from https://rustup.rs)"
+
+scripts/wasm-std.sh
+
+wasm_bindgen="$(wasm_bindgen_version)"
+if [[ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $wasm_bindgen" ]]; then
+  step "Compiling wasm-bindgen $wasm_bindgen once (about two minutes), it must match Cargo.lock"
+  mkdir -p "$tools"
+  # Outside the project, so that its compiler flags do not apply. `--locked` would fail:
+  # the tool's own lock file names a crate version that no longer exists.
+  (cd "$tools" && CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR="$cache/wasm-bindgen-build" \
+    cargo install wasm-bindgen-cli --version "$wasm_bindgen" --root "$tools" --bin wasm-bindgen --force)
+  rm -rf "$cache/wasm-bindgen-build"
+fi
+
+npm_install .

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Runs every test: Rust first, then the browser. Both run even if the first fails.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh test
+scripts/build.sh
+scripts/fetch-model.sh
+export AGENTAREA_BIN="$root/target/release/agentarea"
+
+# The browser half is left out: it turns on features that contradict the server's.
+rust_tests() {
+  if has cargo-nextest; then
+    cargo nextest run --workspace --exclude frontend --cargo-profile release --no-fail-fast
+  else
+    note "cargo-nextest is not installed: using cargo test"
+    cargo test --workspace --exclude frontend --release --no-fail-fast
+  fi
+}
+
+rust=passed browser=passed
+step "Rust tests"
+rust_tests || rust=FAILED
+scripts/e2e.sh || browser=FAILED
+
+step "Rust tests $rust, browser tests $browser"
+[[ "$rust$browser" == passedpassed ]]
