@@ -1,1 +1,33 @@
-fn main() {}
+//! `agentarea`: the whole platform in one program.
+
+mod assets;
+mod authentication;
+mod commands;
+mod config;
+mod guard;
+mod listener;
+mod master_key;
+mod pages;
+mod problem;
+mod rate_limit;
+mod request;
+mod rest;
+mod router;
+mod telemetry;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = commands::Arguments::parse();
+    match commands::run(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("agentarea: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

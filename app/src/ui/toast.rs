@@ -96,7 +96,7 @@ pub fn ToastRegion(
         }
     };
     view! {
-        <div class="fixed right-4 bottom-4 z-50 grid gap-2 pointer-events-none">
+        <div class="fixed right-4 top-16 z-50 grid gap-2 pointer-events-none">
             <For each=move || toasts.shown.get() key=|toast| toast.number children=toast />
         </div>
     }

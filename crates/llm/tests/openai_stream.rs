@@ -21,6 +21,8 @@ async fn the_request_is_what_chat_completions_expects() {
 
     answer(&model).await.1.expect("an answer");
 
+    // The connection stays open for the next call as long as the client lives.
+    drop(model);
     let request = server.await.expect("the server");
     let (head, body) = request.split_once("\r\n\r\n").expect("a head");
     assert!(

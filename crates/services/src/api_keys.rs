@@ -21,11 +21,7 @@ impl ApiKeys for Session {
 
     async fn delete_api_key(&self, id: ApiKeyId) -> Result<(), Error> {
         let mut tx = self.begin(Action::ManageOwnApiKeys).await?;
-        if !tx
-            .delete_api_key(self.actor.user_id, id)
-            .await
-            .or_fault()?
-        {
+        if !tx.delete_api_key(self.actor.user_id, id).await.or_fault()? {
             return Err(Error::NotFound);
         }
         tx.commit().await.or_fault()

@@ -88,11 +88,7 @@ impl Conversations for Session {
         Ok(())
     }
 
-    async fn list_messages(
-        &self,
-        id: ConversationId,
-        page: Page,
-    ) -> Result<Paged<Message>, Error> {
+    async fn list_messages(&self, id: ConversationId, page: Page) -> Result<Paged<Message>, Error> {
         self.actor.require(Action::Read)?;
         let mut tx = self.snapshot().await?;
         let state = get(&mut tx, id).await?;
@@ -357,6 +353,8 @@ fn title_of(text: &str) -> String {
         return line;
     }
     let cut: String = line.chars().take(TITLE_CHARS).collect();
-    let words = cut.rsplit_once(' ').map_or(cut.as_str(), |(words, _)| words);
+    let words = cut
+        .rsplit_once(' ')
+        .map_or(cut.as_str(), |(words, _)| words);
     format!("{words}…")
 }

@@ -112,7 +112,10 @@ impl Services {
         let user = new_user(email);
         match tx.create_user(&user, &password_hash).await {
             Err(store::Error::Constraint(name)) if name == "users_email_key" => {
-                return Err(Error::conflict(format!("a user {} exists already", user.email)));
+                return Err(Error::conflict(format!(
+                    "a user {} exists already",
+                    user.email
+                )));
             }
             created => created.or_fault()?,
         }
@@ -156,7 +159,10 @@ impl Services {
             .into_iter()
             .find(|membership| membership.workspace.name == workspace.trim())
             .ok_or_else(|| {
-                Error::invalid("workspace", format!("{email} is no member of {workspace:?}"))
+                Error::invalid(
+                    "workspace",
+                    format!("{email} is no member of {workspace:?}"),
+                )
             })?;
         drop(db);
         let actor = Actor {

@@ -16,9 +16,10 @@ pub(crate) trait OrFault<T> {
 impl<T> OrFault<T> for store::Result<T> {
     fn or_fault(self) -> Result<T, Error> {
         self.map_err(|error| match error {
-            store::Error::UnknownCursor => {
-                Error::invalid("after", "is no cursor of this list; use `next` of the page before")
-            }
+            store::Error::UnknownCursor => Error::invalid(
+                "after",
+                "is no cursor of this list; use `next` of the page before",
+            ),
             store::Error::Unavailable(cause) => {
                 tracing::warn!(error = %cause, "the database does not answer");
                 Error::unavailable("the database does not answer; try again in a moment")
@@ -33,6 +34,10 @@ pub fn internal(cause: &anyhow::Error) -> Error {
     let request_id = REQUEST_ID
         .try_with(Clone::clone)
         .unwrap_or_else(|_| uuid::Uuid::now_v7().to_string());
-    tracing::error!(request.id = request_id, error = format!("{cause:#}"), "internal error");
+    tracing::error!(
+        request.id = request_id,
+        error = format!("{cause:#}"),
+        "internal error"
+    );
     Error::Internal { request_id }
 }

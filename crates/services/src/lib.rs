@@ -23,6 +23,6 @@ mod worker;
 pub use authentication::Credential;
 pub use domain::conversations::PostedMessage;
 pub use fault::{REQUEST_ID, internal};
+pub use idempotency::{Claim, Request, StoredAnswer};
 pub use session::{Config, Services, Session};
 pub use watch::{EventLogPage, Watch};
-pub use idempotency::{Claim, Request, StoredAnswer};

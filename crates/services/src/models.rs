@@ -222,7 +222,11 @@ impl Models for Session {
         drop(tx);
         let started = Instant::now();
         let error = match client {
-            Ok(client) => client.list_models().await.err().map(|error| error.to_fault()),
+            Ok(client) => client
+                .list_models()
+                .await
+                .err()
+                .map(|error| error.to_fault()),
             Err(error) => Some(domain::models::ModelFault {
                 kind: error.kind,
                 message: error.message,
@@ -330,13 +334,15 @@ fn clean_url(kind: ConnectionKind, text: Option<&str>) -> Result<Option<String>,
         return Err(Error::invalid("base_url", "is required"));
     };
     let wrong = |message: &str| Error::invalid("base_url", message);
-    let url = Url::parse(text)
-        .map_err(|_| wrong("must be a URL such as https://api.example.com/v1"))?;
+    let url =
+        Url::parse(text).map_err(|_| wrong("must be a URL such as https://api.example.com/v1"))?;
     if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         return Err(wrong("must begin with https:// or http://"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(wrong("must not hold a user name or password; use the key field"));
+        return Err(wrong(
+            "must not hold a user name or password; use the key field",
+        ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(wrong("must not have a query or fragment"));

@@ -1,7 +1,8 @@
 //! Password hashing: Argon2id with OWASP's parameters, off the async threads, few at a time.
 
 use anyhow::Context;
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use domain::{Error, Secret, expose};
 use tokio::sync::Semaphore;
@@ -46,7 +47,9 @@ impl Passwords {
             .off_thread(move || {
                 let hash = PasswordHash::new(&hash)
                     .map_err(|error| anyhow::anyhow!("read a password hash: {error}"))?;
-                Ok(hasher()?.verify_password(password.as_bytes(), &hash).is_ok())
+                Ok(hasher()?
+                    .verify_password(password.as_bytes(), &hash)
+                    .is_ok())
             })
             .await?;
         Ok(matches && exists)

@@ -163,10 +163,7 @@ impl Watch {
     /// Whether no run is active and everything was given out; notices if there is more to read.
     async fn is_idle(&mut self) -> Result<bool, Error> {
         let mut tx = self.store.begin(self.workspace_id).await.or_fault()?;
-        let state = tx
-            .find_log_state(self.conversation_id)
-            .await
-            .or_fault()?;
+        let state = tx.find_log_state(self.conversation_id).await.or_fault()?;
         // A deleted conversation says nothing more.
         let Some(state) = state else { return Ok(true) };
         if state.last_seq > self.seq {

@@ -111,7 +111,7 @@ fn Reason(error: RunError, run_id: RunId) -> impl IntoView {
     view! {
         <Callout tone=Tone::Danger icon="circle-x">
             <p>
-                <strong>"No answer. "</strong>
+                <strong>"This answer failed. "</strong>
                 {sentence(&error.message)}
             </p>
             <p class="flex gap-3 mt-1">

@@ -1,6 +1,6 @@
 //! The one thread that has the model.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use futures::stream;
@@ -52,7 +52,7 @@ impl Worker {
     }
 }
 
-fn work(weights: &PathBuf, mut inbox: mpsc::Receiver<Job>) {
+fn work(weights: &Path, mut inbox: mpsc::Receiver<Job>) {
     let mut generation = None;
     while let Some(Job { request, events }) = inbox.blocking_recv() {
         if events.is_closed() {

@@ -141,7 +141,11 @@ async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), E
         .or_fault()?
         .ok_or(Error::NotFound)?;
     let prior = tx
-        .list_prior_messages(claimed.lease.conversation_id, claimed.message_id, PRIOR_MESSAGES)
+        .list_prior_messages(
+            claimed.lease.conversation_id,
+            claimed.message_id,
+            PRIOR_MESSAGES,
+        )
         .await
         .or_fault()?;
     let run_begin = RunBegin {
@@ -182,7 +186,11 @@ async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), E
             text: message.text,
         })
         .collect::<Vec<_>>();
-    debug_assert!(messages.last().is_some_and(|last| last.role == MessageRole::User));
+    debug_assert!(
+        messages
+            .last()
+            .is_some_and(|last| last.role == MessageRole::User)
+    );
     let run = StartedRun {
         lease: claimed.lease,
         answer_id: claimed.answer_id,

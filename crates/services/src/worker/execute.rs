@@ -78,7 +78,8 @@ async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatMod
         Err(error) => {
             tracing::error!(run.id = %run.lease.run_id, error = %error, "find a run's model");
             let mut error = missing_connection();
-            error.message = "the model connection cannot be read; an admin finds the cause in the log".into();
+            error.message =
+                "the model connection cannot be read; an admin finds the cause in the log".into();
             Err(error)
         }
     }

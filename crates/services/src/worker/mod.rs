@@ -167,7 +167,10 @@ impl Worker {
     /// Starts taking runs until `stopping`.
     pub(crate) fn start(&self, stopping: &CancellationToken, is_alone: bool) {
         tokio::spawn(adopt::take_runs(self.clone(), stopping.clone(), is_alone));
-        tokio::spawn(adopt::renew_leases(self.clone(), self.inner.handing_back.clone()));
+        tokio::spawn(adopt::renew_leases(
+            self.clone(),
+            self.inner.handing_back.clone(),
+        ));
     }
 
     /// Gives runs a moment to end, then hands the rest back to the queue.

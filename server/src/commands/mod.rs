@@ -1,0 +1,62 @@
+//! The command line.
+
+mod admin;
+mod healthcheck;
+mod migrate;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Config;
+
+/// Self-hosted platform for AI agents.
+#[derive(Debug, Parser)]
+#[command(name = "agentarea", version, propagate_version = true)]
+pub struct Arguments {
+    /// Configuration file in TOML; see `agentarea serve --help` for the sources.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the platform until it is told to stop (Ctrl-C, SIGTERM).
+    Serve {
+        /// Address of the HTTP listener, instead of the configured one.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+        /// Only checks the configuration.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Brings the database schema up to date.
+    Migrate,
+    /// Manages users and keys.
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Succeeds if the local server is ready.
+    Healthcheck,
+}
+
+/// Runs what the command line asks for.
+///
+/// # Errors
+/// In words for whoever typed the command.
+pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut config = Config::load(arguments.config.as_deref())?;
+    match arguments.command {
+        Command::Serve { check: true, .. } => Ok(()),
+        Command::Serve { listen, .. } => {
+            config.listen = listen.unwrap_or(config.listen);
+            serve::run(config).await
+        }
+        Command::Migrate => migrate::run(config).await,
+        Command::Admin(command) => admin::run(config, command).await,
+        Command::Healthcheck => healthcheck::run(&config).await,
+    }
+}

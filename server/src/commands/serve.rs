@@ -1,0 +1,86 @@
+//! `agentarea serve`
+
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use store::embedded::Joining;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::wiring::Backend;
+use crate::{listener, router, telemetry};
+
+pub(super) async fn run(config: Config) -> anyhow::Result<()> {
+    telemetry::start(config.environment)?;
+    let data_dir = config.data_dir()?;
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("make the data folder {}", data_dir.display()))?;
+    let is_embedded = config.database_url.is_none();
+    let _lock = match is_embedded {
+        true => Some(hold(&data_dir, &config)?),
+        false => None,
+    };
+    // Before the slow part, so that a taken address is told at once.
+    let socket = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("listen on {}", config.listen))?;
+    let stopping = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
+
+    let backend = Backend::open(&config, Joining::Succeed).await?;
+    backend.services.start_jobs(&stopping, is_embedded);
+    let app = router::router(&config, backend.services.clone(), stopping.clone())?;
+    println!(
+        "AgentArea is ready: {}",
+        config.public_url().as_str().trim_end_matches('/')
+    );
+    tracing::info!(address = %config.listen, "listening");
+
+    let server = tokio::spawn(listener::serve(socket, app, stopping.clone()));
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    stopping.cancel();
+    backend.services.finish_jobs().await;
+    let _ = server.await;
+    backend.close().await
+}
+
+/// Makes sure that only one server uses a data folder; the lock goes with the process.
+fn hold(data_dir: &Path, config: &Config) -> anyhow::Result<File> {
+    let path = data_dir.join("serve.lock");
+    let mut file = File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .with_context(|| format!("open {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            bail!(
+                "another agentarea serves from {}: {}",
+                data_dir.display(),
+                holder.trim()
+            );
+        }
+        Err(TryLockError::Error(error)) => {
+            return Err(error).with_context(|| format!("lock {}", path.display()));
+        }
+    }
+    file.set_len(0).context("write serve.lock")?;
+    file.rewind().context("write serve.lock")?;
+    write!(file, "process {} on {}", std::process::id(), config.listen)
+        .context("write serve.lock")?;
+    Ok(file)
+}

@@ -1,0 +1,204 @@
+//! Where settings come from: built-in defaults, a file, the environment, flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::{Table, Value};
+use url::Url;
+
+const DEFAULTS: &str = include_str!("../default.toml");
+
+/// Keys without a default.
+const OPTIONAL: [&str; 5] = [
+    "allow_private_hosts",
+    "data_dir",
+    "database_url",
+    "master_key",
+    "public_url",
+];
+/// Variables with the prefix that are not settings of the server.
+const NOT_SETTINGS: [&str; 1] = ["AGENTAREA_PASSWORD"];
+
+/// Every setting; `default.toml` explains them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address of the HTTP listener.
+    pub listen: SocketAddr,
+    /// Origin that users see.
+    public_url: Option<Url>,
+    /// Folder of everything embedded.
+    data_dir: Option<PathBuf>,
+    /// An external PostgreSQL.
+    pub database_url: Option<SecretString>,
+    /// Seals all secrets.
+    pub master_key: Option<SecretString>,
+    /// Private hosts that may be called.
+    pub allow_private_hosts: Option<String>,
+    /// What kind of installation this is.
+    pub environment: Environment,
+    /// How much of everything.
+    pub limits: Limits,
+}
+
+/// What kind of installation this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// A laptop, or a trial.
+    Development,
+    /// Demands what a real installation needs.
+    Production,
+}
+
+/// How much of everything.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Runs of one workspace that run at once.
+    pub runs_per_workspace: u32,
+    /// Runs that one process runs at once.
+    pub runs_per_worker: usize,
+    /// API requests a minute, per user.
+    pub requests_per_minute: u32,
+    /// Connections to the database.
+    pub database_connections: u32,
+}
+
+impl Config {
+    /// Reads every source and checks the result.
+    ///
+    /// # Errors
+    /// Names the key or variable that is unknown or wrong.
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut settings: Table = DEFAULTS.parse().context("read the built-in defaults")?;
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path)
+                .with_context(|| format!("read the configuration file {}", path.display()))?;
+            let overrides: Table = text
+                .parse()
+                .with_context(|| format!("read the configuration file {}", path.display()))?;
+            merge(&mut settings, overrides);
+        }
+        for (name, value) in std::env::vars() {
+            if let Some(path) = key_path(&name) {
+                let value = value.trim().to_owned();
+                set(&mut settings, &path, value)
+                    .with_context(|| format!("read the variable {name}"))?;
+            }
+        }
+        let config: Self = settings.try_into().map_err(|error: toml::de::Error| {
+            anyhow::anyhow!("the configuration is wrong: {}", error.to_string().trim())
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Origin that users see, without a path.
+    pub fn public_url(&self) -> Url {
+        match &self.public_url {
+            Some(url) => url.clone(),
+            None => Url::parse(&format!("http://{}", self.listen)).expect("an address is a URL"),
+        }
+    }
+
+    /// Folder of everything embedded; not made yet.
+    pub fn data_dir(&self) -> anyhow::Result<PathBuf> {
+        if let Some(folder) = &self.data_dir {
+            return std::path::absolute(folder).context("find the data folder");
+        }
+        if rustix::process::geteuid().is_root() {
+            return Ok("/var/lib/agentarea".into());
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from);
+        let home = home.context("no HOME; set AGENTAREA_DATA_DIR")?;
+        if cfg!(target_os = "macos") {
+            return Ok(home.join("Library/Application Support/agentarea"));
+        }
+        let data = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+        Ok(data
+            .unwrap_or_else(|| home.join(".local/share"))
+            .join("agentarea"))
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let url = self.public_url();
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            bail!("public_url must be an http:// or https:// origin, not {url}");
+        }
+        if url.path() != "/" || url.query().is_some() {
+            bail!("public_url must be an origin without a path, not {url}");
+        }
+        if self.environment == Environment::Production {
+            if self.master_key.is_none() {
+                bail!(
+                    "in production master_key must be set: AGENTAREA_MASTER_KEY, 32 bytes as base64"
+                );
+            }
+            if url.scheme() == "http" && !is_loopback(&url) {
+                bail!("in production public_url must begin with https://, not {url}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a URL names this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// The keys that a variable sets; `None` if it is none of ours.
+fn key_path(name: &str) -> Option<Vec<String>> {
+    match name {
+        "DATABASE_URL" => Some(vec!["database_url".to_owned()]),
+        "ENVIRONMENT" => Some(vec!["environment".to_owned()]),
+        name if NOT_SETTINGS.contains(&name) => None,
+        name => {
+            let keys = name.strip_prefix("AGENTAREA_")?.to_lowercase();
+            Some(keys.split("__").map(str::to_owned).collect())
+        }
+    }
+}
+
+/// Sets one key to a text, which takes the type of the key's default.
+fn set(settings: &mut Table, path: &[String], text: String) -> anyhow::Result<()> {
+    let (last, sections) = path.split_last().context("a variable must name a key")?;
+    let mut table = settings;
+    for section in sections {
+        table = match table.get_mut(section) {
+            Some(Value::Table(table)) => table,
+            _ => bail!("there is no section {section}"),
+        };
+    }
+    let value = match table.get(last) {
+        Some(Value::Integer(_)) => Value::Integer(
+            text.parse()
+                .with_context(|| format!("{last} must be a number, not {text:?}"))?,
+        ),
+        Some(_) => Value::String(text),
+        None if sections.is_empty() && OPTIONAL.contains(&last.as_str()) => Value::String(text),
+        None => bail!("there is no key {}", path.join(".")),
+    };
+    table.insert(last.clone(), value);
+    Ok(())
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The dashboard: server-rendered pages and their server functions.
+
+use std::sync::Arc;
+
+use app::context::{CurrentEntrance, CurrentPlatform};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use domain::Error;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use leptos::config::LeptosOptions;
+use leptos::nonce::use_nonce;
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::ResponseOptions;
+
+use crate::authentication::authenticate;
+use crate::problem::Problem;
+use crate::router::AppState;
+
+/// Renders a page for whoever asks.
+pub async fn page(State(state): State<AppState>, req: Request) -> Response {
+    if !matches!(*req.method(), Method::GET | Method::HEAD) {
+        let detail = "nothing can be sent to this address".to_owned();
+        return Problem::Http(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
+    }
+    let visitor = match visitor(&state, &req).await {
+        Ok(visitor) => visitor,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let names = state.assets.clone();
+    let render = leptos_axum::render_app_async_with_context(
+        move || {
+            visitor.provide();
+            provide_context(names.clone());
+            protect_page();
+        },
+        || app::shell(LeptosOptions::builder().output_name("agentarea").build()),
+    );
+    private(render(req).await)
+}
+
+/// Answers a server function.
+pub async fn server_function(State(state): State<AppState>, req: Request<Body>) -> Response {
+    let visitor = match visitor(&state, &req).await {
+        Ok(visitor) => visitor,
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    let answer = leptos_axum::handle_server_fns_with_context(move || visitor.provide(), req).await;
+    private(answer.into_response())
+}
+
+/// What pages and server functions find in their context.
+#[derive(Clone)]
+struct Visitor {
+    platform: CurrentPlatform,
+    entrance: CurrentEntrance,
+    cookie: app::session_cookie::SessionCookie,
+}
+
+impl Visitor {
+    fn provide(&self) {
+        provide_context(self.platform.clone());
+        provide_context(self.entrance.clone());
+        provide_context(self.cookie);
+    }
+}
+
+async fn visitor(state: &AppState, req: &Request) -> Result<Visitor, Error> {
+    let platform = match authenticate(req.headers(), state).await {
+        Ok(session) => CurrentPlatform(Some(Arc::new(session))),
+        Err(Error::Unauthenticated) => CurrentPlatform(None),
+        Err(error) => return Err(error),
+    };
+    Ok(Visitor {
+        platform,
+        entrance: CurrentEntrance(Arc::new(state.services.clone())),
+        cookie: state.cookie,
+    })
+}
+
+/// Only scripts with this answer's nonce run, and nothing is loaded from elsewhere.
+fn protect_page() {
+    let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
+        return;
+    };
+    let policy = format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
+         style-src 'self' 'nonce-{nonce}'; img-src 'self' blob:; font-src 'self'; \
+         connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(CONTENT_SECURITY_POLICY, policy);
+    }
+}
+
+/// Pages show what one person may see: no cache in between keeps them.
+fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        HeaderName::from_static("permissions-policy"),
+        HeaderValue::from_static("camera=(), microphone=(), geolocation=()"),
+    );
+    response
+}

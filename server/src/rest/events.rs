@@ -1,0 +1,104 @@
+//! `/conversations/{id}/events`: the log as a stream or as pages.
+
+use std::time::Duration;
+
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::{Error, Page};
+use futures::stream;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
+use services::{EventLogPage, Watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{Answer, id};
+use crate::authentication::SignedIn;
+use crate::problem::Problem;
+use crate::router::AppState;
+
+/// How often a silent stream shows that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize)]
+pub struct EventsQuery {
+    after: Option<String>,
+    limit: Option<u64>,
+    until: Option<String>,
+}
+
+pub async fn events(
+    State(state): State<AppState>,
+    SignedIn(session): SignedIn,
+    Path(conversation): Path<String>,
+    query: Result<Query<EventsQuery>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Answer<Response> {
+    let Query(query) = query.map_err(|error| Problem::malformed(error.body_text()))?;
+    let id = id(&conversation)?;
+    let after = start(&query, &headers)?;
+    if wants_json(&headers) {
+        let limit = Page::new(query.limit, None)?.limit;
+        return Ok(page(session.list_events(id, after, limit).await?));
+    }
+    let ends_when_idle = match query.until.as_deref() {
+        None => false,
+        Some("idle") => true,
+        Some(_) => return Err(Error::invalid("until", "can only be idle").into()),
+    };
+    let watch = session.watch(id, after, ends_when_idle).await?;
+    let frames = stream::unfold(Some((watch, state.stopping)), next_frame);
+    let mut response = axum::body::Body::from_stream(frames).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+type Streaming = Option<(Watch, CancellationToken)>;
+
+async fn next_frame(streaming: Streaming) -> Option<(Result<Bytes, Error>, Streaming)> {
+    let (mut watch, stopping) = streaming?;
+    let frame = tokio::select! {
+        biased;
+        frame = watch.next() => frame,
+        () = stopping.cancelled() => return None,
+        () = tokio::time::sleep(HEARTBEAT) => Ok(Some(Bytes::from_static(b":\n\n"))),
+    };
+    match frame {
+        Ok(Some(bytes)) => Some((Ok(bytes), Some((watch, stopping)))),
+        Ok(None) => None,
+        // Breaks the connection off; the client resumes where it was.
+        Err(error) => Some((Err(error), None)),
+    }
+}
+
+/// Where to begin: `Last-Event-ID` wins over `?after=`.
+fn start(query: &EventsQuery, headers: &HeaderMap) -> Result<u64, Problem> {
+    let (name, text) = match headers.get("last-event-id") {
+        Some(value) => ("Last-Event-ID", value.to_str().unwrap_or("?")),
+        None => ("after", query.after.as_deref().unwrap_or("0")),
+    };
+    text.parse()
+        .map_err(|_| Problem::malformed(format!("{name} must be the number of an event")))
+}
+
+fn wants_json(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_some_and(|accept| {
+        accept.contains("application/json") && !accept.contains("text/event-stream")
+    })
+}
+
+/// The events are JSON already, byte for byte as in the stream.
+fn page(page: EventLogPage) -> Response {
+    let next = match page.next {
+        Some(seq) => format!("\"{seq}\""),
+        None => "null".to_owned(),
+    };
+    let body = format!("{{\"items\":[{}],\"next\":{next}}}", page.items.join(","));
+    let content_type = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, content_type)], body).into_response()
+}

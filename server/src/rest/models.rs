@@ -1,0 +1,63 @@
+//! `/model-connections`, `/models`
+
+use axum::Json;
+use axum::extract::Path;
+use domain::Paged;
+use domain::models::{
+    ConnectionTest, CreateModelConnection, Model, ModelConnection, Models, UpdateModelConnection,
+};
+use http::StatusCode;
+
+use super::{Answer, Body, Created, PageQuery, id};
+use crate::authentication::SignedIn;
+
+pub async fn list(
+    SignedIn(session): SignedIn,
+    PageQuery(page): PageQuery,
+) -> Answer<Json<Paged<ModelConnection>>> {
+    Ok(Json(session.list_model_connections(page).await?))
+}
+
+pub async fn create(
+    SignedIn(session): SignedIn,
+    Body(input): Body<CreateModelConnection>,
+) -> Answer<Created<ModelConnection>> {
+    let connection = session.create_model_connection(input).await?;
+    let path = format!("model-connections/{}", connection.id);
+    Ok(Created::at(&path, connection))
+}
+
+pub async fn get(
+    SignedIn(session): SignedIn,
+    Path(connection): Path<String>,
+) -> Answer<Json<ModelConnection>> {
+    Ok(Json(session.get_model_connection(id(&connection)?).await?))
+}
+
+pub async fn update(
+    SignedIn(session): SignedIn,
+    Path(connection): Path<String>,
+    Body(input): Body<UpdateModelConnection>,
+) -> Answer<Json<ModelConnection>> {
+    let id = id(&connection)?;
+    Ok(Json(session.update_model_connection(id, input).await?))
+}
+
+pub async fn delete(
+    SignedIn(session): SignedIn,
+    Path(connection): Path<String>,
+) -> Answer<StatusCode> {
+    session.delete_model_connection(id(&connection)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn test(
+    SignedIn(session): SignedIn,
+    Path(connection): Path<String>,
+) -> Answer<Json<ConnectionTest>> {
+    Ok(Json(session.test_model_connection(id(&connection)?).await?))
+}
+
+pub async fn list_models(SignedIn(session): SignedIn) -> Answer<Json<Paged<Model>>> {
+    Ok(Json(session.list_models().await?))
+}

@@ -1,0 +1,141 @@
+//! Every mount point on one screen.
+
+use std::time::Duration;
+
+use app::Assets;
+use app::session_cookie::SessionCookie;
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+use http::StatusCode;
+use metrics_exporter_prometheus::PrometheusHandle;
+use services::Services;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::config::Config;
+use crate::guard::{Site, guard};
+use crate::rate_limit::RateLimit;
+use crate::{assets, pages, request, rest};
+
+/// Largest body of a request.
+pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// Longest time for an answer that is no stream.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What handlers share.
+#[derive(Clone)]
+pub struct AppState {
+    /// The product's operations.
+    pub services: Services,
+    /// The session cookie's name and attributes.
+    pub cookie: SessionCookie,
+    /// Names of the built files.
+    pub assets: Assets,
+    /// Requests a minute, per user.
+    pub rate_limit: RateLimit,
+    /// Renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// Ends streams.
+    pub stopping: CancellationToken,
+}
+
+/// All routes of the server.
+///
+/// # Errors
+/// If the metrics recorder cannot be installed.
+pub fn router(
+    config: &Config,
+    services: Services,
+    stopping: CancellationToken,
+) -> anyhow::Result<Router> {
+    let public_url = config.public_url();
+    let (files, assets) = assets::assets();
+    let state = AppState {
+        services,
+        cookie: SessionCookie {
+            is_secure: public_url.scheme() == "https",
+        },
+        assets,
+        rate_limit: RateLimit::new(config.limits.requests_per_minute),
+        metrics: rest::metrics::install()?,
+        stopping,
+    };
+    let answers = Router::new()
+        .route("/health", get(rest::health::health))
+        .route("/health/db", get(rest::health::database))
+        .route("/metrics", get(rest::metrics::render))
+        .nest("/api/v1", api(&state))
+        // Server functions live beside the REST interface: /api/<name>.
+        .route("/api/{*function}", post(pages::server_function))
+        .fallback(pages::page)
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            ANSWER_TIMEOUT,
+        ));
+    let streams = Router::new().route(
+        "/api/v1/conversations/{id}/events",
+        get(rest::events::events),
+    );
+    Ok(answers
+        .merge(streams)
+        .with_state(state)
+        .merge(files)
+        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(rest::panicked))
+        .layer(from_fn_with_state(Site::new(&public_url), guard))
+        .layer(from_fn(request::identify)))
+}
+
+fn api(state: &AppState) -> Router<AppState> {
+    use rest::{account, agents, api_keys, conversations, models, runs};
+    Router::new()
+        .route("/setup", post(account::set_up))
+        .route("/session", post(account::sign_in).delete(account::sign_out))
+        .route("/me", get(account::me))
+        .route("/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/api-keys/{id}", delete(api_keys::delete))
+        .route("/model-connections", get(models::list).post(models::create))
+        .route(
+            "/model-connections/{id}",
+            get(models::get)
+                .patch(models::update)
+                .delete(models::delete),
+        )
+        .route("/model-connections/{id}/test", post(models::test))
+        .route("/models", get(models::list_models))
+        .route("/agents", get(agents::list).post(agents::create))
+        .route(
+            "/agents/{id}",
+            get(agents::get)
+                .patch(agents::update)
+                .delete(agents::delete),
+        )
+        .route("/agents/{id}/versions", get(agents::list_versions))
+        .route(
+            "/agents/{id}/versions/{version}/restoration",
+            post(agents::restore),
+        )
+        .route(
+            "/conversations",
+            get(conversations::list).post(conversations::create),
+        )
+        .route(
+            "/conversations/{id}",
+            get(conversations::get)
+                .patch(conversations::update)
+                .delete(conversations::delete),
+        )
+        .route(
+            "/conversations/{id}/messages",
+            get(conversations::list_messages).post(conversations::post_message),
+        )
+        .route("/runs", get(runs::list))
+        .route("/runs/{id}", get(runs::get))
+        .route("/runs/{id}/cancellation", post(runs::cancel))
+        .fallback(rest::not_found)
+        .method_not_allowed_fallback(rest::method_not_allowed)
+        .layer(from_fn_with_state(state.clone(), rest::idempotency::replay))
+}

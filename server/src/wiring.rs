@@ -1,0 +1,115 @@
+//! From settings to services: the one place where concrete adapters are chosen.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use outbound::{AllowedHost, Outbound, Policy};
+use secrecy::ExposeSecret;
+use services::Services;
+use store::embedded::{Embedded, Joining};
+use store::vault::Vault;
+use store::{Config as DatabaseConfig, Store};
+
+use crate::config::{Config, Environment};
+use crate::master_key;
+
+/// The services and what they stand on.
+pub struct Backend {
+    /// The product's operations.
+    pub services: Services,
+    embedded: Option<Embedded>,
+}
+
+impl Backend {
+    /// Starts or joins the database, brings its schema up to date, and wires the services.
+    ///
+    /// # Errors
+    /// If the database, the key or a setting is not usable.
+    pub async fn open(config: &Config, joining: Joining) -> anyhow::Result<Self> {
+        let data_dir = config.data_dir()?;
+        std::fs::create_dir_all(&data_dir)
+            .with_context(|| format!("make the data folder {}", data_dir.display()))?;
+        let key = master_key::load(config.master_key.as_ref(), &data_dir)?;
+        let (database, embedded) = match &config.database_url {
+            Some(url) => (DatabaseConfig::from_url(url.expose_secret())?, None),
+            None => {
+                let embedded = Embedded::open(&data_dir, joining).await?;
+                (DatabaseConfig::new(embedded.options()), Some(embedded))
+            }
+        };
+        let store = Store::new(DatabaseConfig {
+            max_connections: config.limits.database_connections,
+            ..database
+        });
+        store.migrate().await?;
+        let services_config = services::Config {
+            runs_per_workspace: config.limits.runs_per_workspace,
+            runs_per_worker: config.limits.runs_per_worker,
+            local_model: find_weights(&data_dir),
+            database_label: match &embedded {
+                Some(embedded) => {
+                    format!(
+                        "Embedded PostgreSQL {}, in the data folder",
+                        embedded.major()
+                    )
+                }
+                None => "External PostgreSQL".to_owned(),
+            },
+            key_label: match config.master_key {
+                Some(_) => "Master key from the configuration".to_owned(),
+                None => "Key file created, readable only by this user".to_owned(),
+            },
+        };
+        let outbound = Outbound::new(policy(config)?).context("make the HTTP client")?;
+        Ok(Self {
+            services: Services::new(store, Vault::new(&key), outbound, services_config),
+            embedded,
+        })
+    }
+
+    /// Closes connections and stops the embedded database.
+    ///
+    /// # Errors
+    /// If the embedded database does not stop.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.services.store().close().await;
+        match self.embedded {
+            Some(embedded) => embedded.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+fn policy(config: &Config) -> anyhow::Result<Policy> {
+    let listed = match &config.allow_private_hosts {
+        Some(text) => Some(
+            text.split(',')
+                .map(str::trim)
+                .filter(|entry| !entry.is_empty())
+                .map(str::parse::<AllowedHost>)
+                .collect::<Result<Vec<_>, _>>()
+                .context("read allow_private_hosts")?,
+        ),
+        None => None,
+    };
+    let is_laptop =
+        config.environment == Environment::Development && config.listen.ip().is_loopback();
+    Ok(Policy::new(listed, is_laptop))
+}
+
+/// The built-in model's file: in the data folder, or where `scripts/fetch-model.sh` puts it.
+fn find_weights(data_dir: &Path) -> Option<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))
+        .map(|cache| cache.join("agentarea"));
+    [
+        Some(data_dir.to_owned()),
+        cache,
+        Some("/usr/share/agentarea".into()),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|folder| folder.join("models").join(llm::WEIGHTS_FILE))
+    .find(|path| path.is_file())
+}
