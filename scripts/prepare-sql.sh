@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-bin=$(dirname "$(command -v initdb || ls -1 /usr/lib/postgresql/*/bin/initdb | tail -1)")
+bin=$(dirname "$(ls -1 /usr/lib/postgresql/*/bin/initdb 2>/dev/null | tail -1 || command -v initdb)")
 folder=$(mktemp -d /tmp/agentarea-sql.XXXXXX)
 user=$(id -un)
 as=()
@@ -16,7 +16,7 @@ trap '"${as[@]}" "$bin/pg_ctl" -D "$folder/data" -m immediate stop >/dev/null; r
 (cd / && "${as[@]}" "$bin/initdb" -D "$folder/data" -U postgres -A trust -N >/dev/null)
 (cd / && "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -w -l "$folder/log" -o "-k $folder -c listen_addresses='' -c fsync=off" start >/dev/null)
 for file in migrations/*.sql; do
-  "$bin/psql" -q -h "$folder" -U postgres -v ON_ERROR_STOP=1 -1 -f "$file"
+  psql -q -h "$folder" -U postgres -v ON_ERROR_STOP=1 -1 -f "$file"
 done
 
 rm -rf .sqlx && mkdir .sqlx

@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, app: Router, stopping: CancellationTok
 fn connection(
     stream: TcpStream,
     app: Router,
-) -> http1::UpgradeableConnection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
     // Small frames of an answer must not wait for the ones before to be acknowledged.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "cannot set TCP_NODELAY");
@@ -73,5 +73,4 @@ fn connection(
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
-        .with_upgrades()
 }

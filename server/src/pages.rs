@@ -8,7 +8,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
@@ -24,7 +24,7 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
         let detail = "nothing can be sent to this address".to_owned();
         return Problem::Http(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     }
-    let visitor = match visitor(&state, &req).await {
+    let visitor = match visitor(&state, req.headers()).await {
         Ok(visitor) => visitor,
         Err(error) => return Problem::from(error).into_response(),
     };
@@ -42,7 +42,7 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
 
 /// Answers a server function.
 pub async fn server_function(State(state): State<AppState>, req: Request<Body>) -> Response {
-    let visitor = match visitor(&state, &req).await {
+    let visitor = match visitor(&state, req.headers()).await {
         Ok(visitor) => visitor,
         Err(error) => return Problem::from(error).into_response(),
     };
@@ -66,8 +66,8 @@ impl Visitor {
     }
 }
 
-async fn visitor(state: &AppState, req: &Request) -> Result<Visitor, Error> {
-    let platform = match authenticate(req.headers(), state).await {
+async fn visitor(state: &AppState, headers: &HeaderMap) -> Result<Visitor, Error> {
+    let platform = match authenticate(headers, state).await {
         Ok(session) => CurrentPlatform(Some(Arc::new(session))),
         Err(Error::Unauthenticated) => CurrentPlatform(None),
         Err(error) => return Err(error),

@@ -51,6 +51,8 @@ pub fn router(
     services: Services,
     stopping: CancellationToken,
 ) -> anyhow::Result<Router> {
+    // Pages are rendered on tokio; a second call in one process changes nothing.
+    let _ = any_spawner::Executor::init_tokio();
     let public_url = config.public_url();
     let (files, assets) = assets::assets();
     let state = AppState {

@@ -64,6 +64,8 @@ impl Store {
         let options = config
             .options
             .application_name("agentarea")
+            // The hook below says "rollback" where there is mostly nothing to roll back.
+            .options([("client_min_messages", "error")])
             .statement_cache_capacity(256)
             .log_statements(tracing::log::LevelFilter::Off);
         let pool = PgPoolOptions::new()
