@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
@@ -37,7 +37,12 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
         },
         || app::shell(LeptosOptions::builder().output_name("agentarea").build()),
     );
-    private(render(req).await)
+    let mut response = private(render(req).await);
+    if response.headers().contains_key(LOCATION) && response.status() == StatusCode::OK {
+        // Leptos leaves the status to its own client when a page is not asked for as HTML.
+        *response.status_mut() = StatusCode::FOUND;
+    }
+    response
 }
 
 /// Answers a server function.

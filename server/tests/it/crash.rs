@@ -1,0 +1,183 @@
+//! Crashes in the middle of an answer: everybody ends with the same text.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use testkit::scripted_model::Answer as Scripted;
+use testkit::{EventStream, ScriptedModel, SseEvent, TestDb, check_gapless, inputs, texts};
+
+use crate::support::{Program, TestApp};
+
+/// Chunks of the answer that is interrupted.
+const CHUNKS: usize = 400;
+
+/// F1: `kill -9` at 20 seeded offsets of a 400-chunk answer.
+#[tokio::test]
+async fn killed_server_ends_every_answer_exactly_once() {
+    let mut app = TestApp::start_embedded().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(CHUNKS).paced(Duration::from_millis(1)));
+    let agent = app.create_agent(&model).await;
+    let expected = Scripted::numbered(CHUNKS).full_text();
+    let mut adopted = 0;
+
+    for seed in 0..20_u64 {
+        // Spread over the answer by a multiplicative hash of the seed.
+        let offset = (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % (CHUNKS - 20) + 1;
+        let conversation = app.create_conversation(&agent).await;
+        let mut stream = app.events(&conversation, "").await;
+        app.ask(&conversation, "count").await;
+        let mark = format!("{offset} ");
+        let before = stream
+            .collect_until(|event| {
+                event.event == "text_live" && event.data["text"] == mark.as_str()
+            })
+            .await
+            .expect("text before the crash");
+
+        app.program().kill();
+        let killed = Instant::now();
+        app.program().start().await;
+
+        let last = before
+            .iter()
+            .filter_map(|event| event.id)
+            .max()
+            .expect("logged events");
+        let url = app.url(&format!(
+            "/api/v1/conversations/{conversation}/events?until=idle"
+        ));
+        let mut resumed = EventStream::resume(&url, &app.key, last)
+            .await
+            .expect("a stream");
+        let after = resumed
+            .collect_until(|event| event.event == "run_adopted")
+            .await
+            .expect("the run is adopted");
+        assert!(
+            killed.elapsed() < Duration::from_secs(15),
+            "adopted too late, seed {seed}"
+        );
+        adopted += 1;
+        let rest = resumed.collect_all().await.expect("the rest");
+        let log: Vec<SseEvent> = before
+            .into_iter()
+            .chain(after)
+            .chain(rest)
+            .filter(|event| event.id.is_some())
+            .collect();
+
+        check_gapless(&log).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let answers = texts(&log).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert!(
+            answers.values().any(|text| *text == expected),
+            "seed {seed}: {answers:?}"
+        );
+        let messages = app
+            .get(&format!("/conversations/{conversation}/messages"))
+            .await
+            .body;
+        let items = messages["items"].as_array().expect("items");
+        assert_eq!(items.len(), 2, "seed {seed}: a question and one answer");
+        assert_eq!(items[0]["text"], expected.as_str(), "seed {seed}");
+        let ids: HashSet<_> = log
+            .iter()
+            .map(|event| event.data["id"].to_string())
+            .collect();
+        assert_eq!(ids.len(), log.len(), "seed {seed}: an event came twice");
+    }
+
+    assert_eq!(adopted, 20, "every crash landed in the middle of a run");
+}
+
+#[tokio::test]
+async fn run_of_a_dead_server_is_adopted_by_another_within_15_s() {
+    let db = TestDb::create().await;
+    let mut dying = TestApp::on(Program::new(Some(db.url()))).await;
+    let mut other = Program::new(Some(db.url()));
+    let keys = dying.program().data_dir.path().join("master.key");
+    std::fs::copy(keys, other.data_dir.path().join("master.key")).expect("share the key");
+    let model = ScriptedModel::start().await;
+    let agent = dying.create_agent(&model).await;
+    let conversation = dying.create_conversation(&agent).await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    model.always(Scripted::numbered(10));
+    other.start().await;
+    dying.ask(&conversation, "count").await;
+    model.wait_for_requests(1).await;
+
+    dying.program().kill();
+    let killed = Instant::now();
+    let url = other.url(&format!(
+        "/api/v1/conversations/{conversation}/events?until=idle"
+    ));
+    let mut stream = EventStream::open(&url, &dying.key).await.expect("a stream");
+    let log = stream.collect_all().await.expect("the whole log");
+    drop(gate);
+
+    assert!(
+        killed.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        killed.elapsed()
+    );
+    let log: Vec<_> = log.into_iter().filter(|event| event.id.is_some()).collect();
+    check_gapless(&log).expect("no gap");
+    assert!(log.iter().any(|event| event.event == "run_adopted"));
+    assert!(
+        texts(&log)
+            .expect("exact")
+            .values()
+            .any(|text| text.ends_with("9 "))
+    );
+}
+
+#[tokio::test]
+async fn stopped_server_hands_its_run_to_the_next() {
+    let mut app = TestApp::start_embedded().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    model.always(Scripted::numbered(10));
+    app.ask(&conversation, "count").await;
+    gate.release(5);
+    model.wait_for_requests(1).await;
+
+    let ended_well = app.program().stop();
+    app.program().start().await;
+    let log = app.log(&conversation).await;
+
+    assert!(ended_well);
+    assert!(
+        texts(&log)
+            .expect("exact")
+            .values()
+            .any(|text| text.ends_with("9 "))
+    );
+}
+
+#[tokio::test]
+async fn message_posted_before_a_crash_is_not_posted_again() {
+    let mut app = TestApp::start_embedded().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::text("done"));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let path = format!("/conversations/{conversation}/messages");
+    let key = [("idempotency-key", "retry")];
+    let input = || Some(inputs::message("once"));
+
+    let first = app.send(reqwest::Method::POST, &path, input(), &key).await;
+    app.program().kill();
+    app.program().start().await;
+    let second = app.send(reqwest::Method::POST, &path, input(), &key).await;
+    app.log(&conversation).await;
+
+    assert_eq!(second.status, StatusCode::ACCEPTED);
+    assert_eq!(first.body, second.body);
+    let messages = app.get(&path).await.body;
+    assert_eq!(messages["items"].as_array().expect("items").len(), 2);
+}

@@ -1,0 +1,82 @@
+//! F5: requests that are dropped at random points leave nothing behind in the pool.
+
+use std::time::Duration;
+
+use sqlx::{Connection, PgConnection, Row};
+use store::{Config, Store};
+use testkit::{Proxy, TestDb};
+use uuid::Uuid;
+
+const REQUESTS: u64 = 1_000;
+
+#[tokio::test]
+async fn dropped_transactions_leave_no_transaction_and_no_tenant() {
+    let db = TestDb::create().await;
+    let store = Store::new(Config::from_url(&db.url()).expect("a URL"));
+    store.migrate().await.expect("migrated");
+    let proxy = Proxy::to_database(&db).await;
+    let slow = Store::new(Config {
+        max_connections: 5,
+        ..Config::from_url(&db.url_through(&proxy)).expect("a URL")
+    });
+    slow.ping().await.expect("connected");
+    proxy.delay(Duration::from_millis(2));
+    let mut watcher = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+
+    let mut leaks_seen = 0_i64;
+    for round in 0..REQUESTS / 20 {
+        let requests = (0..20).map(|number| {
+            let seed = (round * 20 + number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+            let patience = Duration::from_micros(seed % 12_000);
+            let workspace_id = Uuid::from_u128(u128::from(number) + 1).into();
+            let store = slow.clone();
+            async move {
+                tokio::time::timeout(patience, store.begin(workspace_id))
+                    .await
+                    .is_err()
+            }
+        });
+        futures::future::join_all(requests).await;
+        leaks_seen += open_transactions(&mut watcher, db.name()).await;
+    }
+    proxy.delay(Duration::ZERO);
+
+    assert!(proxy.delayed_pieces() > 0, "the delay never landed");
+    assert!(
+        leaks_seen > 0,
+        "no dropped transaction was ever left open, so nothing was tested"
+    );
+    for _ in 0..20 {
+        let mut connections = Vec::new();
+        for _ in 0..5 {
+            connections.push(slow.system().await.expect("a connection"));
+        }
+        for connection in &mut connections {
+            let row = sqlx::query(
+                "select coalesce(current_setting('app.workspace_id', true), ''), current_user::text,
+                   (select count(*) from pg_locks where pid = pg_backend_pid() and mode like '%Exclusive%'
+                      and locktype <> 'virtualxid')",
+            );
+            let row = row.fetch_one(&mut **connection).await.expect("a row");
+            assert_eq!(row.get::<String, _>(0), "", "a tenant was left over");
+            assert_eq!(row.get::<String, _>(1), db.owner(), "a role was left over");
+            assert_eq!(row.get::<i64, _>(2), 0, "locks were left over");
+        }
+    }
+    assert_eq!(open_transactions(&mut watcher, db.name()).await, 0);
+}
+
+async fn open_transactions(watcher: &mut PgConnection, database: &str) -> i64 {
+    let row = sqlx::query(
+        "select count(*) from pg_stat_activity
+         where datname = $1 and state like 'idle in transaction%'",
+    );
+    let row = row
+        .bind(database)
+        .fetch_one(watcher)
+        .await
+        .expect("a count");
+    row.get(0)
+}

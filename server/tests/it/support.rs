@@ -1,0 +1,336 @@
+//! `TestApp`: the real program on a database of its own, and a client that is signed in.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use testkit::{EventStream, ScriptedModel, SseEvent, TestDb, inputs};
+
+/// Longest wait for a server to be ready, or for anything else a test awaits.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running server. It is killed when dropped.
+pub struct TestApp {
+    program: Program,
+    pub client: reqwest::Client,
+    pub key: String,
+    /// Kept alive for as long as the server.
+    _db: Option<TestDb>,
+}
+
+/// How to start a server, and the process if it runs.
+pub struct Program {
+    pub address: String,
+    pub data_dir: tempfile::TempDir,
+    database_url: Option<String>,
+    variables: Vec<(String, String)>,
+    child: Option<Child>,
+}
+
+/// An answer: status, headers and JSON body (`null` if there is none).
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub body: Value,
+}
+
+impl Program {
+    /// A server that is not started yet.
+    pub fn new(database_url: Option<String>) -> Self {
+        Self {
+            address: free_address(),
+            data_dir: tempfile::tempdir().expect("temporary folder"),
+            database_url,
+            variables: Vec::new(),
+            child: None,
+        }
+    }
+
+    /// Sets a variable of the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A command of the program, with this server's settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentarea"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("AGENTAREA_") || name == "DATABASE_URL" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .env("AGENTAREA_LISTEN", &self.address)
+            .env("AGENTAREA_DATA_DIR", self.data_dir.path())
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null());
+        if let Some(url) = &self.database_url {
+            command.env("DATABASE_URL", url);
+        }
+        command.envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// Starts the server and waits until it is ready.
+    pub async fn start(&mut self) {
+        let child = self.command(&["serve"]).stdout(Stdio::null()).spawn();
+        self.child = Some(child.expect("start the server"));
+        let client = client();
+        let started = Instant::now();
+        loop {
+            let health = client.get(self.url("/health")).send().await;
+            if health.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+                return;
+            }
+            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok()?);
+            assert!(ended.is_none(), "the server ended: {ended:?}");
+            assert!(started.elapsed() < PATIENCE, "the server is not ready");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Kills the server as a crash would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("kill the server");
+            child.wait().expect("the server ends");
+        }
+    }
+
+    /// Asks the server to stop and waits; tells whether it ended well.
+    pub fn stop(&mut self) -> bool {
+        let Some(mut child) = self.child.take() else {
+            return true;
+        };
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(sent.expect("send SIGTERM").success());
+        child.wait().expect("the server ends").success()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        match self.database_url {
+            Some(_) => self.kill(),
+            // Lets the embedded database go as well.
+            None => {
+                self.stop();
+            }
+        }
+    }
+}
+
+impl TestApp {
+    /// A server on a fresh database, set up, with an API key of Ada's.
+    pub async fn start() -> Self {
+        let db = TestDb::create().await;
+        let mut app = Self::on(Program::new(Some(db.url()))).await;
+        app._db = Some(db);
+        app
+    }
+
+    /// A server with its own embedded database, set up.
+    pub async fn start_embedded() -> Self {
+        Self::on(Program::new(None)).await
+    }
+
+    /// Starts a program, sets it up and makes a key.
+    pub async fn on(mut program: Program) -> Self {
+        program.set("AGENTAREA_LIMITS__REQUESTS_PER_MINUTE", "1000000");
+        program.start().await;
+        let mut app = Self {
+            client: client(),
+            key: String::new(),
+            program,
+            _db: None,
+        };
+        let set_up = app.client.post(app.url("/api/v1/setup"));
+        let answer = set_up.json(&inputs::set_up()).send().await.expect("set up");
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        app.key = app.create_key(inputs::ADA, inputs::ACME);
+        app
+    }
+
+    /// Makes an API key by the command line.
+    pub fn create_key(&self, email: &str, workspace: &str) -> String {
+        let arguments = [
+            "admin",
+            "create-api-key",
+            "--email",
+            email,
+            "--workspace",
+            workspace,
+        ];
+        let output = self.program.command(&arguments).output();
+        let output = output.expect("run admin create-api-key");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout)
+            .expect("text")
+            .trim()
+            .to_owned()
+    }
+
+    /// A command of the program, with this server's settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        self.program.command(arguments)
+    }
+
+    pub fn program(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        self.program.url(path)
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, None, &[]).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, Some(body), &[]).await
+    }
+
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(Method::PATCH, path, Some(body), &[]).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.send(Method::DELETE, path, None, &[]).await
+    }
+
+    /// Sends a request below `/api/v1` with Ada's key.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut req = self
+            .client
+            .request(method, self.url(&format!("/api/v1{path}")))
+            .bearer_auth(&self.key);
+        for (name, value) in headers {
+            req = req.header(*name, *value);
+        }
+        if let Some(body) = body {
+            req = req.json(&body);
+        }
+        Answer::read(req.send().await.expect("an answer")).await
+    }
+
+    /// An agent that asks a scripted model; gives its id.
+    pub async fn create_agent(&self, model: &ScriptedModel) -> String {
+        let input = inputs::model_connection("Scripted", &model.base_url());
+        let connection = self.post("/model-connections", input).await.created();
+        let input = inputs::agent("Release Scout", &connection, "scripted-large");
+        self.post("/agents", input).await.created()
+    }
+
+    /// A conversation with an agent; gives its id.
+    pub async fn create_conversation(&self, agent: &str) -> String {
+        let input = inputs::conversation(agent);
+        self.post("/conversations", input).await.created()
+    }
+
+    /// Posts a message; gives the id of its run.
+    pub async fn ask(&self, conversation: &str, text: &str) -> String {
+        let path = format!("/conversations/{conversation}/messages");
+        let answer = self.post(&path, inputs::message(text)).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
+        answer.body["run_id"].as_str().expect("run_id").to_owned()
+    }
+
+    /// Opens a conversation's stream; `query` begins with `?` or is empty.
+    pub async fn events(&self, conversation: &str, query: &str) -> EventStream {
+        let url = self.url(&format!(
+            "/api/v1/conversations/{conversation}/events{query}"
+        ));
+        EventStream::open(&url, &self.key).await.expect("a stream")
+    }
+
+    /// The conversation's whole log, once it is idle.
+    pub async fn log(&self, conversation: &str) -> Vec<SseEvent> {
+        let mut stream = self.events(conversation, "?until=idle").await;
+        let events = stream.collect_all().await.expect("the whole log");
+        events
+            .into_iter()
+            .filter(|event| event.id.is_some())
+            .collect()
+    }
+}
+
+impl Answer {
+    pub async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.expect("a body");
+        Self {
+            status,
+            headers,
+            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        }
+    }
+
+    /// Id of a created object.
+    pub fn created(self) -> String {
+        assert_eq!(self.status, StatusCode::CREATED, "{}", self.body);
+        self.body["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The fields that a 422 names.
+    pub fn wrong_fields(&self) -> Vec<&str> {
+        assert_eq!(
+            self.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{}",
+            self.body
+        );
+        let errors = self.body["errors"].as_array().expect("errors");
+        errors
+            .iter()
+            .filter_map(|error| error["field"].as_str())
+            .collect()
+    }
+}
+
+/// A client that follows no redirects and keeps no cookies.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .build()
+        .expect("a client")
+}
+
+/// Signs in; gives the value of the `Cookie` header.
+pub async fn sign_in(app: &TestApp, email: &str) -> String {
+    let answer = client().post(app.url("/api/v1/session"));
+    let answer = answer.json(&inputs::sign_in(email)).send().await;
+    let headers = answer.expect("an answer").headers().clone();
+    let cookie = headers["set-cookie"].to_str().expect("text");
+    assert!(cookie.contains("HttpOnly; SameSite=Lax"), "{cookie}");
+    cookie.split(';').next().expect("a pair").to_owned()
+}
+
+/// Weights of the built-in model, where the set-up puts them.
+pub fn weights() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from)?;
+    let path = home.join(".cache/agentarea/models/SmolLM2-135M-Instruct.Q4_1.gguf");
+    path.is_file().then_some(path)
+}
+
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").to_string()
+}
