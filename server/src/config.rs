@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use outbound::AllowedHost;
 use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -37,7 +38,7 @@ pub struct Config {
     /// Seals all secrets.
     pub master_key: Option<SecretString>,
     /// Private hosts that may be called.
-    pub allow_private_hosts: Option<String>,
+    allow_private_hosts: Option<String>,
     /// What kind of installation this is.
     pub environment: Environment,
     /// How much of everything.
@@ -124,7 +125,25 @@ impl Config {
             .join("agentarea"))
     }
 
+    /// Private hosts that may be called; `None` if nothing is said.
+    ///
+    /// # Errors
+    /// If an entry is no `host:port`.
+    pub fn allowed_private_hosts(&self) -> anyhow::Result<Option<Vec<AllowedHost>>> {
+        let Some(text) = &self.allow_private_hosts else {
+            return Ok(None);
+        };
+        let entries = text.split(',').map(str::trim);
+        let hosts = entries
+            .filter(|entry| !entry.is_empty())
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .context("read allow_private_hosts (AGENTAREA_ALLOW_PRIVATE_HOSTS)")?;
+        Ok(Some(hosts))
+    }
+
     fn check(&self) -> anyhow::Result<()> {
+        self.allowed_private_hosts()?;
         let url = self.public_url();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             bail!("public_url must be an http:// or https:// origin, not {url}");

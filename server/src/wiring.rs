@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use outbound::{AllowedHost, Outbound, Policy};
+use outbound::{Outbound, Policy};
 use secrecy::ExposeSecret;
 use services::Services;
 use store::embedded::{Embedded, Joining};
@@ -81,20 +81,9 @@ impl Backend {
 }
 
 fn policy(config: &Config) -> anyhow::Result<Policy> {
-    let listed = match &config.allow_private_hosts {
-        Some(text) => Some(
-            text.split(',')
-                .map(str::trim)
-                .filter(|entry| !entry.is_empty())
-                .map(str::parse::<AllowedHost>)
-                .collect::<Result<Vec<_>, _>>()
-                .context("read allow_private_hosts")?,
-        ),
-        None => None,
-    };
     let is_laptop =
         config.environment == Environment::Development && config.listen.ip().is_loopback();
-    Ok(Policy::new(listed, is_laptop))
+    Ok(Policy::new(config.allowed_private_hosts()?, is_laptop))
 }
 
 /// The built-in model's file: in the data folder, or where `scripts/fetch-model.sh` puts it.

@@ -162,7 +162,7 @@ async fn two_watchers_and_the_database_agree() {
     app.ask(&conversation, "count").await;
     gate.release(100);
     let mut first = app.events(&conversation, "?until=idle").await;
-    let mut second = app.events(&conversation, "?after=4&until=idle").await;
+    let mut second = app.events(&conversation, "?after=3&until=idle").await;
 
     gate.finish();
     let (first, second) = tokio::join!(first.collect_all(), second.collect_all());

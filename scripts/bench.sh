@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Measures the platform beside a mock model called directly and through a relay that parses nothing.
+# Prints one JSON line per workload; ratios are against "direct". ROUNDS=3 by default.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh
+scripts/build.sh
+step "Load drivers"
+(cd bench && CARGO_TARGET_DIR="$root/target/bench" cargo build --release)
+bench="$root/target/bench/release/aa-bench"
+rounds="${ROUNDS:-3}"
+
+folder="$(mktemp -d /tmp/agentarea-bench.XXXXXX)"
+pids=()
+# shellcheck disable=SC2329 # Called by the trap.
+clean_up() {
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  rm -rf "$folder"
+}
+trap clean_up EXIT
+
+export AGENTAREA_DATA_DIR="$folder/data" AGENTAREA_LISTEN=127.0.0.1:9300
+export AGENTAREA_LIMITS__REQUESTS_PER_MINUTE=100000000 RUST_LOG=warn
+target/release/agentarea serve >"$folder/server.log" 2>&1 & server=$!; pids+=("$server")
+"$bench" mock-llm --listen 127.0.0.1:9100 >/dev/null & pids+=($!)
+"$bench" relay-limit --listen 127.0.0.1:9101 --upstream http://127.0.0.1:9100 >/dev/null & pids+=($!)
+for _ in $(seq 600); do curl -sf http://127.0.0.1:9300/health >/dev/null && break; sleep 0.1; done
+AGENTAREA_PASSWORD=correct-horse-battery target/release/agentarea admin create-user --email bench@example.com --workspace Bench >/dev/null
+key="$(target/release/agentarea admin create-api-key --email bench@example.com --workspace Bench)"
+
+# compare NAME LOAD METRIC...: the same load directly, through the relay, through AgentArea.
+compare() {
+  local name="$1" load="$2" metrics=() metric
+  shift 2
+  for metric in "$@"; do metrics+=(-m "$metric"); done
+  step "$name (load average $(cut -d ' ' -f 1 /proc/loadavg))"
+  "$bench" compare --label "$name" --rounds "$rounds" \
+    -v "direct=$bench chat-load --url http://127.0.0.1:9100/v1 $load" \
+    -v "relay=$bench chat-load --url http://127.0.0.1:9101/v1 $load" \
+    -v "agentarea=$bench aa-chat-load --url http://127.0.0.1:9300 --key $key --pid $server $load" \
+    "${metrics[@]}"
+}
+
+compare "first token, 1 user" "--model mock-c1-p0 -c 1 --warmup 0.5 --duration 3" ttft_us.p50 ttft_us.p99
+compare "first token, 50 paced conversations" "--model mock-c250-p20 -c 50 --ramp-ms 1037 --warmup 0 --duration 8" ttft_us.p50 ttft_us.p99 chunk_us.p50
+compare "burst, 1 user" "--model mock-c500-p0 -c 1 --warmup 0.5 --duration 3" chunks_per_s chunk_us.p50
+
+step "Start to ready, embedded database already made"
+kill "$server" && wait "$server" 2>/dev/null || true
+"$bench" startup --times 3 --settle 1 --url http://127.0.0.1:9300/health -- target/release/agentarea serve
+
+step "Browser half"
+wasm=target/site/pkg/agentarea_bg.wasm
+note "$(wc -c <"$wasm") bytes of WASM, $(node -e 'const z=require("zlib"),f=require("fs");process.stdout.write(String(z.brotliCompressSync(f.readFileSync(process.argv[1]),{params:{[z.constants.BROTLI_PARAM_QUALITY]:11,[z.constants.BROTLI_PARAM_LGWIN]:24}}).length))' "$wasm") brotli"
