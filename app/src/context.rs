@@ -1,6 +1,7 @@
 //! What server functions find in the Leptos context, and how they answer with headers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::accounts::SignedIn;
 use domain::{Entrance, Error, Platform, Timestamp, expose};
@@ -44,6 +45,14 @@ pub fn entrance() -> Result<Arc<dyn Entrance>, Error> {
 /// The server's clock.
 pub fn now() -> Timestamp {
     Timestamp::from(time::OffsetDateTime::now_utc())
+}
+
+/// A text that no other page of this server gets.
+pub fn fresh_key() -> String {
+    static PAGES: AtomicU64 = AtomicU64::new(0);
+    let page = PAGES.fetch_add(1, Ordering::Relaxed);
+    let moment = time::OffsetDateTime::now_utc().unix_timestamp_nanos();
+    format!("{moment:x}-{page:x}")
 }
 
 /// Sends the browser to a page, with and without JavaScript.

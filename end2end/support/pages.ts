@@ -55,7 +55,8 @@ export async function fillSignIn(page: Page, password: string = ADA.password): P
 export async function fillAgent(page: Page, name: string, model: string): Promise<void> {
   await page.getByLabel("Name", { exact: true }).fill(name);
   await page.getByLabel("Instructions", { exact: true }).fill("Answer briefly.");
-  await page.getByLabel("Model", { exact: true }).fill(model);
+  // The section around it has the same name.
+  await page.locator("input").and(page.getByLabel("Model", { exact: true })).fill(model);
 }
 
 /** Where a message is written. */

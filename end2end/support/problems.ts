@@ -57,6 +57,18 @@ export class Problems {
   }
 }
 
+/** What the browser says when a server function refuses: its status, and the console line of it. */
+export function refusal(serverFunction: string): RegExp[] {
+  const url = `https?://[^/]+/api/${serverFunction}\\d+`;
+  return [
+    new RegExp(`^answer: [45]\\d\\d POST ${url}$`),
+    new RegExp(`^console: Failed to load resource: the server responded with a status of [45]\\d\\d \\(.*\\) \\(${url}\\)$`),
+  ];
+}
+
+/** Without JavaScript, Chromium reports the preload of our script as blocked by its own policy. */
+export const SCRIPT_OFF = /^request: csp https?:\/\/[^/]+\/pkg\/agentarea\.[0-9a-f]+\.js$/;
+
 /** What a broken line looks like in the browser. */
 export const LINE_BROKEN =
   /net::ERR_(INTERNET_DISCONNECTED|CONNECTION_(RESET|REFUSED|CLOSED)|EMPTY_RESPONSE|NETWORK_CHANGED|INCOMPLETE_CHUNKED_ENCODING|SOCKET_NOT_CONNECTED)/;

@@ -1,5 +1,6 @@
 import { fillAgent, open } from "../support/pages";
 import { LOCAL_MODEL } from "../support/people";
+import { refusal } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
 test("an agent on the built-in model is made, and each save is a version", async ({ page }) => {
@@ -28,7 +29,7 @@ test("an agent on the built-in model is made, and each save is a version", async
 });
 
 test("a wrong field is named and nothing typed is lost", async ({ page, problems }) => {
-  problems.allow(/create_agent/);
+  problems.allow(...refusal("create_agent"));
   const name = "x".repeat(81);
   await open(page, "/agents/new");
 

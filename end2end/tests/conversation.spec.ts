@@ -33,6 +33,8 @@ test("a conversation is begun by choosing an agent", async ({ page, agent, model
   await ask(page, "Who are you talking to?");
 
   await expect(answerOf(page, agent.name)).toHaveText("hello Ada");
+  const list = page.getByRole("navigation", { name: "Conversations" });
+  await expect(list.getByRole("link", { name: /Who are you talking to/ })).toBeVisible();
   await page.goto("/conversations");
   await expect(page.getByRole("link", { name: /Who are you talking to/ })).toBeVisible();
 });
@@ -192,7 +194,7 @@ test("a model that refuses is told in words, and the conversation goes on", asyn
   await open(page, path);
   await ask(page, "How was last week?");
 
-  await expect(page.getByText("No answer.")).toBeVisible();
+  await expect(page.getByText(/^This answer failed\. .*does not accept the key/)).toBeVisible();
   await expect(stopButton(page)).toBeHidden();
   model.next({ chunks: ["better ", "now"] });
   await ask(page, "And now?");

@@ -1,12 +1,13 @@
 import { fillSignIn, hydrated, open } from "../support/pages";
 import { ADA } from "../support/people";
+import { refusal } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
 // Each test makes a session of its own: signing out must not end the other tests' session.
 test.use({ storageState: async ({ api }, use) => (expect(api).toBeTruthy(), use({ cookies: [], origins: [] })) });
 
 test("a wrong password is refused in words, the right one opens the workspace", async ({ page, problems }) => {
-  problems.allow(/sign_in/);
+  problems.allow(...refusal("sign_in"));
   await open(page, "/sign-in");
 
   await fillSignIn(page, "wrong horse battery");

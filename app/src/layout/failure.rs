@@ -24,6 +24,10 @@ pub fn Failure(
         Error::Forbidden => "You may not see this",
         _ => "This page could not be loaded",
     };
+    let icon = match error {
+        Error::NotFound => "search-x",
+        _ => "cloud-off",
+    };
     let text = match &error {
         Error::NotFound => {
             "It may have been deleted, or it belongs to another workspace.".to_owned()
@@ -33,7 +37,7 @@ pub fn Failure(
     view! {
         <div class="card empty">
             <span class="tile tile-lg">
-                <Icon name="cloud-off" />
+                <Icon name=icon />
             </span>
             <h2 class="font-semibold text-ink">{title}</h2>
             <p>{text}</p>

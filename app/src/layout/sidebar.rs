@@ -1,10 +1,12 @@
 //! Navigation: a column, a rail, or a drawer on narrow screens.
 
 use domain::accounts::Me;
+use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::components::A;
-use leptos_router::hooks::use_location;
+use wasm_bindgen::JsCast;
+use web_sys::Element;
 
 use crate::layout::server::{SignOut, Visit};
 use crate::layout::{NavSwitch, use_visit};
@@ -14,19 +16,19 @@ use crate::ui::{Avatar, Icon, Menu};
 #[component]
 pub fn Sidebar() -> impl IntoView {
     let nav = NodeRef::<html::Aside>::new();
-    let location = use_location();
-    // The drawer covers the page it led to; close it on arrival.
-    Effect::new(move |before: Option<()>| {
-        location.pathname.track();
-        if before.is_some()
-            && let Some(nav) = nav.get_untracked()
-        {
-            // Fails while the drawer is closed, which is what is wanted.
+    // The drawer covers the page that its links lead to.
+    let on_click = move |event: MouseEvent| {
+        let is_link = event
+            .target()
+            .and_then(|target| target.dyn_into::<Element>().ok())
+            .is_some_and(|target| matches!(target.closest("a"), Ok(Some(_))));
+        if let Some(nav) = nav.get_untracked().filter(|_| is_link) {
+            // Fails where there is no drawer, which is as well.
             let _ = nav.hide_popover();
         }
-    });
+    };
     view! {
-        <aside class="nav" id="nav" popover="auto" aria-label="Main" node_ref=nav>
+        <aside class="nav" id="nav" popover="auto" aria-label="Main" node_ref=nav on:click=on_click>
             <WorkspaceName />
             <nav aria-label="Pages" class="flex flex-col grow gap-px overflow-y-auto p-2">
                 <a class="btn btn-secondary mb-2 rail:hidden" href="/conversations">

@@ -7,6 +7,8 @@ use domain::models::ModelConnection;
 use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlFormElement;
 
 use crate::layout::{Loaded, Page};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
@@ -112,7 +114,7 @@ fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
                             <AgentFields form=start connections errors />
                         </div>
                     </div>
-                    <SaveBar text="Creating makes version 1." >
+                    <SaveBar text="Creating makes version 1." class="px-4 sm:px-8">
                         <a class="btn btn-ghost" href="/agents">
                             "Cancel"
                         </a>
@@ -139,12 +141,19 @@ fn EditAgent(
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     let toasts = use_toasts();
+    let announce = move |version: u32| {
+        toasts.success(format!("Version {version} is live"));
+        refresh.run(());
+    };
     Effect::new(move |_| {
-        let saved = save.value().get().and_then(Result::ok);
-        let restored = restore.value().get().and_then(Result::ok);
-        if let Some(version) = saved.or(restored) {
-            toasts.success(format!("Version {version} is live"));
-            refresh.run(());
+        if let Some(Ok(version)) = save.value().get() {
+            announce(version);
+        }
+    });
+    Effect::new(move |_| {
+        if let Some(Ok(version)) = restore.value().get() {
+            forget_typed(form);
+            announce(version);
         }
     });
     let is_archived = agent.archived_at.is_some();
@@ -156,7 +165,7 @@ fn EditAgent(
             live + 1
         );
         view! {
-            <SaveBar text=text>
+            <SaveBar text=text class="">
                 <SubmitButton is_busy=save.pending()>"Save"</SubmitButton>
             </SaveBar>
         }
@@ -182,6 +191,17 @@ fn EditAgent(
                 </aside>
             </div>
         </Page>
+    }
+}
+
+/// Fields that were typed into would keep their text instead of showing the restored one.
+fn forget_typed(form: NodeRef<html::Div>) {
+    let form = form
+        .get_untracked()
+        .and_then(|fields| fields.closest("form").ok().flatten())
+        .and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
+    if let Some(form) = form {
+        form.reset();
     }
 }
 
@@ -261,9 +281,16 @@ fn DeleteDialog(id: AgentId, name: String) -> impl IntoView {
 
 /// Stays at the end of the window and says what saving does.
 #[component]
-fn SaveBar(#[prop(into)] text: String, children: Children) -> impl IntoView {
+fn SaveBar(
+    #[prop(into)] text: String,
+    /// Padding that lines it up with the fields.
+    class: &'static str,
+    children: Children,
+) -> impl IntoView {
     view! {
-        <footer class="sticky bottom-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 px-4 sm:px-8 py-2.5 border-t border-line bg-surface">
+        <footer class=format!(
+            "sticky bottom-0 z-10 flex flex-wrap items-center gap-x-3 gap-y-2 py-2.5 border-t border-line bg-surface {class}",
+        )>
             <p class="grow min-w-0 basis-32 text-ink-3">{text}</p>
             {children()}
         </footer>

@@ -18,12 +18,15 @@ pub fn Composer(
     id: ConversationId,
     /// The agent's name.
     agent_name: String,
+    /// Marks the messages of this page.
+    message_key: String,
     /// Tells which run can be stopped.
     thread: LiveThread,
 ) -> impl IntoView {
     let post = ServerAction::<PostMessage>::new();
     let errors = FormErrors::of(post);
     let field = NodeRef::<html::Textarea>::new();
+    let keys = MessageKeys::new(message_key.clone());
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
@@ -31,7 +34,8 @@ pub fn Composer(
         let text = field.value();
         if !text.trim().is_empty() {
             field.set_value("");
-            post.dispatch(PostMessage { id, text });
+            let key = keys.key_for(post);
+            post.dispatch(PostMessage { id, text, key });
         }
     };
     restore_on_failure(post, field);
@@ -55,6 +59,7 @@ pub fn Composer(
             on:submit=on_submit
         >
             <input type="hidden" name="id" value=id.to_string() />
+            <input type="hidden" name="key" value=message_key />
             <div class="max-w-(--container-form) mx-auto grid gap-2">
                 <FormAlert errors fields=&[] />
                 <div class="composer">
@@ -81,6 +86,33 @@ pub fn Composer(
                 </div>
             </div>
         </form>
+    }
+}
+
+/// Keys under which the server takes a message once.
+#[derive(Clone, Copy)]
+struct MessageKeys {
+    page: StoredValue<String>,
+    used: StoredValue<u32>,
+}
+
+impl MessageKeys {
+    fn new(page: String) -> Self {
+        Self {
+            page: StoredValue::new(page),
+            used: StoredValue::new(0),
+        }
+    }
+
+    /// The last key again after a failure, since that message may have arrived; else a new one.
+    fn key_for(self, post: ServerAction<PostMessage>) -> String {
+        let has_failed = post
+            .value()
+            .with_untracked(|value| matches!(value, Some(Err(_))));
+        if !has_failed {
+            self.used.update_value(|used| *used += 1);
+        }
+        format!("{}-{}", self.page.get_value(), self.used.get_value())
     }
 }
 

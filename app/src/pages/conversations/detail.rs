@@ -6,7 +6,7 @@ use leptos_router::hooks::use_params_map;
 
 use crate::layout::{FullPage, Loaded};
 use crate::pages::conversations::list::{Column, use_list};
-use crate::pages::conversations::server::open_thread;
+use crate::pages::conversations::server::{ThreadPage, open_thread};
 use crate::pages::conversations::thread_view::ThreadView;
 use crate::time::AsOf;
 
@@ -31,15 +31,15 @@ pub fn ConversationPage() -> impl IntoView {
             fallback=move || {
                 view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }
             }
-            view=move |AsOf { now, value }| {
-                let title = if value.conversation.title.is_empty() {
+            view=move |AsOf { now, value: ThreadPage { thread, message_key } }| {
+                let title = if thread.conversation.title.is_empty() {
                     "New conversation".to_owned()
                 } else {
-                    value.conversation.title.clone()
+                    thread.conversation.title.clone()
                 };
                 view! {
                     <Layout title list id>
-                        <ThreadView thread=value now refresh_list />
+                        <ThreadView thread message_key now refresh_list />
                     </Layout>
                 }
                 .into_any()

@@ -78,6 +78,9 @@ fn Answer(
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Error => None,
     };
     let label = name.clone();
+    let shown = text.clone();
+    // An answer that failed before its first word is the reason alone.
+    let is_void = Memo::new(move |_| !is_writing.get() && shown.with(String::is_empty));
     view! {
         <article
             class="message"
@@ -89,7 +92,7 @@ fn Answer(
                 <strong>{name}</strong>
                 <Age at=created_at now />
             </header>
-            <div class="markdown">
+            <div class="markdown" class:hidden=move || is_void.get()>
                 <p class="whitespace-pre-wrap">
                     <span>{move || text.get()}</span>
                     {move || {

@@ -17,6 +17,8 @@ use crate::ui::{Avatar, Callout, Empty, Icon, Tone};
 pub fn ThreadView(
     /// The snapshot to start from.
     thread: Thread,
+    /// Marks the messages of this page.
+    message_key: String,
     /// The server's clock.
     now: Timestamp,
     /// Called when the list beside it is out of date.
@@ -40,7 +42,7 @@ pub fn ThreadView(
         view! { <ArchivedNote /> }.into_any()
     } else {
         let agent_name = conversation.agent_name.clone();
-        view! { <Composer id=conversation.id agent_name thread=live /> }.into_any()
+        view! { <Composer id=conversation.id agent_name message_key thread=live /> }.into_any()
     };
     let head = conversation.clone();
     let stored = StoredValue::new(conversation);
@@ -53,7 +55,7 @@ pub fn ThreadView(
                 tabindex="0"
                 aria-label="Messages"
             >
-                <div class="thread" role="log" aria-live="off">
+                <div class="thread mb-auto" role="log" aria-live="off">
                     {has_older.then(|| view! { <p class="note-line">"Only the latest messages are shown"</p> })}
                     <Show when=is_empty>
                         <Empty

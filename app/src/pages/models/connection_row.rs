@@ -63,7 +63,7 @@ pub fn ConnectionRow(
                     <span class="font-mono text-2xs">{place}</span> {key}
                 </p>
             </div>
-            <div class="text-xs lg:w-80 max-sm:w-full" role="status">
+            <div class="text-xs lg:w-80 max-sm:w-full max-sm:empty:absolute" role="status">
                 {move || test.value().get().map(outcome)}
             </div>
             <div class="flex gap-1 max-sm:w-full lg:w-34 justify-end max-sm:justify-start">
