@@ -160,10 +160,16 @@ create unique index runs_idempotency_key on runs (workspace_id, conversation_id,
   where idempotency_key is not null;
 -- One run at a time answers in a conversation.
 create unique index runs_active_key on runs (conversation_id) where status in ('running', 'waiting');
+-- Whether a conversation has a run that has not ended, however many have.
+create index runs_open on runs (workspace_id, conversation_id, id)
+  where status in ('queued', 'running', 'waiting');
 create index runs_waiting_for_worker on runs (id) where status = 'queued';
 create index runs_leased on runs (lease_expires_at) where status = 'running';
 create index runs_running on runs (workspace_id) where status = 'running';
 
+-- Messages, run_steps and events have no foreign keys: they are only written under the lock of their
+-- conversation or the fence of their run, and checking seven keys for each message costs more than
+-- writing it. Deleting a conversation deletes them by name.
 create table messages (
   id uuid not null,
   workspace_id uuid not null,
@@ -176,8 +182,7 @@ create table messages (
   -- seq of the message_created event.
   position bigint not null,
   created_at timestamptz not null,
-  primary key (workspace_id, id),
-  foreign key (workspace_id, conversation_id) references conversations on delete cascade
+  primary key (workspace_id, id)
 );
 create unique index messages_position_key on messages (workspace_id, conversation_id, position);
 
@@ -195,8 +200,7 @@ create table run_steps (
   error jsonb,
   started_at timestamptz not null,
   finished_at timestamptz,
-  primary key (workspace_id, run_id, number),
-  foreign key (workspace_id, run_id) references runs on delete cascade
+  primary key (workspace_id, run_id, number)
 );
 
 create table events (
@@ -209,8 +213,7 @@ create table events (
   time timestamptz not null,
   -- json, not jsonb: kept byte for byte.
   data json not null,
-  primary key (workspace_id, conversation_id, seq),
-  foreign key (workspace_id, conversation_id) references conversations on delete cascade
+  primary key (workspace_id, conversation_id, seq)
 );
 
 -- A write that is tried again after its answer got lost cannot append twice.

@@ -12,11 +12,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
+use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 use leptos_axum::ResponseOptions;
 
 use crate::authentication::authenticate;
 use crate::problem::Problem;
-use crate::router::AppState;
+use crate::router::{AppState, MAX_BODY_BYTES};
 
 /// Renders a page for whoever asks.
 pub async fn page(State(state): State<AppState>, req: Request) -> Response {
@@ -52,7 +53,24 @@ pub async fn server_function(State(state): State<AppState>, req: Request<Body>) 
         Err(error) => return Problem::from(error).into_response(),
     };
     let answer = leptos_axum::handle_server_fns_with_context(move || visitor.provide(), req).await;
-    private(answer.into_response())
+    private(with_status(answer.into_response()).await)
+}
+
+/// Leptos answers every failed function with 500; the status says what it was.
+async fn with_status(response: Response) -> Response {
+    let has_failed = response.status() == StatusCode::INTERNAL_SERVER_ERROR
+        && response.headers().contains_key(SERVER_FN_ERROR_HEADER);
+    if !has_failed {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    if let Ok(error) = serde_json::from_slice::<Error>(&body) {
+        parts.status = Problem::from(error).status();
+    }
+    Response::from_parts(parts, Body::from(body))
 }
 
 /// What pages and server functions find in their context.

@@ -39,7 +39,8 @@ impl Problem {
         Self::Http(StatusCode::BAD_REQUEST, detail.into())
     }
 
-    fn status(&self) -> StatusCode {
+    /// The status it is answered with.
+    pub fn status(&self) -> StatusCode {
         match self {
             Self::Http(status, _) => *status,
             Self::Error(error) => match error {

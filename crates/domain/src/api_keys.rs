@@ -55,7 +55,7 @@ pub trait ApiKeys: Send + Sync {
     /// `Invalid` for a wrong name or an expiry in the past.
     async fn create_api_key(&self, input: CreateApiKey) -> Result<CreatedApiKey, Error>;
 
-    /// Deletes a key; it stops working at once.
+    /// Deletes a key; it stops working at once, in other processes within a second.
     ///
     /// # Errors
     /// `NotFound` if there is no such key of the actor.

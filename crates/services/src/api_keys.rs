@@ -24,7 +24,9 @@ impl ApiKeys for Session {
         if !tx.delete_api_key(self.actor.user_id, id).await.or_fault()? {
             return Err(Error::NotFound);
         }
-        tx.commit().await.or_fault()
+        tx.commit().await.or_fault()?;
+        self.services.principals.clear();
+        Ok(())
     }
 }
 

@@ -1,5 +1,9 @@
 //! From a cookie or a key to a session.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
 use domain::{Actor, ApiKeyId, Error, SessionId, Timestamp, WorkspaceId};
 use time::Duration;
 
@@ -11,6 +15,11 @@ pub(crate) const SESSION_LIFETIME: Duration = Duration::hours(1);
 /// How exact the recorded time of last use is.
 const TOUCH_AFTER_SECONDS: u64 = 60;
 
+/// How long a looked-up key is believed.
+const BELIEVED_FOR: std::time::Duration = std::time::Duration::from_secs(1);
+/// Keys remembered before old ones are dropped.
+const MAX_KNOWN: usize = 10_000;
+
 /// What the actor showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credential {
@@ -18,6 +27,35 @@ pub enum Credential {
     Session(SessionId),
     /// An API key.
     ApiKey(ApiKeyId),
+}
+
+/// Holders of keys that were looked up a moment ago, so that a busy client costs one look-up a
+/// second and not one for each request. Deleting a key clears it in this process; another process
+/// believes a deleted key for at most [`BELIEVED_FOR`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Principals {
+    known: Arc<Mutex<HashMap<[u8; 32], (Instant, Actor, Credential)>>>,
+}
+
+impl Principals {
+    fn find(&self, hash: &[u8; 32]) -> Option<(Actor, Credential)> {
+        let known = self.known.lock().expect("no holder panics");
+        let (since, actor, credential) = known.get(hash)?;
+        (since.elapsed() < BELIEVED_FOR).then_some((*actor, *credential))
+    }
+
+    fn keep(&self, hash: [u8; 32], actor: Actor, credential: Credential) {
+        let mut known = self.known.lock().expect("no holder panics");
+        if known.len() >= MAX_KNOWN {
+            known.retain(|_, (since, _, _)| since.elapsed() < BELIEVED_FOR);
+        }
+        known.insert(hash, (Instant::now(), actor, credential));
+    }
+
+    /// Has everybody looked up again.
+    pub(crate) fn clear(&self) {
+        self.known.lock().expect("no holder panics").clear();
+    }
 }
 
 impl Services {
@@ -53,9 +91,13 @@ impl Services {
     /// # Errors
     /// `Unauthenticated` if it is unknown, expired or deleted.
     pub async fn authenticate_key(&self, key: &str) -> Result<Session, Error> {
+        let hash = mint::hash(key);
+        if let Some((actor, credential)) = self.principals.find(&hash) {
+            return Ok(self.session(actor, credential));
+        }
         let now = mint::now();
         let mut db = self.store.system().await.or_fault()?;
-        let principal = store::api_keys::find(&mut db, &mint::hash(key), now)
+        let principal = store::api_keys::find(&mut db, &hash, now)
             .await
             .or_fault()?
             .ok_or(Error::Unauthenticated)?;
@@ -64,14 +106,14 @@ impl Services {
                 .await
                 .or_fault()?;
         }
-        Ok(self.session(
-            Actor {
-                user_id: principal.user_id,
-                workspace_id: principal.workspace_id,
-                role: principal.role,
-            },
-            Credential::ApiKey(principal.id),
-        ))
+        let actor = Actor {
+            user_id: principal.user_id,
+            workspace_id: principal.workspace_id,
+            role: principal.role,
+        };
+        let credential = Credential::ApiKey(principal.id);
+        self.principals.keep(hash, actor, credential);
+        Ok(self.session(actor, credential))
     }
 
     fn session(&self, actor: Actor, credential: Credential) -> Session {

@@ -10,7 +10,7 @@ use store::vault::Vault;
 use store::{Store, TenantTx};
 use tokio_util::sync::CancellationToken;
 
-use crate::authentication::Credential;
+use crate::authentication::{Credential, Principals};
 use crate::fault::OrFault;
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
@@ -40,6 +40,7 @@ pub struct Services {
     pub(crate) models: Arc<ModelPool>,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
+    pub(crate) principals: Principals,
     pub(crate) config: Arc<Config>,
 }
 
@@ -75,6 +76,7 @@ impl Services {
             models,
             passwords: Arc::new(Passwords::new()),
             worker,
+            principals: Principals::default(),
             config,
         }
     }

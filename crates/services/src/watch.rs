@@ -1,5 +1,7 @@
 //! Watching a conversation: replay and live are one path.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use domain::{Action, ConversationId, Error, MessageId, WorkspaceId};
 use serde::Serialize;
@@ -10,6 +12,9 @@ use store::events::LoggedEvent;
 use crate::Session;
 use crate::fault::OrFault;
 
+/// How often the log is looked at when the bus is silent.
+const LOOK_DURING_RUN: Duration = Duration::from_secs(1);
+const LOOK_WHILE_IDLE: Duration = Duration::from_secs(15);
 /// Events read from the log at once.
 const PAGE: u32 = 200;
 
@@ -25,6 +30,8 @@ pub struct Watch {
     /// Whether the log may hold more than was given out.
     is_behind: bool,
     ends_when_idle: bool,
+    /// Whether the last event given out is no end of a run.
+    is_run_under_way: bool,
     /// Whether the end of a run was seen since idleness was last checked.
     may_be_idle: bool,
 }
@@ -64,6 +71,7 @@ impl Session {
             seq: after,
             is_behind: true,
             ends_when_idle,
+            is_run_under_way: false,
             may_be_idle: true,
         })
     }
@@ -100,6 +108,21 @@ impl Session {
 }
 
 impl Watch {
+    /// How long to wait for [`Watch::next`] before [`Watch::look_again`] is due: what another
+    /// process writes does not come over this process's bus.
+    pub fn patience(&self) -> Duration {
+        match self.is_run_under_way {
+            true => LOOK_DURING_RUN,
+            false => LOOK_WHILE_IDLE,
+        }
+    }
+
+    /// Has the next call read the log, whatever the bus says.
+    pub fn look_again(&mut self) {
+        self.is_behind = true;
+        self.may_be_idle = true;
+    }
+
     /// The next piece of the event stream; `None` when it has ended.
     ///
     /// Waits for ever while nothing happens. Safe to cancel.
@@ -132,6 +155,7 @@ impl Watch {
                     bytes,
                 }) if seq == self.seq + 1 => {
                     self.seq = seq;
+                    self.is_run_under_way = !is_run_end;
                     self.may_be_idle |= is_run_end;
                     return Ok(Some(bytes));
                 }
@@ -153,6 +177,7 @@ impl Watch {
             return Ok(None);
         };
         self.seq = last.seq;
+        self.is_run_under_way = !is_run_end(last);
         let mut bytes = BytesMut::new();
         for event in &events {
             bytes.extend_from_slice(logged_frame(event).as_bytes());
@@ -182,10 +207,7 @@ pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
     for event in events {
         publisher.publish(Frame::Logged {
             seq: event.seq,
-            is_run_end: matches!(
-                event.kind.as_str(),
-                "run_completed" | "run_failed" | "run_cancelled"
-            ),
+            is_run_end: is_run_end(event),
             bytes: logged_frame(event).into(),
         });
     }
@@ -215,6 +237,13 @@ pub(crate) fn publish_live(
     let json = serde_json::to_string(&live).expect("plain data");
     let frame = format!("event: text_live\ndata: {json}\n\n");
     publisher.publish(Frame::Live(frame.into()));
+}
+
+fn is_run_end(event: &LoggedEvent) -> bool {
+    matches!(
+        event.kind.as_str(),
+        "run_completed" | "run_failed" | "run_cancelled"
+    )
 }
 
 fn logged_frame(event: &LoggedEvent) -> String {

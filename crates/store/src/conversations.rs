@@ -159,10 +159,38 @@ impl TenantTx {
 
     /// Deletes a conversation with all it holds; tells whether it was there.
     pub async fn delete_conversation(&mut self, id: ConversationId) -> Result<bool> {
-        let done = sqlx::query!("delete from conversations where id = $1", id.uuid())
-            .execute(self.connection())
-            .await?;
-        Ok(done.rows_affected() > 0)
+        // Locks the conversation first, so that nothing is added to it meanwhile.
+        let found = sqlx::query_scalar!(
+            r#"select 1 as "found!" from conversations where workspace_id = $1 and id = $2 for update"#,
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        if found.is_none() {
+            return Ok(false);
+        }
+        sqlx::query!(
+            "delete from run_steps where workspace_id = $1 and run_id in (
+               select id from runs where workspace_id = $1 and conversation_id = $2)",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        sqlx::query!(
+            "with gone_events as (
+               delete from events where workspace_id = $1 and conversation_id = $2
+             ), gone_messages as (
+               delete from messages where workspace_id = $1 and conversation_id = $2
+             )
+             delete from conversations where workspace_id = $1 and id = $2",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(true)
     }
 
     /// Messages, newest first. The text of an answer in progress is empty.

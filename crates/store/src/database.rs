@@ -10,6 +10,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgr
 
 use crate::Result;
 
+/// How long a connection is trusted after it was proven to live.
+const PROOF_LASTS: Duration = Duration::from_secs(1);
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -64,17 +67,27 @@ impl Store {
         let options = config
             .options
             .application_name("agentarea")
-            // The hook below says "rollback" where there is mostly nothing to roll back.
-            .options([("client_min_messages", "error")])
+            // Every statement is prepared once; planning it again for each use costs more than a
+            // plan made for the very values could save.
+            .options([("plan_cache_mode", "force_generic_plan")])
             .statement_cache_capacity(256)
             .log_statements(tracing::log::LevelFilter::Off);
         let pool = PgPoolOptions::new()
             .max_connections(config.max_connections)
             .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(Duration::from_secs(600))
-            // The hook below proves that a connection lives.
+            // The hooks below prove that a connection lives and is clean.
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(end_leaked_transaction(connection)))
+            .after_release(|connection, _| Box::pin(end_leaked_transaction(connection)))
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    // A connection that was just proven clean needs no second proof.
+                    match meta.idle_for < PROOF_LASTS {
+                        true => Ok(true),
+                        false => end_leaked_transaction(connection).await,
+                    }
+                })
+            })
             .connect_lazy_with(options);
         Self { pool }
     }
@@ -159,7 +172,11 @@ impl TenantTx {
 /// Ends what a cancelled `begin` may have left open (sqlx issues 4385 and 4393): without this the
 /// next user of the connection would write into a transaction that nobody commits, in a workspace
 /// that is not theirs. A connection that cannot even do this is replaced.
+///
+/// It runs when a connection comes back, off the path of any request, and again before one is used
+/// that was idle for a while. A lone `rollback` would put a warning into the server's log each time
+/// there is nothing to end.
 async fn end_leaked_transaction(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    connection.execute("rollback").await?;
+    connection.execute("begin; rollback").await?;
     Ok(true)
 }

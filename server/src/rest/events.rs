@@ -1,7 +1,5 @@
 //! `/conversations/{id}/events`: the log as a stream or as pages.
 
-use std::time::Duration;
-
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -17,9 +15,6 @@ use super::{Answer, id};
 use crate::authentication::SignedIn;
 use crate::problem::Problem;
 use crate::router::AppState;
-
-/// How often a silent stream shows that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 pub struct EventsQuery {
@@ -61,11 +56,16 @@ type Streaming = Option<(Watch, CancellationToken)>;
 
 async fn next_frame(streaming: Streaming) -> Option<(Result<Bytes, Error>, Streaming)> {
     let (mut watch, stopping) = streaming?;
+    let patience = watch.patience();
     let frame = tokio::select! {
         biased;
         frame = watch.next() => frame,
         () = stopping.cancelled() => return None,
-        () = tokio::time::sleep(HEARTBEAT) => Ok(Some(Bytes::from_static(b":\n\n"))),
+        () = tokio::time::sleep(patience) => {
+            watch.look_again();
+            // Keeps the line open, at least every 15 s.
+            Ok(Some(Bytes::from_static(b":\n\n")))
+        }
     };
     match frame {
         Ok(Some(bytes)) => Some((Ok(bytes), Some((watch, stopping)))),

@@ -1,5 +1,7 @@
 //! Taking runs: from the queue, and from workers that died.
 
+use std::sync::atomic::Ordering;
+
 use domain::Error;
 use domain::conversations::MessageRole;
 use domain::events::{EventBody, RunBegin};
@@ -107,6 +109,8 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
         store::runs::claim_orphaned(&mut db, worker.inner.id, slots.len() as u32).await?;
     let room = slots.len() - claimed.len();
     if room > 0 {
+        // Cleared before looking: whoever queues a run from now on sets it again.
+        let was_queued = worker.inner.may_be_queued.swap(false, Ordering::AcqRel);
         let queued = store::runs::claim_queued(
             &mut db,
             worker.inner.id,
@@ -114,6 +118,9 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
             worker.inner.runs_per_workspace,
         );
         claimed.extend(queued.await?);
+        if was_queued && store::runs::has_queued(&mut db).await? {
+            worker.inner.may_be_queued.store(true, Ordering::Release);
+        }
     }
     drop(db);
     let taken = claimed.len();

@@ -10,10 +10,9 @@ use llm::{ChatModel, ModelRequest};
 use store::bus::Publisher;
 use store::runs::Ending;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use super::log::{Log, retrying};
-use super::{StartedRun, Worker};
+use super::{StartedRun, Stops, Worker};
 use crate::conversations::new_event;
 use crate::models::missing_connection;
 use crate::{mint, watch};
@@ -23,7 +22,7 @@ pub(super) async fn execute(
     worker: &Worker,
     mut run: StartedRun,
     publisher: Publisher,
-    cancel: CancellationToken,
+    stops: Stops,
 ) {
     let messages = std::mem::take(&mut run.messages);
     let log = Log {
@@ -45,9 +44,15 @@ pub(super) async fn execute(
                     max_output_tokens: max_output_tokens(&run),
                 },
                 deadline: Instant::now() + Duration::from_secs(u64::from(limits.max_seconds)),
-                cancel,
+                cancel: stops.cancel,
             };
-            match run_turn(turn, &log).await {
+            // Only the turn can be abandoned. Once it is over its end is written and shown whole:
+            // the fence decides whether it counts.
+            let turn = tokio::select! {
+                () = stops.abandon.cancelled() => return,
+                turn = run_turn(turn, &log) => turn,
+            };
+            match turn {
                 Ok(outcome) => outcome,
                 Err(lost) => {
                     tracing::warn!(run.id = %run.lease.run_id, error = %lost, "run handed over");
@@ -133,6 +138,7 @@ async fn end(worker: &Worker, run: &StartedRun, log: &Log, outcome: &Outcome) {
     }));
     events.push(new_event(last));
     let ending = Ending {
+        answer_id: run.answer_id,
         status,
         text: &outcome.text,
         finish_reason: outcome.finish_reason,

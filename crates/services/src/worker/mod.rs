@@ -5,6 +5,7 @@ mod execute;
 mod log;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ struct Inner {
     runs_per_workspace: u32,
     active: Mutex<HashMap<RunId, ActiveRun>>,
     waker: Notify,
+    /// Whether a run may be waiting in the queue for one of this process to end.
+    may_be_queued: AtomicBool,
     tasks: TaskTracker,
     /// Ends every run's task without ending the run: another worker takes it over.
     handing_back: CancellationToken,
@@ -53,6 +56,14 @@ struct Inner {
 struct ActiveRun {
     lease: Lease,
     cancel: CancellationToken,
+    abandon: CancellationToken,
+}
+
+/// The two ways to stop a run early.
+struct Stops {
+    /// A person wants no more; the run is ended.
+    cancel: CancellationToken,
+    /// The run is somebody else's, or shall be; it is left as it is.
     abandon: CancellationToken,
 }
 
@@ -90,6 +101,7 @@ impl Worker {
             runs_per_workspace,
             active: Mutex::default(),
             waker: Notify::new(),
+            may_be_queued: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             handing_back: CancellationToken::new(),
         };
@@ -112,8 +124,9 @@ impl Worker {
         Some(Slot { _permit: permit })
     }
 
-    /// Has the queue looked at soon.
+    /// Has the queue looked at soon, and again when a run ends.
     pub(crate) fn wake(&self) {
+        self.inner.may_be_queued.store(true, Ordering::Release);
         self.inner.waker.notify_one();
     }
 
@@ -135,14 +148,13 @@ impl Worker {
         watch::publish(&publisher, logged);
         let worker = self.clone();
         self.inner.tasks.spawn(async move {
-            tokio::select! {
-                () = abandon.cancelled() => {}
-                () = execute::execute(&worker, run, publisher, cancel) => {}
-            }
+            execute::execute(&worker, run, publisher, Stops { cancel, abandon }).await;
             worker.lock().remove(&run_id);
             metrics::gauge!("agentarea_runs_active").decrement(1);
             drop(slot);
-            worker.wake();
+            if worker.inner.may_be_queued.load(Ordering::Acquire) {
+                worker.inner.waker.notify_one();
+            }
         });
     }
 

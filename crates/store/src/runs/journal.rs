@@ -2,7 +2,7 @@
 
 use domain::events::FinishReason;
 use domain::runs::{RunError, RunStatus, StepStatus, Usage};
-use domain::{StepId, Timestamp};
+use domain::{MessageId, StepId, Timestamp};
 use sqlx::types::Json;
 
 use super::{ClaimedRun, Lease};
@@ -22,6 +22,8 @@ pub struct NewStep<'a> {
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Ending<'a> {
+    /// The message that the answer is.
+    pub answer_id: MessageId,
     /// A final status.
     pub status: RunStatus,
     /// The answer as far as it came.
@@ -122,7 +124,7 @@ impl TenantTx {
         let ended = sqlx::query!(
             "with answer as (
                update messages set text = $4, finish_reason = $5
-               where workspace_id = $1 and run_id = $2 and role = 'assistant'
+               where workspace_id = $1 and id = $13
              ), step as (
                update run_steps set status = $6, input_tokens = $7, output_tokens = $8,
                  error = $9, finished_at = $10
@@ -143,7 +145,8 @@ impl TenantTx {
             ending.error.map(Json) as _,
             ending.now.date_time(),
             ending.status.as_str(),
-            ending.usage.cost_usd_micros as i64
+            ending.usage.cost_usd_micros as i64,
+            ending.answer_id.uuid()
         )
         .execute(self.connection())
         .await?;

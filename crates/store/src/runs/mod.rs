@@ -8,7 +8,7 @@ mod reading;
 pub use journal::{Ending, NewStep};
 pub use posting::{NewRun, PostingContext, PriorMessage};
 pub use queue::{ClaimedRun, HeldRun, Lease};
-pub use queue::{claim_orphaned, claim_queued, expire_all_leases, release, renew};
+pub use queue::{claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew};
 
 pub(crate) use posting::parse_message_role;
 pub(crate) use reading::unreadable;

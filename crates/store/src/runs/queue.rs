@@ -6,6 +6,7 @@
 
 use domain::{AgentId, ConversationId, MessageId, RunId, UserId, WorkspaceId};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Result;
@@ -54,6 +55,20 @@ pub struct HeldRun {
     pub is_cancel_requested: bool,
 }
 
+struct ClaimedRow {
+    id: Uuid,
+    workspace_id: Uuid,
+    conversation_id: Uuid,
+    agent_id: Uuid,
+    agent_version: i32,
+    author_id: Uuid,
+    message_id: Uuid,
+    answer_id: Uuid,
+    attempt: i32,
+    fence: i64,
+    cancel_requested_at: Option<OffsetDateTime>,
+}
+
 /// Seconds that a lease lasts without renewal.
 pub(super) const LEASE_SECONDS: f64 = 10.0;
 
@@ -67,7 +82,8 @@ pub async fn claim_queued(
     limit: u32,
     per_workspace: u32,
 ) -> Result<Vec<ClaimedRun>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        ClaimedRow,
         "with due as (
            select r.workspace_id, r.id from runs r
            where r.status = 'queued'
@@ -94,24 +110,17 @@ pub async fn claim_queued(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedRun {
-            lease: Lease {
-                run_id: row.id.into(),
-                workspace_id: row.workspace_id.into(),
-                conversation_id: row.conversation_id.into(),
-                fence: row.fence,
-            },
-            agent_id: row.agent_id.into(),
-            agent_version: row.agent_version as u32,
-            author_id: row.author_id.into(),
-            message_id: row.message_id.into(),
-            answer_id: row.answer_id.into(),
-            attempt: row.attempt as u32,
-            is_cancel_requested: row.cancel_requested_at.is_some(),
-        })
-        .collect())
+    Ok(rows.into_iter().map(ClaimedRow::into_claimed).collect())
+}
+
+/// Whether any run waits in the queue.
+pub async fn has_queued(db: &mut PgConnection) -> Result<bool> {
+    let has_queued = sqlx::query_scalar!(
+        r#"select exists (select from runs where status = 'queued') as "has_queued!""#
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(has_queued)
 }
 
 /// Takes up to `limit` running runs whose lease has run out.
@@ -120,7 +129,8 @@ pub async fn claim_orphaned(
     worker: Uuid,
     limit: u32,
 ) -> Result<Vec<ClaimedRun>> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        ClaimedRow,
         "with orphaned as (
            select workspace_id, id from runs
            where status = 'running' and lease_expires_at < now()
@@ -138,24 +148,7 @@ pub async fn claim_orphaned(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedRun {
-            lease: Lease {
-                run_id: row.id.into(),
-                workspace_id: row.workspace_id.into(),
-                conversation_id: row.conversation_id.into(),
-                fence: row.fence,
-            },
-            agent_id: row.agent_id.into(),
-            agent_version: row.agent_version as u32,
-            author_id: row.author_id.into(),
-            message_id: row.message_id.into(),
-            answer_id: row.answer_id.into(),
-            attempt: row.attempt as u32,
-            is_cancel_requested: row.cancel_requested_at.is_some(),
-        })
-        .collect())
+    Ok(rows.into_iter().map(ClaimedRow::into_claimed).collect())
 }
 
 /// Renews leases; a run that is missing from the answer is no longer this worker's.
@@ -216,5 +209,25 @@ impl TenantTx {
         .execute(self.connection())
         .await?;
         Ok(done.rows_affected() > 0)
+    }
+}
+
+impl ClaimedRow {
+    fn into_claimed(self) -> ClaimedRun {
+        ClaimedRun {
+            lease: Lease {
+                run_id: self.id.into(),
+                workspace_id: self.workspace_id.into(),
+                conversation_id: self.conversation_id.into(),
+                fence: self.fence,
+            },
+            agent_id: self.agent_id.into(),
+            agent_version: self.agent_version as u32,
+            author_id: self.author_id.into(),
+            message_id: self.message_id.into(),
+            answer_id: self.answer_id.into(),
+            attempt: self.attempt as u32,
+            is_cancel_requested: self.cancel_requested_at.is_some(),
+        }
     }
 }
