@@ -9,7 +9,9 @@ mkdir -p "$web" "$site"
 
 build_wasm() {
   step "Browser half: Rust to WASM"
-  (use_wasm_rust && cargo build -p frontend --target wasm32-unknown-unknown --profile wasm-release)
+  # The limit counts while everything is linked: what is inlined less compresses better.
+  (use_wasm_rust && cargo rustc -p frontend --target wasm32-unknown-unknown --profile wasm-release \
+    -- -C llvm-args=-inline-threshold=0)
 
   local wasm=target/wasm32-unknown-unknown/wasm-release/frontend.wasm input
   input="$(cat "$wasm" package-lock.json scripts/build.sh | sha256sum)"

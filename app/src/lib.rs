@@ -3,6 +3,7 @@
 //! Knows `domain` only; the server puts the backend into the Leptos context.
 
 pub mod address;
+mod call;
 #[cfg(feature = "ssr")]
 pub mod context;
 #[cfg(feature = "ssr")]

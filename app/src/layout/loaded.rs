@@ -1,18 +1,21 @@
 //! Waits for a page's data.
 
+use std::sync::Arc;
+
 use domain::Error;
 use leptos::prelude::*;
 
-use crate::layout::Page;
+use crate::call::{Answer, Datum};
 use crate::layout::failure::Failure;
+use crate::layout::{Data, Page};
 
 /// Shows `fallback` until the data is there, then the view or why there is none.
 ///
 /// While data is read again, the old view stays.
 #[component]
-pub fn Loaded<T, V>(
+pub fn Loaded<T: Datum, V>(
     /// The data.
-    resource: Resource<Result<T, Error>>,
+    data: Data<T>,
     /// Skeleton of the same size.
     #[prop(into)]
     fallback: ViewFn,
@@ -23,14 +26,24 @@ pub fn Loaded<T, V>(
     section: &'static str,
 ) -> impl IntoView
 where
-    T: Clone + Send + Sync + 'static,
-    V: Fn(T) -> AnyView + Clone + Send + Sync + 'static,
+    V: Fn(T) -> AnyView + Send + Sync + 'static,
 {
+    let view = move |answer: Answer| answer.read().map(&view);
+    loaded(data.answer(), fallback, Arc::new(view), section)
+}
+
+/// The part that does not depend on the type of the data.
+fn loaded(
+    answer: Resource<Result<Answer, Error>>,
+    fallback: ViewFn,
+    view: Arc<dyn Fn(Answer) -> Result<AnyView, Error> + Send + Sync>,
+    section: &'static str,
+) -> AnyView {
     let body = move || {
-        let view = view.clone();
+        let view = Arc::clone(&view);
         Suspend::new(async move {
-            match resource.await {
-                Ok(value) => view(value),
+            match answer.await.and_then(|answer| view(answer)) {
+                Ok(view) => view,
                 Err(error) if section.is_empty() => view! { <Failure error /> }.into_any(),
                 Err(error) => view! {
                     <Page title=section section=section>

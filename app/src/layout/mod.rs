@@ -1,5 +1,6 @@
 //! What surrounds the pages: frame, navigation, loading, failures, preferences.
 
+mod data;
 mod entrance;
 mod failure;
 mod frame;
@@ -10,6 +11,7 @@ pub mod server;
 mod sidebar;
 mod visit;
 
+pub use data::{Data, load, load_by_id, load_page};
 pub use entrance::EntranceFrame;
 pub use failure::LostPage;
 pub use frame::Frame;

@@ -10,7 +10,7 @@ use web_sys::Element;
 
 use crate::layout::server::{SignOut, Visit};
 use crate::layout::{NavSwitch, use_visit};
-use crate::ui::{Avatar, Icon, Menu};
+use crate::ui::{ActionForm, Avatar, FormAction, Icon, Menu};
 
 /// The sidebar.
 #[component]
@@ -89,7 +89,7 @@ fn WorkspaceName() -> impl IntoView {
 #[component]
 fn Account() -> impl IntoView {
     signed_in(|me| {
-        let sign_out = ServerAction::<SignOut>::new();
+        let sign_out = FormAction::<SignOut>::new();
         leave_when_done(sign_out);
         let email = me.user.email;
         let id = me.user.id.to_string();
@@ -134,7 +134,7 @@ fn signed_in(view: fn(Me) -> AnyView) -> impl IntoView {
 }
 
 /// A fresh load drops everything the browser knows.
-fn leave_when_done(action: ServerAction<SignOut>) {
+fn leave_when_done(action: FormAction<SignOut>) {
     Effect::new(move |_| {
         if action.value().with(|value| matches!(value, Some(Ok(())))) {
             // Fails only where navigation is forbidden altogether.

@@ -3,7 +3,6 @@
 use domain::Error;
 use leptos::html;
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
@@ -14,16 +13,9 @@ use crate::ui::{Callout, Tone, sentence};
 pub struct FormErrors(Signal<Option<Error>>);
 
 impl FormErrors {
-    /// Follows an action, with JavaScript or after a redirect back.
-    pub fn of<S>(action: ServerAction<S>) -> Self
-    where
-        S: ServerFn<Error = Error> + Clone + Send + Sync + 'static,
-        S::Output: Clone + Send + Sync + 'static,
-    {
-        let value = action.value();
-        Self(Signal::derive(move || {
-            value.with(|value| value.as_ref()?.as_ref().err().cloned())
-        }))
+    /// Follows the error of an action.
+    pub fn of(error: Signal<Option<Error>>) -> Self {
+        Self(error)
     }
 
     /// The whole error.

@@ -1,5 +1,6 @@
 //! The design system: one component per block of `style/kit.css`. Knows no domain words.
 
+mod action_form;
 mod avatar;
 mod busy;
 mod dialog;
@@ -14,6 +15,7 @@ mod text;
 mod toast;
 mod tone;
 
+pub use action_form::{ActionForm, FormAction};
 pub use avatar::Avatar;
 pub use busy::SubmitButton;
 pub use dialog::{Dialog, DialogButton, close_dialog};

@@ -6,33 +6,32 @@ use domain::agents::{Agent, Limits};
 use domain::models::ModelConnection;
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlFormElement;
 
-use crate::layout::{Loaded, Page};
+use crate::layout::{Loaded, Page, load, load_by_id};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
-    AgentWithVersions, CreateAgent, DeleteAgent, RestoreVersion, SaveAgent, get_agent,
+    AgentDetail, CreateAgent, DeleteAgent, GetAgent, RestoreVersion, SaveAgent,
 };
 use crate::pages::agents::versions::VersionList;
 use crate::pages::conversations::StartButton;
-use crate::pages::models::server::list_connections;
+use crate::pages::models::server::ListConnections;
 use crate::time::AsOf;
 use crate::ui::{
-    Avatar, Callout, Dialog, DialogButton, Empty, FormAlert, FormErrors, Icon, SkeletonRows,
-    SubmitButton, Tone, focus_first_error, use_toasts,
+    ActionForm, Avatar, Callout, Dialog, DialogButton, Empty, FormAction, FormAlert, Icon,
+    SkeletonRows, SubmitButton, Tone, focus_first_error, use_toasts,
 };
 
 /// Makes an agent.
 #[component]
 pub fn NewAgentPage() -> impl IntoView {
-    let connections = Resource::new(|| (), |()| list_connections());
+    let connections = load(|| ListConnections {});
     view! {
         <Loaded
             section="Agents"
-            resource=connections
+            data=connections
             fallback=skeleton
             view=|connections| view! { <NewAgent connections /> }.into_any()
         />
@@ -43,23 +42,15 @@ pub fn NewAgentPage() -> impl IntoView {
 /// Shows and edits an agent.
 #[component]
 pub fn AgentPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
-    let data = Resource::new(
-        move || id.get(),
-        |id| async move {
-            let id: AgentId = id.parse().map_err(|_| domain::Error::NotFound)?;
-            Ok((get_agent(id).await?, list_connections().await?))
-        },
-    );
+    let data = load_by_id(|id: AgentId| GetAgent { id });
     let refresh = Callback::new(move |()| data.refetch());
     view! {
         <Loaded
             section="Agents"
-            resource=data
+            data=data
             fallback=skeleton
-            view=move |(AsOf { now, value }, connections)| {
-                view! { <EditAgent data=value connections now refresh /> }.into_any()
+            view=move |AsOf { now, value }| {
+                view! { <EditAgent detail=value now refresh /> }.into_any()
             }
         />
     }
@@ -78,8 +69,8 @@ fn skeleton() -> impl IntoView {
 
 #[component]
 fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
-    let action = ServerAction::<CreateAgent>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<CreateAgent>::new();
+    let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     if connections.is_empty() {
@@ -128,16 +119,15 @@ fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
 }
 
 #[component]
-fn EditAgent(
-    data: AgentWithVersions,
-    connections: Vec<ModelConnection>,
-    now: Timestamp,
-    refresh: Callback<()>,
-) -> impl IntoView {
-    let AgentWithVersions { agent, versions } = data;
-    let save = ServerAction::<SaveAgent>::new();
-    let restore = ServerAction::<RestoreVersion>::new();
-    let errors = FormErrors::of(save);
+fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
+    let AgentDetail {
+        agent,
+        versions,
+        connections,
+    } = detail;
+    let save = FormAction::<SaveAgent>::new();
+    let restore = FormAction::<RestoreVersion>::new();
+    let errors = save.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     let toasts = use_toasts();
@@ -254,8 +244,8 @@ fn AgentHead(agent: Agent) -> impl IntoView {
 
 #[component]
 fn DeleteDialog(id: AgentId, name: String) -> impl IntoView {
-    let action = ServerAction::<DeleteAgent>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<DeleteAgent>::new();
+    let errors = action.errors();
     view! {
         <Dialog id="delete-agent" title=format!("Delete {name}?")>
             <div class="dialog-body grid gap-3">

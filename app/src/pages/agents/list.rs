@@ -5,8 +5,8 @@ use domain::{Paged, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::layout::{Loaded, Page, PageHead};
-use crate::pages::agents::server::list_agents;
+use crate::layout::{Loaded, Page, PageHead, load_page};
+use crate::pages::agents::server::ListAgents;
 use crate::time::{Age, AsOf};
 use crate::ui::{Avatar, Empty, Icon, Pager, SkeletonRows};
 
@@ -15,7 +15,7 @@ use crate::ui::{Avatar, Empty, Icon, Pager, SkeletonRows};
 pub fn AgentsPage() -> impl IntoView {
     let query = use_query_map();
     let after = Memo::new(move |_| query.with(|query| query.get("after")));
-    let agents = Resource::new(move || after.get(), list_agents);
+    let agents = load_page(|after| ListAgents { after });
     view! {
         <Page title="Agents" section="Agents">
             <div class="page">
@@ -29,7 +29,7 @@ pub fn AgentsPage() -> impl IntoView {
                     </a>
                 </PageHead>
                 <Loaded
-                    resource=agents
+                    data=agents
                     fallback=|| view! { <SkeletonRows /> }
                     view=move |AsOf { now, value }| {
                         let has_newer = after.get_untracked().is_some();

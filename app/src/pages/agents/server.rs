@@ -1,6 +1,7 @@
 //! Server functions of the agents pages.
 
 use domain::agents::{Agent, AgentSummary, AgentVersion};
+use domain::models::ModelConnection;
 use domain::{AgentId, Error, Paged};
 #[cfg(feature = "ssr")]
 use domain::{
@@ -13,13 +14,15 @@ use serde::{Deserialize, Serialize};
 use crate::pages::agents::form::AgentForm;
 use crate::time::AsOf;
 
-/// An agent with its latest versions.
+/// What an agent's page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AgentWithVersions {
+pub struct AgentDetail {
     /// The agent.
     pub agent: Agent,
     /// Its latest versions, newest first.
     pub versions: Vec<AgentVersion>,
+    /// Connections it can choose a model from, at most 100.
+    pub connections: Vec<ModelConnection>,
 }
 
 /// A page of agents, newest first.
@@ -34,18 +37,26 @@ pub async fn list_agents(after: Option<String>) -> Result<AsOf<Paged<AgentSummar
     })
 }
 
-/// One agent and its latest versions.
+/// One agent as its page shows it.
 #[server]
-pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentWithVersions>, Error> {
+pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
     let platform = crate::context::platform()?;
     let agent = platform.get_agent(id).await?;
     let versions = platform
         .list_agent_versions(id, Page::first(20))
         .await?
         .items;
+    let connections = platform
+        .list_model_connections(Page::first(100))
+        .await?
+        .items;
     Ok(AsOf {
         now: crate::context::now(),
-        value: AgentWithVersions { agent, versions },
+        value: AgentDetail {
+            agent,
+            versions,
+            connections,
+        },
     })
 }
 

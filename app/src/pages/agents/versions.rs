@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::pages::agents::server::RestoreVersion;
 use crate::time::Age;
-use crate::ui::{FormAlert, FormErrors, Pill, SubmitButton, Tone};
+use crate::ui::{ActionForm, FormAction, FormAlert, Pill, SubmitButton, Tone};
 
 /// Versions, newest first; an old one can be restored.
 #[component]
@@ -20,11 +20,11 @@ pub fn VersionList(
     /// The server's clock.
     now: Timestamp,
     /// Restores a version.
-    restore: ServerAction<RestoreVersion>,
+    restore: FormAction<RestoreVersion>,
     /// Whether nothing can be changed any more.
     is_archived: bool,
 ) -> impl IntoView {
-    let errors = FormErrors::of(restore);
+    let errors = restore.errors();
     let row = move |version: AgentVersion| {
         let is_live = version.version == live;
         let mark = is_live.then(|| {

@@ -5,7 +5,8 @@ use leptos::prelude::*;
 
 use crate::pages::conversations::server::{DeleteConversation, RenameConversation};
 use crate::ui::{
-    Dialog, DialogButton, FormAlert, FormErrors, Icon, Menu, SubmitButton, TextField, close_dialog,
+    ActionForm, Dialog, DialogButton, FormAction, FormAlert, Icon, Menu, SubmitButton, TextField,
+    close_dialog,
 };
 
 const RENAME: &str = "rename-conversation";
@@ -44,8 +45,8 @@ fn RenameDialog(
     title: RwSignal<String>,
     refresh_list: Callback<()>,
 ) -> impl IntoView {
-    let action = ServerAction::<RenameConversation>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<RenameConversation>::new();
+    let errors = action.errors();
     Effect::new(move |_| {
         if let Some(Ok(renamed)) = action.value().get() {
             title.set(renamed);
@@ -87,8 +88,8 @@ fn RenameDialog(
 
 #[component]
 fn DeleteDialog(id: ConversationId) -> impl IntoView {
-    let action = ServerAction::<DeleteConversation>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<DeleteConversation>::new();
+    let errors = action.errors();
     view! {
         <Dialog id=DELETE title="Delete this conversation?">
             <div class="dialog-body grid gap-3">

@@ -4,10 +4,12 @@ use domain::AgentId;
 use domain::agents::AgentSummary;
 use leptos::prelude::*;
 
-use crate::layout::Loaded;
-use crate::pages::agents::server::list_agents;
+use crate::layout::{Loaded, load};
+use crate::pages::agents::server::ListAgents;
 use crate::pages::conversations::server::StartConversation;
-use crate::ui::{Avatar, Empty, FormAlert, FormErrors, Icon, SkeletonRows, SubmitButton};
+use crate::ui::{
+    ActionForm, Avatar, Empty, FormAction, FormAlert, Icon, SkeletonRows, SubmitButton,
+};
 
 /// Starts a conversation with one agent.
 #[component]
@@ -15,7 +17,7 @@ pub fn StartButton(
     /// The agent.
     agent_id: AgentId,
 ) -> impl IntoView {
-    let action = ServerAction::<StartConversation>::new();
+    let action = FormAction::<StartConversation>::new();
     view! {
         <ActionForm action=action>
             <input type="hidden" name="agent_id" value=agent_id.to_string() />
@@ -33,7 +35,7 @@ pub fn StartButton(
 /// Agents to start a conversation with.
 #[component]
 pub fn AgentChooser() -> impl IntoView {
-    let agents = Resource::new(|| (), |()| list_agents(None));
+    let agents = load(|| ListAgents { after: None });
     view! {
         <section class="grow min-h-0 overflow-y-auto" aria-labelledby="new-title">
             <div class="max-w-(--container-form) mx-auto px-4 py-8">
@@ -42,7 +44,7 @@ pub fn AgentChooser() -> impl IntoView {
                 </h1>
                 <p class="page-lead mb-5">"Choose who shall answer."</p>
                 <Loaded
-                    resource=agents
+                    data=agents
                     fallback=|| view! { <SkeletonRows /> }
                     view=|agents| view! { <Agents agents=agents.value.items /> }.into_any()
                 />
@@ -53,8 +55,8 @@ pub fn AgentChooser() -> impl IntoView {
 
 #[component]
 fn Agents(agents: Vec<AgentSummary>) -> impl IntoView {
-    let action = ServerAction::<StartConversation>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<StartConversation>::new();
+    let errors = action.errors();
     if agents.is_empty() {
         let text = "Create an agent; then it can answer here.";
         return view! {

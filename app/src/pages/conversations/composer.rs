@@ -9,7 +9,7 @@ use leptos::server_fn::ServerFn;
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::PostMessage;
 use crate::pages::runs::server::CancelRun;
-use crate::ui::{FormAlert, FormErrors, Icon, sentence, use_toasts};
+use crate::ui::{FormAction, FormAlert, FormErrors, Icon, sentence, use_toasts};
 
 /// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
 #[component]
@@ -23,10 +23,11 @@ pub fn Composer(
     /// Tells which run can be stopped.
     thread: LiveThread,
 ) -> impl IntoView {
-    let post = ServerAction::<PostMessage>::new();
-    let errors = FormErrors::of(post);
+    let post = FormAction::<PostMessage>::new();
+    let errors = post.errors();
     let field = NodeRef::<html::Textarea>::new();
     let keys = MessageKeys::new(message_key.clone());
+    let sent = StoredValue::new(String::new());
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
@@ -35,10 +36,11 @@ pub fn Composer(
         if !text.trim().is_empty() {
             field.set_value("");
             let key = keys.key_for(post);
-            post.dispatch(PostMessage { id, text, key });
+            sent.set_value(text.clone());
+            post.send(PostMessage { id, text, key });
         }
     };
-    restore_on_failure(post, field);
+    restore_on_failure(errors, sent, field);
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         send();
@@ -105,11 +107,8 @@ impl MessageKeys {
     }
 
     /// The last key again after a failure, since that message may have arrived; else a new one.
-    fn key_for(self, post: ServerAction<PostMessage>) -> String {
-        let has_failed = post
-            .value()
-            .with_untracked(|value| matches!(value, Some(Err(_))));
-        if !has_failed {
+    fn key_for(self, post: FormAction<PostMessage>) -> String {
+        if !post.has_failed() {
             self.used.update_value(|used| *used += 1);
         }
         format!("{}-{}", self.page.get_value(), self.used.get_value())
@@ -117,15 +116,13 @@ impl MessageKeys {
 }
 
 /// What was typed comes back if the server did not take it and nothing new was typed.
-fn restore_on_failure(post: ServerAction<PostMessage>, field: NodeRef<html::Textarea>) {
-    let sent = StoredValue::new(String::new());
+fn restore_on_failure(
+    errors: FormErrors,
+    sent: StoredValue<String>,
+    field: NodeRef<html::Textarea>,
+) {
     Effect::new(move |_| {
-        if let Some(input) = post.input().get() {
-            sent.set_value(input.text);
-        }
-    });
-    Effect::new(move |_| {
-        let has_failed = post.value().with(|value| matches!(value, Some(Err(_))));
+        let has_failed = errors.error().is_some();
         if let Some(field) = field.get_untracked().filter(|_| has_failed)
             && field.value().is_empty()
         {
@@ -137,7 +134,7 @@ fn restore_on_failure(post: ServerAction<PostMessage>, field: NodeRef<html::Text
 /// Stops the active run; without JavaScript it sends the form it stands in elsewhere.
 #[component]
 fn StopButton(thread: LiveThread) -> impl IntoView {
-    let stop = ServerAction::<CancelRun>::new();
+    let stop = FormAction::<CancelRun>::new();
     let toasts = use_toasts();
     Effect::new(move |_| {
         if let Some(Err(error)) = stop.value().get() {
@@ -157,7 +154,7 @@ fn StopButton(thread: LiveThread) -> impl IntoView {
                     aria-busy=move || stop.pending().get().then_some("true")
                     on:click=move |event| {
                         event.prevent_default();
-                        stop.dispatch(CancelRun { run_id });
+                        stop.send(CancelRun { run_id });
                     }
                 >
                     <Icon name="square" class="icon-sm fill-current" />

@@ -4,9 +4,9 @@ use domain::ConversationId;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
-use crate::layout::{FullPage, Loaded};
+use crate::layout::{FullPage, Loaded, load_by_id};
 use crate::pages::conversations::list::{Column, use_list};
-use crate::pages::conversations::server::{ThreadPage, open_thread};
+use crate::pages::conversations::server::{OpenThread, ThreadPage};
 use crate::pages::conversations::thread_view::ThreadView;
 use crate::time::AsOf;
 
@@ -16,18 +16,12 @@ pub fn ConversationPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
     let list = use_list();
-    let thread = Resource::new(
-        move || id.get(),
-        |id| async move {
-            let id: ConversationId = id.parse().map_err(|_| domain::Error::NotFound)?;
-            open_thread(id).await
-        },
-    );
+    let thread = load_by_id(|id: ConversationId| OpenThread { id });
     let refresh_list = Callback::new(move |()| list.refetch());
     view! {
         <Loaded
             section="Conversations"
-            resource=thread
+            data=thread
             fallback=move || {
                 view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }
             }

@@ -1,19 +1,19 @@
 //! The column of conversations, and the page that starts a new one.
 
 use domain::conversations::Conversation;
-use domain::{ConversationId, Error, Paged, Timestamp};
+use domain::{ConversationId, Paged, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::layout::{FullPage, Loaded};
+use crate::layout::{Data, FullPage, Loaded, load_page};
 use crate::pages::conversations::chooser::AgentChooser;
-use crate::pages::conversations::server::list_conversations;
+use crate::pages::conversations::server::ListConversations;
 use crate::pages::runs::RunMark;
 use crate::time::{Age, AsOf};
 use crate::ui::{Avatar, Icon, Pager};
 
 /// One page of conversations.
-pub type ConversationList = Resource<Result<AsOf<Paged<Conversation>>, Error>>;
+pub type ConversationList = Data<AsOf<Paged<Conversation>>>;
 
 /// The list beside the choice of an agent.
 #[component]
@@ -37,9 +37,7 @@ pub fn ConversationsPage() -> impl IntoView {
 
 /// The page of conversations that the address names.
 pub fn use_list() -> ConversationList {
-    let query = use_query_map();
-    let after = Memo::new(move |_| query.with(|query| query.get("after")));
-    Resource::new(move || after.get(), list_conversations)
+    load_page(|after| ListConversations { after })
 }
 
 /// The list as a column.
@@ -65,7 +63,7 @@ pub fn Column(
             </div>
             <nav class="grow overflow-y-auto px-2 py-2" aria-label="Conversations">
                 <Loaded
-                    resource=list
+                    data=list
                     fallback=|| {
                         view! {
                             <p class="p-2 grid gap-3">

@@ -5,8 +5,8 @@ use domain::conversations::Conversation;
 use domain::runs::{RunStatus, RunSummary};
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, PageHead};
-use crate::pages::home::server::{Overview, get_overview};
+use crate::layout::{Loaded, Page, PageHead, load};
+use crate::pages::home::server::{GetOverview, Overview};
 use crate::pages::runs::{RunItem, RunState};
 use crate::time::{Age, AsOf};
 use crate::ui::{Avatar, Icon, LabelledIcon, SkeletonRows, sentence};
@@ -14,7 +14,7 @@ use crate::ui::{Avatar, Icon, LabelledIcon, SkeletonRows, sentence};
 /// The overview.
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let overview = Resource::new(|| (), |()| get_overview());
+    let overview = load(|| GetOverview {});
     view! {
         <Page title="Home" section="Home">
             <div class="page">
@@ -25,7 +25,7 @@ pub fn HomePage() -> impl IntoView {
                     </a>
                 </PageHead>
                 <Loaded
-                    resource=overview
+                    data=overview
                     fallback=|| view! { <SkeletonRows count=6 /> }
                     view=|AsOf { now, value }| view! { <OverviewView overview=value now /> }.into_any()
                 />

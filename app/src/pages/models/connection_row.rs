@@ -5,7 +5,7 @@ use domain::models::{ConnectionKind, ConnectionTest, Model, ModelConnection};
 use leptos::prelude::*;
 
 use crate::pages::models::server::TestConnection;
-use crate::ui::{Icon, SubmitButton, sentence};
+use crate::ui::{ActionForm, FormAction, Icon, SubmitButton, sentence};
 
 /// A row of the connections list.
 #[component]
@@ -15,7 +15,7 @@ pub fn ConnectionRow(
     /// Models of all connections; `None` while they are asked.
     models: RwSignal<Option<Vec<Model>>>,
 ) -> impl IntoView {
-    let test = ServerAction::<TestConnection>::new();
+    let test = FormAction::<TestConnection>::new();
     let id = connection.id;
     let offered = move || {
         let count = models.with(|models| {

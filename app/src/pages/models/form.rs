@@ -4,22 +4,21 @@ use domain::ConnectionId;
 use domain::models::{ConnectionKind, ModelConnection};
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 
-use crate::layout::{Loaded, Page};
+use crate::layout::{Loaded, Page, load_by_id};
 use crate::pages::models::server::{
-    CreateConnection, DeleteConnection, UpdateConnection, get_connection,
+    CreateConnection, DeleteConnection, GetConnection, UpdateConnection,
 };
 use crate::ui::{
-    Dialog, DialogButton, FormAlert, FormErrors, Icon, SecretField, SelectField, SkeletonRows,
-    SubmitButton, TextField, focus_first_error,
+    ActionForm, Dialog, DialogButton, FormAction, FormAlert, FormErrors, Icon, SecretField,
+    SelectField, SkeletonRows, SubmitButton, TextField, focus_first_error,
 };
 
 /// Adds a connection.
 #[component]
 pub fn NewConnectionPage() -> impl IntoView {
-    let action = ServerAction::<CreateConnection>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<CreateConnection>::new();
+    let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     let kind = RwSignal::new(ConnectionKind::ALL[0].as_str().to_owned());
@@ -80,19 +79,11 @@ pub fn NewConnectionPage() -> impl IntoView {
 /// Edits a connection.
 #[component]
 pub fn ConnectionPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
-    let connection = Resource::new(
-        move || id.get(),
-        |id| async move {
-            let id: ConnectionId = id.parse().map_err(|_| domain::Error::NotFound)?;
-            get_connection(id).await
-        },
-    );
+    let connection = load_by_id(|id: ConnectionId| GetConnection { id });
     view! {
         <Loaded
             section="Models"
-            resource=connection
+            data=connection
             fallback=|| {
                 view! {
                     <Page title="Connection" section="Models">
@@ -110,8 +101,8 @@ pub fn ConnectionPage() -> impl IntoView {
 
 #[component]
 fn EditConnection(connection: ModelConnection) -> impl IntoView {
-    let action = ServerAction::<UpdateConnection>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<UpdateConnection>::new();
+    let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     let ModelConnection {
@@ -209,8 +200,8 @@ fn BaseUrlField(value: String, errors: FormErrors) -> impl IntoView {
 
 #[component]
 fn DeleteDialog(id: ConnectionId, name: String) -> impl IntoView {
-    let action = ServerAction::<DeleteConnection>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<DeleteConnection>::new();
+    let errors = action.errors();
     view! {
         <Dialog id="delete-connection" title=format!("Delete {name}?")>
             <div class="dialog-body grid gap-3">

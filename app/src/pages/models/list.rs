@@ -4,16 +4,17 @@ use domain::models::{Model, ModelConnection};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
-use crate::layout::{Loaded, Page, PageHead};
+use crate::call::call;
+use crate::layout::{Loaded, Page, PageHead, load};
 use crate::pages::models::catalog::Catalog;
 use crate::pages::models::connection_row::ConnectionRow;
-use crate::pages::models::server::{list_connections, list_models};
+use crate::pages::models::server::{ListConnections, ListModels};
 use crate::ui::{Empty, Icon, SkeletonRows};
 
 /// Connections with their tests, and the models they offer.
 #[component]
 pub fn ModelsPage() -> impl IntoView {
-    let connections = Resource::new(|| (), |()| list_connections());
+    let connections = load(|| ListConnections {});
     view! {
         <Page title="Models" section="Models">
             <div class="page">
@@ -27,7 +28,7 @@ pub fn ModelsPage() -> impl IntoView {
                     </a>
                 </PageHead>
                 <Loaded
-                    resource=connections
+                    data=connections
                     fallback=|| view! { <SkeletonRows /> }
                     view=|connections| view! { <Connections connections /> }.into_any()
                 />
@@ -56,7 +57,10 @@ fn Connections(connections: Vec<ModelConnection>) -> impl IntoView {
     let models = RwSignal::new(None::<Vec<Model>>);
     Effect::new(move |_| {
         spawn_local(async move {
-            let listed = list_models().await.unwrap_or_default();
+            let listed = call(ListModels {})
+                .await
+                .and_then(|answer| answer.read())
+                .unwrap_or_default();
             models.try_set(Some(listed));
         });
     });

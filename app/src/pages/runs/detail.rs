@@ -5,15 +5,14 @@ use std::time::Duration;
 use domain::runs::{Run, RunStep, RunSummary, StepStatus};
 use domain::{RunId, Timestamp};
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 
-use crate::layout::{Loaded, Page};
+use crate::layout::{Loaded, Page, load_by_id};
 use crate::pages::runs::RunState;
-use crate::pages::runs::server::{CancelRun, get_run};
+use crate::pages::runs::server::{CancelRun, GetRun};
 use crate::time::{Age, AsOf, duration};
 use crate::ui::{
-    Avatar, Callout, FormAlert, FormErrors, Icon, LabelledIcon, SkeletonRows, SubmitButton, Tone,
-    grouped, price, sentence,
+    ActionForm, Avatar, Callout, FormAction, FormAlert, Icon, LabelledIcon, SkeletonRows,
+    SubmitButton, Tone, grouped, price, sentence,
 };
 
 /// How often a run in progress is read again.
@@ -22,18 +21,10 @@ const REFRESH: Duration = Duration::from_secs(2);
 /// One run.
 #[component]
 pub fn RunPage() -> impl IntoView {
-    let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
-    let run = Resource::new(
-        move || id.get(),
-        |id| async move {
-            let id: RunId = id.parse().map_err(|_| domain::Error::NotFound)?;
-            get_run(id).await
-        },
+    let run = load_by_id(|id: RunId| GetRun { id });
+    let is_active = Memo::new(
+        move |_| matches!(run.get(), Some(Ok(run)) if !run.value.summary.status.is_final()),
     );
-    let is_active = Memo::new(move |_| {
-        run.with(|run| matches!(run, Some(Ok(run)) if !run.value.summary.status.is_final()))
-    });
     Effect::new(move |_| {
         if is_active.get()
             && let Ok(timer) = set_interval_with_handle(move || run.refetch(), REFRESH)
@@ -44,7 +35,7 @@ pub fn RunPage() -> impl IntoView {
     view! {
         <Loaded
             section="Runs"
-            resource=run
+            data=run
             fallback=|| {
                 view! {
                     <Page title="Run" section="Runs">
@@ -106,8 +97,8 @@ fn RunView(run: Run, now: Timestamp) -> impl IntoView {
 
 #[component]
 fn RunHead(run: RunSummary, title: String, now: Timestamp) -> impl IntoView {
-    let cancel = ServerAction::<CancelRun>::new();
-    let errors = FormErrors::of(cancel);
+    let cancel = FormAction::<CancelRun>::new();
+    let errors = cancel.errors();
     let stop = (!run.status.is_final()).then(|| {
         view! {
             <ActionForm action=cancel>

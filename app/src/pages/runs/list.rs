@@ -5,9 +5,9 @@ use domain::{Paged, Timestamp};
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::layout::{Loaded, Page, PageHead};
+use crate::layout::{Loaded, Page, PageHead, load_page};
 use crate::pages::runs::RunState;
-use crate::pages::runs::server::list_runs;
+use crate::pages::runs::server::ListRuns;
 use crate::time::{Age, AsOf, duration};
 use crate::ui::{Avatar, Empty, Pager, SkeletonRows, grouped, price};
 
@@ -16,7 +16,7 @@ use crate::ui::{Avatar, Empty, Pager, SkeletonRows, grouped, price};
 pub fn RunsPage() -> impl IntoView {
     let query = use_query_map();
     let after = Memo::new(move |_| query.with(|query| query.get("after")));
-    let runs = Resource::new(move || after.get(), |after| list_runs(50, after));
+    let runs = load_page(|after| ListRuns { limit: 50, after });
     view! {
         <Page title="Runs" section="Runs">
             <div class="page">
@@ -25,7 +25,7 @@ pub fn RunsPage() -> impl IntoView {
                     lead="Every answer of an agent, with its journal. A run survives restarts and disconnects."
                 />
                 <Loaded
-                    resource=runs
+                    data=runs
                     fallback=|| view! { <SkeletonRows /> }
                     view=move |AsOf { now, value }| {
                         view! { <RunTable runs=value now has_newer=after.get_untracked().is_some() /> }

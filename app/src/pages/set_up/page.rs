@@ -7,10 +7,11 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use crate::layout::server::Visit;
-use crate::layout::{EntranceFrame, use_visit};
-use crate::pages::set_up::server::{SetUp, check_machine};
+use crate::layout::{EntranceFrame, load, use_visit};
+use crate::pages::set_up::server::{CheckMachine, SetUp};
 use crate::ui::{
-    FormAlert, FormErrors, LabelledIcon, SecretField, SubmitButton, TextField, focus_first_error,
+    ActionForm, FormAction, FormAlert, LabelledIcon, SecretField, SubmitButton, TextField,
+    focus_first_error,
 };
 
 /// Workspace, address and password, beside what the machine offers.
@@ -48,8 +49,8 @@ pub fn SetUpPage() -> impl IntoView {
 
 #[component]
 fn SetUpForm() -> impl IntoView {
-    let action = ServerAction::<SetUp>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<SetUp>::new();
+    let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     Effect::new(move |_| {
@@ -102,7 +103,7 @@ fn SetUpForm() -> impl IntoView {
 
 #[component]
 fn Machine() -> impl IntoView {
-    let checks = Resource::new(|| (), |()| check_machine());
+    let checks = load(|| CheckMachine {});
     let body = move || {
         Suspend::new(async move {
             checks

@@ -10,14 +10,17 @@ use crate::address::local_path;
 use crate::layout::server::Visit;
 use crate::layout::{EntranceFrame, use_visit};
 use crate::pages::sign_in::server::SignIn;
-use crate::ui::{Callout, FormAlert, FormErrors, SecretField, SubmitButton, TextField, Tone};
+use crate::ui::{
+    ActionForm, Callout, FormAction, FormAlert, FormErrors, SecretField, SubmitButton, TextField,
+    Tone,
+};
 
 /// Address and password; members are sent on, and to the set-up while nobody exists.
 #[component]
 pub fn SignInPage() -> impl IntoView {
     let visit = use_visit();
-    let action = ServerAction::<SignIn>::new();
-    let errors = FormErrors::of(action);
+    let action = FormAction::<SignIn>::new();
+    let errors = action.errors();
     let query = use_query_map();
     let next = query
         .with_untracked(|query| query.get("next"))

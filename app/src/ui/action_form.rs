@@ -1,0 +1,155 @@
+//! Forms that call a server function, with and without JavaScript.
+
+use std::marker::PhantomData;
+
+use domain::Error;
+use leptos::ev::SubmitEvent;
+use leptos::prelude::*;
+use leptos::server::ServerActionError;
+use leptos::server_fn::error::ServerFnUrlError;
+
+use crate::call::{Answer, Call};
+use crate::ui::FormErrors;
+
+/// Calls of the server function `S`, and the last answer.
+pub struct FormAction<S> {
+    calls: Calls,
+    of: PhantomData<fn() -> S>,
+}
+
+impl<S> Clone for FormAction<S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<S> Copy for FormAction<S> {}
+
+impl<S: Call> FormAction<S> {
+    /// Nothing was sent yet, except by a plain form whose error the address carries.
+    pub fn new() -> Self {
+        Self {
+            calls: Calls::new(S::PATH),
+            of: PhantomData,
+        }
+    }
+
+    /// Calls the function; also while another call is on its way.
+    pub fn send(self, input: S) {
+        #[cfg(not(feature = "ssr"))]
+        self.calls.follow(crate::call::call(input));
+        // The server sends nothing: it renders.
+        #[cfg(feature = "ssr")]
+        let _ = input;
+    }
+
+    /// Whether an answer is on its way.
+    pub fn pending(self) -> Signal<bool> {
+        let pending = self.calls.pending;
+        Signal::derive(move || pending.get() > 0)
+    }
+
+    /// The last answer.
+    pub fn value(self) -> Signal<Option<Result<S::Output, Error>>> {
+        let answer = self.calls.answer;
+        Signal::derive(move || answer.get().map(|answer| answer?.read()))
+    }
+
+    /// Whether the last answer was an error, untracked.
+    pub fn has_failed(self) -> bool {
+        self.calls
+            .answer
+            .with_untracked(|answer| matches!(answer, Some(Err(_))))
+    }
+
+    /// What was wrong with the last call.
+    pub fn errors(self) -> FormErrors {
+        let answer = self.calls.answer;
+        FormErrors::of(Signal::derive(move || {
+            answer.with(|answer| answer.as_ref()?.as_ref().err().cloned())
+        }))
+    }
+}
+
+/// A form whose fields are the input of a server function.
+#[component]
+pub fn ActionForm<S: Call>(
+    /// The function.
+    action: FormAction<S>,
+    /// Content of the form.
+    children: Children,
+) -> impl IntoView {
+    form(S::PATH, action.calls, children)
+}
+
+/// The part that does not depend on the function.
+fn form(path: &'static str, calls: Calls, children: Children) -> AnyView {
+    let on_submit = move |event: SubmitEvent| {
+        if !event.default_prevented() {
+            event.prevent_default();
+            calls.submit(path, &event);
+        }
+    };
+    view! {
+        <form method="post" action=path on:submit=on_submit>
+            {children()}
+        </form>
+    }
+    .into_any()
+}
+
+/// Calls of one function, whatever its type.
+#[derive(Clone, Copy)]
+struct Calls {
+    answer: RwSignal<Option<Result<Answer, Error>>>,
+    pending: RwSignal<u32>,
+}
+
+impl Calls {
+    fn new(path: &str) -> Self {
+        let error = use_context::<ServerActionError>()
+            .filter(|error| error.path() == path)
+            .map(|error| Err(ServerFnUrlError::decode_err(error.err())));
+        Self {
+            answer: RwSignal::new(error),
+            pending: RwSignal::new(0),
+        }
+    }
+
+    #[cfg(feature = "ssr")]
+    fn submit(self, _: &'static str, _: &SubmitEvent) {}
+
+    /// Sends a form, unless its last answer is still on its way.
+    #[cfg(not(feature = "ssr"))]
+    fn submit(self, path: &'static str, event: &SubmitEvent) {
+        if self.pending.get_untracked() > 0 {
+            return;
+        }
+        match fields(event) {
+            Some(fields) => self.follow(crate::call::post(path, fields)),
+            None => {
+                let text = "the form cannot be read; load the page again";
+                self.answer.set(Some(Err(Error::unavailable(text))));
+            }
+        }
+    }
+
+    #[cfg(not(feature = "ssr"))]
+    fn follow(self, calling: crate::call::Calling) {
+        self.pending.update(|pending| *pending += 1);
+        leptos::task::spawn_local(async move {
+            let answer = calling.await;
+            // The page may be gone by now.
+            self.pending.try_update(|pending| *pending -= 1);
+            self.answer.try_set(Some(answer));
+        });
+    }
+}
+
+/// The fields of a form, as it would send them itself.
+#[cfg(not(feature = "ssr"))]
+fn fields(event: &SubmitEvent) -> Option<String> {
+    let data = leptos::form::form_data_from_event(event).ok()?;
+    let fields = web_sys::UrlSearchParams::new_with_str_sequence_sequence(&data).ok()?;
+    fields.to_string().as_string()
+}
