@@ -154,7 +154,6 @@ create table runs (
   primary key (workspace_id, id),
   foreign key (workspace_id, conversation_id) references conversations on delete cascade
 );
-create index runs_recent on runs (workspace_id, id desc);
 create index runs_of_conversation on runs (workspace_id, conversation_id, id desc);
 create unique index runs_idempotency_key on runs (workspace_id, conversation_id, idempotency_key)
   where idempotency_key is not null;
