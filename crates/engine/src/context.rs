@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn oldest_messages_go_first_and_the_last_always_stays() {
-        let long = "x".repeat(MAX_CHARS - 10);
+        let long = "x".repeat(MAX_CHARS - 6);
 
         let kept = window(vec![message("old"), message(&long), message("latest")]);
         let alone = window(vec![message("old"), message(&"x".repeat(MAX_CHARS + 1))]);
