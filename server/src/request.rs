@@ -5,7 +5,8 @@ use std::time::Instant;
 use axum::extract::{MatchedPath, Request};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, Method};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use services::REQUEST_ID;
 
 use crate::problem::Problem;
@@ -23,7 +24,14 @@ pub async fn identify(req: Request, next: Next) -> Response {
         .to_owned();
     let started = Instant::now();
     let mut response = REQUEST_ID
-        .scope(request_id.clone(), run_to_end(req, next))
+        .scope(request_id.clone(), async {
+            let is_api = req.uri().path().starts_with("/api/v1/");
+            let response = run_to_end(req, next).await;
+            match is_api {
+                true => as_problem(response),
+                false => response,
+            }
+        })
         .await;
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
@@ -38,6 +46,25 @@ pub async fn identify(req: Request, next: Next) -> Response {
     metrics::histogram!("agentarea_http_request_duration_seconds", &labels)
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// Errors of the layers around the handlers, such as a body that is too large, in the one format.
+fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let is_error = status.is_client_error() || status.is_server_error();
+    let is_problem = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value == "application/problem+json");
+    if !is_error || is_problem {
+        return response;
+    }
+    let detail = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "the body is too large".to_owned(),
+        StatusCode::GATEWAY_TIMEOUT => "the answer took too long".to_owned(),
+        status => status.canonical_reason().unwrap_or("error").to_lowercase(),
+    };
+    Problem::Http(status, detail).into_response()
 }
 
 /// A change that was begun is carried through even if its client hangs up.

@@ -37,6 +37,12 @@ pub struct AgentConfig {
     pub instructions: String,
     /// The model it asks.
     pub model: ModelChoice,
+    /// Models to ask instead when that one fails. None can be given yet.
+    #[serde(default)]
+    pub fallbacks: Vec<ModelChoice>,
+    /// Tools it may call. None can be given yet.
+    #[serde(default)]
+    pub tools: Vec<serde_json::Value>,
     /// What a run may use up.
     #[serde(default)]
     pub limits: Limits,
@@ -119,6 +125,12 @@ pub struct UpdateAgent {
     /// New model, as a whole.
     #[serde(default)]
     pub model: Option<ModelChoice>,
+    /// New fallbacks, as a whole.
+    #[serde(default)]
+    pub fallbacks: Option<Vec<ModelChoice>>,
+    /// New tools, as a whole.
+    #[serde(default)]
+    pub tools: Option<Vec<serde_json::Value>>,
     /// New limits, as a whole.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -203,6 +215,12 @@ impl AgentConfig {
         if self.model.max_output_tokens == Some(0) {
             errors.push("model.max_output_tokens", "must be at least 1");
         }
+        if !self.fallbacks.is_empty() {
+            errors.push("fallbacks", "cannot be used yet; leave the list empty");
+        }
+        if !self.tools.is_empty() {
+            errors.push("tools", "cannot be used yet; leave the list empty");
+        }
         if !(1..=100).contains(&self.limits.max_iterations) {
             errors.push("limits.max_iterations", "must be between 1 and 100");
         }
@@ -221,6 +239,8 @@ impl UpdateAgent {
             description: self.description.unwrap_or(config.description),
             instructions: self.instructions.unwrap_or(config.instructions),
             model: self.model.unwrap_or(config.model),
+            fallbacks: self.fallbacks.unwrap_or(config.fallbacks),
+            tools: self.tools.unwrap_or(config.tools),
             limits: self.limits.unwrap_or(config.limits),
         }
     }

@@ -87,6 +87,9 @@ pub struct Message {
 pub struct PostMessage {
     /// 1 to 100,000 characters.
     pub text: String,
+    /// Ids of files that go with it. None can be given yet.
+    #[serde(default)]
+    pub attachments: Vec<String>,
 }
 
 /// A message was accepted; its run is under way or queued.
@@ -185,6 +188,9 @@ impl PostMessage {
             errors.push("text", "is required");
         } else {
             errors.text("text", &self.text, MAX_MESSAGE_CHARS);
+        }
+        if !self.attachments.is_empty() {
+            errors.push("attachments", "cannot be used yet; leave the list empty");
         }
         errors.finish()
     }

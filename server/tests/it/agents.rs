@@ -140,3 +140,22 @@ async fn list_is_paged_by_cursor_without_gap_or_repeat() {
     made.reverse();
     assert_eq!(seen, made);
 }
+
+#[tokio::test]
+async fn what_does_not_exist_yet_is_refused_by_name() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let path = format!("/agents/{agent}");
+
+    let empty = app
+        .patch(&path, json!({"tools": [], "fallbacks": []}))
+        .await;
+    let tools = app
+        .patch(&path, json!({"tools": [{"builtin": "calculator"}]}))
+        .await;
+
+    assert_eq!(empty.status, StatusCode::OK);
+    assert_eq!(empty.body["tools"], json!([]));
+    assert_eq!(tools.wrong_fields(), ["tools"]);
+}

@@ -88,6 +88,8 @@ impl AgentForm {
                 temperature,
                 max_output_tokens,
             },
+            fallbacks: Vec::new(),
+            tools: Vec::new(),
             limits: Limits {
                 max_seconds: max_seconds.unwrap_or(limits.max_seconds),
                 ..limits

@@ -80,6 +80,7 @@ pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
         instructions: Some(config.instructions),
         model: Some(config.model),
         limits: Some(config.limits),
+        ..UpdateAgent::default()
     };
     Ok(platform.update_agent(id, change).await?.version)
 }

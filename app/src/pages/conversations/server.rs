@@ -90,6 +90,7 @@ pub async fn post_message(
     // Plain forms send line breaks as CRLF.
     let input = NewMessage {
         text: text.replace("\r\n", "\n"),
+        attachments: Vec::new(),
     };
     crate::context::platform()?
         .post_message(id, input, Some(key))
