@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use domain::Error;
+use domain::{Action, Error};
 use leptos::prelude::*;
 
 use crate::call::{Answer, Datum};
+use crate::layout::allowed::{learn_role, require};
 use crate::layout::failure::Failure;
-use crate::layout::{Data, Page};
+use crate::layout::{Data, Page, use_visit};
 
 /// Shows `fallback` until the data is there, then the view or why there is none.
 ///
@@ -24,12 +25,15 @@ pub fn Loaded<T: Datum, V>(
     /// Crumb of the page, if the view is a whole page rather than a part of one.
     #[prop(optional)]
     section: &'static str,
+    /// What the view is for; who may not do it is told so.
+    #[prop(optional)]
+    action: Option<Action>,
 ) -> impl IntoView
 where
     V: Fn(T) -> AnyView + Send + Sync + 'static,
 {
     let view = move |answer: Answer| answer.read().map(&view);
-    loaded(data.answer(), fallback, Arc::new(view), section)
+    loaded(data.answer(), fallback, Arc::new(view), section, action)
 }
 
 /// The part that does not depend on the type of the data.
@@ -38,11 +42,19 @@ fn loaded(
     fallback: ViewFn,
     view: Arc<dyn Fn(Answer) -> Result<AnyView, Error> + Send + Sync>,
     section: &'static str,
+    action: Option<Action>,
 ) -> AnyView {
+    let visit = use_visit();
     let body = move || {
         let view = Arc::clone(&view);
         Suspend::new(async move {
-            match answer.await.and_then(|answer| view(answer)) {
+            let shown = async {
+                let answer = answer.await?;
+                learn_role(visit).await?;
+                action.map_or(Ok(()), require)?;
+                view(answer)
+            };
+            match shown.await {
                 Ok(view) => view,
                 Err(error) if section.is_empty() => view! { <Failure error /> }.into_any(),
                 Err(error) => view! {

@@ -1,9 +1,12 @@
 //! What surrounds the pages: frame, navigation, loading, failures, preferences.
 
+mod allowed;
+mod credentials;
 mod data;
 mod entrance;
 mod failure;
 mod frame;
+mod list_page;
 mod loaded;
 mod page;
 mod preferences;
@@ -11,12 +14,15 @@ pub mod server;
 mod sidebar;
 mod visit;
 
+pub use allowed::{Allowed, may};
+pub use credentials::{CredentialFields, load_when_done};
 pub use data::{Data, load, load_by_id, load_page};
 pub use entrance::EntranceFrame;
 pub use failure::LostPage;
 pub use frame::Frame;
+pub use list_page::{ListPage, NewButton};
 pub use loaded::Loaded;
-pub use page::{FullPage, Page, PageHead};
+pub use page::{FullPage, Page, PageHead, PageSkeleton};
 #[cfg(feature = "ssr")]
 pub use preferences::{NAV, THEME, preference_cookie};
 pub use preferences::{NavSwitch, ThemeMenu};

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::layout::ThemeMenu;
-use crate::ui::Icon;
+use crate::ui::{Icon, SkeletonRows};
 
 /// A page that scrolls as a whole.
 #[component]
@@ -74,6 +74,24 @@ pub fn PageHead(
             {children.map(|children| view! { <div class="toolbar">{children()}</div> })}
         </header>
     }
+}
+
+/// A page whose content is on its way.
+#[component]
+pub fn PageSkeleton(
+    /// Title of the window.
+    title: &'static str,
+    /// The crumb.
+    section: &'static str,
+) -> impl IntoView {
+    view! {
+        <Page title section>
+            <div class="page">
+                <SkeletonRows />
+            </div>
+        </Page>
+    }
+    .into_any()
 }
 
 #[component]

@@ -1,5 +1,6 @@
 //! Navigation: a column, a rail, or a drawer on narrow screens.
 
+use domain::Action;
 use domain::accounts::Me;
 use leptos::ev::MouseEvent;
 use leptos::html;
@@ -9,7 +10,7 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use crate::layout::server::{SignOut, Visit};
-use crate::layout::{NavSwitch, use_visit};
+use crate::layout::{Allowed, NavSwitch, load_when_done, use_visit};
 use crate::ui::{ActionForm, Avatar, FormAction, Icon, Menu};
 
 /// The sidebar.
@@ -31,10 +32,12 @@ pub fn Sidebar() -> impl IntoView {
         <aside class="nav" id="nav" popover="auto" aria-label="Main" node_ref=nav on:click=on_click>
             <WorkspaceName />
             <nav aria-label="Pages" class="flex flex-col grow gap-px overflow-y-auto p-2">
-                <a class="btn btn-secondary mb-2 rail:hidden" href="/conversations">
-                    <Icon name="square-pen" />
-                    " New conversation"
-                </a>
+                <Allowed action=Action::Converse>
+                    <a class="btn btn-secondary mb-2 rail:hidden" href="/conversations">
+                        <Icon name="square-pen" />
+                        " New conversation"
+                    </a>
+                </Allowed>
                 <NavItem href="/" icon="house" label="Home" />
                 <NavItem href="/conversations" icon="messages-square" label="Conversations" />
                 <h2 class="nav-group">"Build"</h2>
@@ -90,7 +93,7 @@ fn WorkspaceName() -> impl IntoView {
 fn Account() -> impl IntoView {
     signed_in(|me| {
         let sign_out = FormAction::<SignOut>::new();
-        leave_when_done(sign_out);
+        load_when_done(sign_out.has_succeeded(), "/sign-in".to_owned());
         let email = me.user.email;
         let id = me.user.id.to_string();
         let shown = email.clone();
@@ -131,14 +134,4 @@ fn signed_in(view: fn(Me) -> AnyView) -> impl IntoView {
         })
     };
     view! { <Transition>{body}</Transition> }
-}
-
-/// A fresh load drops everything the browser knows.
-fn leave_when_done(action: FormAction<SignOut>) {
-    Effect::new(move |_| {
-        if action.value().with(|value| matches!(value, Some(Ok(())))) {
-            // Fails only where navigation is forbidden altogether.
-            let _ = window().location().set_href("/sign-in");
-        }
-    });
 }

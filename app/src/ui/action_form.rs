@@ -45,8 +45,12 @@ impl<S: Call> FormAction<S> {
 
     /// Whether an answer is on its way.
     pub fn pending(self) -> Signal<bool> {
-        let pending = self.calls.pending;
-        Signal::derive(move || pending.get() > 0)
+        self.calls.pending()
+    }
+
+    /// Whether the last answer was no error.
+    pub fn has_succeeded(self) -> Signal<bool> {
+        self.calls.has_succeeded()
     }
 
     /// The last answer.
@@ -64,10 +68,7 @@ impl<S: Call> FormAction<S> {
 
     /// What was wrong with the last call.
     pub fn errors(self) -> FormErrors {
-        let answer = self.calls.answer;
-        FormErrors::of(Signal::derive(move || {
-            answer.with(|answer| answer.as_ref()?.as_ref().err().cloned())
-        }))
+        self.calls.errors()
     }
 }
 
@@ -79,19 +80,19 @@ pub fn ActionForm<S: Call>(
     /// Content of the form.
     children: Children,
 ) -> impl IntoView {
-    form(S::PATH, action.calls, children)
+    form(action.calls, children)
 }
 
 /// The part that does not depend on the function.
-fn form(path: &'static str, calls: Calls, children: Children) -> AnyView {
+pub(super) fn form(calls: Calls, children: Children) -> AnyView {
     let on_submit = move |event: SubmitEvent| {
         if !event.default_prevented() {
             event.prevent_default();
-            calls.submit(path, &event);
+            calls.submit(&event);
         }
     };
     view! {
-        <form method="post" action=path on:submit=on_submit>
+        <form method="post" action=calls.path on:submit=on_submit>
             {children()}
         </form>
     }
@@ -100,33 +101,50 @@ fn form(path: &'static str, calls: Calls, children: Children) -> AnyView {
 
 /// Calls of one function, whatever its type.
 #[derive(Clone, Copy)]
-struct Calls {
+pub(super) struct Calls {
+    path: &'static str,
     answer: RwSignal<Option<Result<Answer, Error>>>,
     pending: RwSignal<u32>,
 }
 
 impl Calls {
-    fn new(path: &str) -> Self {
+    pub(super) fn new(path: &'static str) -> Self {
         let error = use_context::<ServerActionError>()
             .filter(|error| error.path() == path)
             .map(|error| Err(ServerFnUrlError::decode_err(error.err())));
         Self {
+            path,
             answer: RwSignal::new(error),
             pending: RwSignal::new(0),
         }
     }
 
+    pub(super) fn pending(self) -> Signal<bool> {
+        Signal::derive(move || self.pending.get() > 0)
+    }
+
+    fn has_succeeded(self) -> Signal<bool> {
+        Signal::derive(move || self.answer.with(|answer| matches!(answer, Some(Ok(_)))))
+    }
+
+    pub(super) fn errors(self) -> FormErrors {
+        FormErrors::of(Signal::derive(move || {
+            self.answer
+                .with(|answer| answer.as_ref()?.as_ref().err().cloned())
+        }))
+    }
+
     #[cfg(feature = "ssr")]
-    fn submit(self, _: &'static str, _: &SubmitEvent) {}
+    fn submit(self, _: &SubmitEvent) {}
 
     /// Sends a form, unless its last answer is still on its way.
     #[cfg(not(feature = "ssr"))]
-    fn submit(self, path: &'static str, event: &SubmitEvent) {
+    fn submit(self, event: &SubmitEvent) {
         if self.pending.get_untracked() > 0 {
             return;
         }
         match fields(event) {
-            Some(fields) => self.follow(crate::call::post(path, fields)),
+            Some(fields) => self.follow(crate::call::post(self.path, fields)),
             None => {
                 let text = "the form cannot be read; load the page again";
                 self.answer.set(Some(Err(Error::unavailable(text))));

@@ -26,7 +26,7 @@ pub fn Callout(
     }
 }
 
-/// What stands where a list would be.
+/// What stands where content would be.
 #[component]
 pub fn Empty(
     /// Name of the icon.
@@ -34,8 +34,7 @@ pub fn Empty(
     /// What is missing.
     title: &'static str,
     /// What to do.
-    #[prop(into)]
-    text: String,
+    text: &'static str,
     /// The way out, if there is one.
     #[prop(optional)]
     children: Option<Children>,
@@ -50,6 +49,36 @@ pub fn Empty(
             {children.map(|children| view! { <div class="toolbar">{children()}</div> })}
         </div>
     }
+    .into_any()
+}
+
+/// What stands where a list would be.
+#[component]
+pub fn EmptyCard(
+    /// Name of the icon.
+    icon: &'static str,
+    /// What is missing.
+    title: &'static str,
+    /// What to do.
+    text: &'static str,
+    /// Address and words of the way out, if there is one.
+    link: Option<(&'static str, &'static str)>,
+    /// Classes of the link.
+    #[prop(default = "btn btn-secondary btn-sm")]
+    class: &'static str,
+) -> impl IntoView {
+    let empty = match link {
+        Some((href, label)) => view! {
+            <Empty icon title text>
+                <a class=class href=href>
+                    {label}
+                </a>
+            </Empty>
+        }
+        .into_any(),
+        None => view! { <Empty icon title text /> }.into_any(),
+    };
+    view! { <div class="card">{empty}</div> }.into_any()
 }
 
 /// Rows of a list on their way.

@@ -2,14 +2,15 @@
 
 use leptos::prelude::*;
 
-use crate::ui::Icon;
+use crate::ui::{FormErrors, Icon, or};
 
 /// One line of text.
 #[component]
 pub fn TextField(
     /// Element id, unique on the page.
     id: &'static str,
-    /// Name in the form.
+    /// Name in the form; the id if none is given.
+    #[prop(optional)]
     name: &'static str,
     /// The label.
     label: &'static str,
@@ -46,15 +47,19 @@ pub fn TextField(
     /// Whether it may not be empty.
     #[prop(optional)]
     required: bool,
-    /// What is wrong.
-    #[prop(into)]
-    error: Signal<Option<String>>,
+    /// What is wrong with the form.
+    errors: FormErrors,
+    /// Its name among the errors; the id if none is given.
+    #[prop(optional)]
+    field: &'static str,
 ) -> impl IntoView {
+    let error = errors.field(or(field, id));
+    let padding = if affix.is_empty() { "" } else { "!pr-16" };
     let input = view! {
         <input
-            class=format!("input {class}")
+            class=format!("input {padding} {class}")
             id=id
-            name=name
+            name=or(name, id)
             type=kind
             value=value
             placeholder=some(placeholder)
@@ -80,7 +85,8 @@ pub fn TextField(
 pub fn TextAreaField(
     /// Element id, unique on the page.
     id: &'static str,
-    /// Name in the form.
+    /// Name in the form; the id if none is given.
+    #[prop(optional)]
     name: &'static str,
     /// The label.
     label: &'static str,
@@ -96,16 +102,19 @@ pub fn TextAreaField(
     /// Shown while it is empty.
     #[prop(optional)]
     placeholder: &'static str,
-    /// What is wrong.
-    #[prop(into)]
-    error: Signal<Option<String>>,
+    /// What is wrong with the form.
+    errors: FormErrors,
+    /// Its name among the errors; the id if none is given.
+    #[prop(optional)]
+    field: &'static str,
 ) -> impl IntoView {
+    let error = errors.field(or(field, id));
     view! {
         <Field id label note="" hint error>
             <textarea
                 class=format!("textarea {class}")
                 id=id
-                name=name
+                name=or(name, id)
                 placeholder=some(placeholder)
                 spellcheck="true"
                 aria-invalid=move || error.get().is_some().then_some("true")
@@ -121,7 +130,8 @@ pub fn TextAreaField(
 pub fn SelectField(
     /// Element id, unique on the page.
     id: &'static str,
-    /// Name in the form.
+    /// Name in the form; the id if none is given.
+    #[prop(optional)]
     name: &'static str,
     /// The label.
     label: &'static str,
@@ -130,18 +140,21 @@ pub fn SelectField(
     hint: &'static str,
     /// Holds the value whenever the person chooses.
     chosen: RwSignal<String>,
-    /// What is wrong.
-    #[prop(into)]
-    error: Signal<Option<String>>,
+    /// What is wrong with the form.
+    errors: FormErrors,
+    /// Its name among the errors; the id if none is given.
+    #[prop(optional)]
+    field: &'static str,
     /// The options.
     children: Children,
 ) -> impl IntoView {
+    let error = errors.field(or(field, id));
     view! {
         <Field id label note="" hint error>
             <select
                 class="select"
                 id=id
-                name=name
+                name=or(name, id)
                 on:change=move |event| chosen.set(event_target_value(&event))
                 aria-invalid=move || error.get().is_some().then_some("true")
                 aria-describedby=format!("{id}-note")

@@ -2,6 +2,7 @@
 
 use domain::Cursor;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use crate::address::encode;
 
@@ -10,11 +11,10 @@ use crate::address::encode;
 pub fn Pager(
     /// Address of the list.
     path: &'static str,
-    /// Whether this is a later page.
-    has_newer: bool,
     /// Where the next page begins.
     next: Option<Cursor>,
 ) -> impl IntoView {
+    let has_newer = use_query_map().with_untracked(|query| query.get("after").is_some());
     (has_newer || next.is_some()).then(|| {
         view! {
             <nav class="pager border-t border-line" aria-label="Pages of the list">

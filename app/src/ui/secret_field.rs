@@ -2,15 +2,16 @@
 
 use leptos::prelude::*;
 
-use crate::ui::Icon;
 use crate::ui::field::Field;
+use crate::ui::{FormErrors, Icon, or};
 
 /// One line that is not shown.
 #[component]
 pub fn SecretField(
     /// Element id, unique on the page.
     id: &'static str,
-    /// Name in the form.
+    /// Name in the form; the id if none is given.
+    #[prop(optional)]
     name: &'static str,
     /// The label.
     label: &'static str,
@@ -28,10 +29,13 @@ pub fn SecretField(
     /// Whether it may not be empty.
     #[prop(optional)]
     required: bool,
-    /// What is wrong.
-    #[prop(into)]
-    error: Signal<Option<String>>,
+    /// What is wrong with the form.
+    errors: FormErrors,
+    /// Its name among the errors; the id if none is given.
+    #[prop(optional)]
+    field: &'static str,
 ) -> impl IntoView {
+    let error = errors.field(or(field, id));
     let is_shown = RwSignal::new(false);
     view! {
         <Field id label note hint error>
@@ -39,7 +43,7 @@ pub fn SecretField(
                 <input
                     class=format!("input !pr-10 {class}")
                     id=id
-                    name=name
+                    name=or(name, id)
                     type=move || if is_shown.get() { "text" } else { "password" }
                     autocomplete=autocomplete
                     required=required

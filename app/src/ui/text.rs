@@ -13,6 +13,11 @@ pub fn sentence(text: &str) -> String {
     sentence
 }
 
+/// `text`, or `fallback` if it is empty.
+pub fn or<'a>(text: &'a str, fallback: &'a str) -> &'a str {
+    if text.is_empty() { fallback } else { text }
+}
+
 /// `1204` as `1,204`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

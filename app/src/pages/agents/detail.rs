@@ -1,15 +1,15 @@
 //! Making and editing an agent.
 
-use domain::AgentId;
-use domain::Timestamp;
 use domain::agents::{Agent, Limits};
 use domain::models::ModelConnection;
+use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use wasm_bindgen::JsCast;
 use web_sys::HtmlFormElement;
 
-use crate::layout::{Loaded, Page, load, load_by_id};
+use crate::layout::{Loaded, Page, PageSkeleton, load, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
@@ -20,9 +20,11 @@ use crate::pages::conversations::StartButton;
 use crate::pages::models::server::ListConnections;
 use crate::time::AsOf;
 use crate::ui::{
-    ActionForm, Avatar, Callout, Dialog, DialogButton, Empty, FormAction, FormAlert, Icon,
-    SkeletonRows, SubmitButton, Tone, focus_first_error, use_toasts,
+    ActionForm, Avatar, Callout, DeleteDialog, DialogButton, EmptyCard, FormAction, FormAlert,
+    Icon, SubmitButton, Tone, focus_first_error, use_toasts,
 };
+
+const DELETE: &str = "delete-agent";
 
 /// Makes an agent.
 #[component]
@@ -31,6 +33,7 @@ pub fn NewAgentPage() -> impl IntoView {
     view! {
         <Loaded
             section="Agents"
+            action=Action::BuildAgents
             data=connections
             fallback=skeleton
             view=|connections| view! { <NewAgent connections /> }.into_any()
@@ -58,13 +61,7 @@ pub fn AgentPage() -> impl IntoView {
 }
 
 fn skeleton() -> impl IntoView {
-    view! {
-        <Page title="Agent" section="Agents">
-            <div class="page">
-                <SkeletonRows />
-            </div>
-        </Page>
-    }
+    view! { <PageSkeleton title="Agent" section="Agents" /> }
 }
 
 #[component]
@@ -74,17 +71,17 @@ fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     if connections.is_empty() {
-        let text = "An agent needs a model to answer with.";
+        let link = ("/models/new", "Add connection");
         return view! {
             <Page title="New agent" section="Agents" href="/agents">
                 <div class="page">
-                    <div class="card">
-                        <Empty icon="brain" title="Connect a model first" text>
-                            <a class="btn btn-primary" href="/models/new">
-                                "Add connection"
-                            </a>
-                        </Empty>
-                    </div>
+                    <EmptyCard
+                        icon="brain"
+                        title="Connect a model first"
+                        text="An agent needs a model to answer with."
+                        link=may(Action::ManageModels).then_some(link)
+                        class="btn btn-primary"
+                    />
                 </div>
             </Page>
         }
@@ -146,10 +143,10 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
             announce(version);
         }
     });
-    let is_archived = agent.archived_at.is_some();
+    let is_fixed = agent.archived_at.is_some() || !may(Action::BuildAgents);
     let (id, live) = (agent.id, agent.version);
     let start = AgentForm::of(&agent.config);
-    let bar = (!is_archived).then(|| {
+    let bar = (!is_fixed).then(|| {
         let text = format!(
             "Saving makes version {}; running answers stay on theirs.",
             live + 1
@@ -170,14 +167,14 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
                     <input type="hidden" name="id" value=id.to_string() />
                     <div class="max-w-(--container-form)" node_ref=form>
                         <FormAlert errors fields=FIELDS />
-                        <fieldset disabled=is_archived>
+                        <fieldset disabled=is_fixed>
                             <AgentFields form=start connections errors />
                         </fieldset>
                         {bar}
                     </div>
                 </ActionForm>
                 <aside class="grid gap-6 xl:sticky xl:top-18" aria-label="History">
-                    <VersionList id live versions now restore is_archived />
+                    <VersionList id live versions now restore is_fixed />
                 </aside>
             </div>
         </Page>
@@ -199,7 +196,8 @@ fn forget_typed(form: NodeRef<html::Div>) {
 fn AgentHead(agent: Agent) -> impl IntoView {
     let name = agent.config.name;
     let lead = format!("Version {} is live", agent.version);
-    let body = if agent.archived_at.is_some() {
+    let is_archived = agent.archived_at.is_some();
+    let archived = is_archived.then(|| {
         view! {
             <Callout tone=Tone::Warning icon="info" class="mb-4">
                 <p>
@@ -208,21 +206,30 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                 </p>
             </Callout>
         }
-        .into_any()
-    } else {
-        view! { <DeleteDialog id=agent.id name=name.clone() /> }.into_any()
-    };
-    let buttons = agent.archived_at.is_none().then(|| {
+    });
+    let is_deletable = !is_archived && may(Action::BuildAgents);
+    let delete = is_deletable.then(|| {
         view! {
-            <div class="toolbar">
-                <StartButton agent_id=agent.id />
-                <DialogButton dialog="delete-agent" class="btn btn-danger-quiet">
-                    <Icon name="trash-2" />
-                    " Delete"
-                </DialogButton>
-            </div>
+            <DialogButton dialog=DELETE class="btn btn-danger-quiet">
+                <Icon name="trash-2" />
+                " Delete"
+            </DialogButton>
         }
     });
+    let dialog = is_deletable.then(|| {
+        view! {
+            <DeleteDialog
+                id=DELETE
+                title=format!("Delete {name}?")
+                text="Its conversations stay readable, but nobody can write to it any more."
+                button="Delete agent"
+                action=DeleteAgent::url()
+                thing=agent.id.to_string()
+            />
+        }
+    });
+    let start = (!is_archived && may(Action::Converse))
+        .then(|| view! { <StartButton agent_id=agent.id /> });
     view! {
         <header class="page-head">
             <div class="flex items-center gap-3 grow min-w-0 basis-72">
@@ -236,36 +243,10 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                     <p class="page-lead">{lead}</p>
                 </div>
             </div>
-            {buttons}
+            <div class="toolbar empty:hidden">{start} {delete}</div>
         </header>
-        {body}
-    }
-}
-
-#[component]
-fn DeleteDialog(id: AgentId, name: String) -> impl IntoView {
-    let action = FormAction::<DeleteAgent>::new();
-    let errors = action.errors();
-    view! {
-        <Dialog id="delete-agent" title=format!("Delete {name}?")>
-            <div class="dialog-body grid gap-3">
-                <p>"Its conversations stay readable, but nobody can write to it any more."</p>
-                <FormAlert errors fields=&[] />
-            </div>
-            <div class="dialog-foot">
-                <form method="dialog">
-                    <button class="btn btn-secondary" autofocus>
-                        "Keep it"
-                    </button>
-                </form>
-                <ActionForm action=action>
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <SubmitButton class="btn btn-danger" is_busy=action.pending()>
-                        "Delete agent"
-                    </SubmitButton>
-                </ActionForm>
-            </div>
-        </Dialog>
+        {archived}
+        {dialog}
     }
 }
 

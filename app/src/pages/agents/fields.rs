@@ -30,12 +30,7 @@ pub fn AgentFields(
     /// What was wrong with the last try.
     errors: FormErrors,
 ) -> impl IntoView {
-    let AgentForm {
-        name,
-        description,
-        instructions,
-        ..
-    } = form.clone();
+    let model = form.clone();
     view! {
         <Section title="Basics" lead="">
             <div class="grid gap-4 sm:grid-cols-[14rem_minmax(0,1fr)]">
@@ -43,46 +38,44 @@ pub fn AgentFields(
                     id="name"
                     name="input[name]"
                     label="Name"
-                    value=name
+                    value=form.name
                     required=true
-                    error=errors.field("name")
+                    errors
                 />
                 <TextField
                     id="description"
                     name="input[description]"
                     label="Description"
                     note="Optional"
-                    value=description
-                    error=errors.field("description")
+                    value=form.description
+                    errors
                 />
             </div>
         </Section>
-        <Section
-            title="Behaviour"
-            lead="What the agent is for, how it works, what it must not do."
-        >
+        <Section title="Behaviour" lead="What the agent is for, how it works, what it must not do.">
             <TextAreaField
                 id="instructions"
                 name="input[instructions]"
                 label="Instructions"
                 class="min-h-56 font-mono !text-xs !leading-5"
-                value=instructions
-                error=errors.field("instructions")
+                value=form.instructions
+                errors
             />
         </Section>
-        <ModelSection form=form.clone() connections errors />
+        <ModelSection form=model connections errors />
         <Section title="Limits" lead="A run that reaches a limit stops, keeps what it has and says so.">
             <div class="grid gap-4 sm:grid-cols-2">
                 <TextField
                     id="max_seconds"
                     name="input[max_seconds]"
                     label="Time"
-                    class="!pr-16 tabular-nums"
+                    class="tabular-nums"
                     affix="seconds"
                     inputmode="numeric"
                     hint="1 to 86,400"
                     value=form.max_seconds
-                    error=errors.field("limits.max_seconds")
+                    field="limits.max_seconds"
+                    errors
                 />
             </div>
         </Section>
@@ -124,7 +117,8 @@ fn ModelSection(
                     name="input[connection_id]"
                     label="Connection"
                     chosen=chosen
-                    error=errors.field("model.connection_id")
+                    field="model.connection_id"
+                    errors
                 >
                     {connections.into_iter().map(option).collect_view()}
                 </SelectField>
@@ -136,7 +130,8 @@ fn ModelSection(
                     value=form.model
                     required=true
                     hint="Choose from the connection’s list, or type a name it knows."
-                    error=errors.field("model.name")
+                    field="model.name"
+                    errors
                 />
                 <TextField
                     id="temperature"
@@ -147,18 +142,20 @@ fn ModelSection(
                     inputmode="decimal"
                     hint="0 repeatable, 2 varied; empty leaves it to the provider."
                     value=form.temperature
-                    error=errors.field("model.temperature")
+                    field="model.temperature"
+                    errors
                 />
                 <TextField
                     id="max_output_tokens"
                     name="input[max_output_tokens]"
                     label="Longest answer"
                     note="Optional"
-                    class="!pr-16 tabular-nums"
+                    class="tabular-nums"
                     affix="tokens"
                     inputmode="numeric"
                     value=form.max_output_tokens
-                    error=errors.field("model.max_output_tokens")
+                    field="model.max_output_tokens"
+                    errors
                 />
             </div>
             <ModelNames chosen />

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use crate::pages::agents::server::RestoreVersion;
 use crate::time::Age;
-use crate::ui::{ActionForm, FormAction, FormAlert, Pill, SubmitButton, Tone};
+use crate::ui::{ActionForm, Card, FormAction, FormAlert, Pill, SubmitButton, Tone};
 
 /// Versions, newest first; an old one can be restored.
 #[component]
@@ -21,8 +21,8 @@ pub fn VersionList(
     now: Timestamp,
     /// Restores a version.
     restore: FormAction<RestoreVersion>,
-    /// Whether nothing can be changed any more.
-    is_archived: bool,
+    /// Whether nothing can be changed.
+    is_fixed: bool,
 ) -> impl IntoView {
     let errors = restore.errors();
     let row = move |version: AgentVersion| {
@@ -30,7 +30,7 @@ pub fn VersionList(
         let mark = is_live.then(|| {
             view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }
         });
-        let button = (!is_live && !is_archived).then(|| {
+        let button = (!is_live && !is_fixed).then(|| {
             view! {
                 <ActionForm action=restore>
                     <input type="hidden" name="id" value=id.to_string() />
@@ -60,16 +60,11 @@ pub fn VersionList(
         }
     };
     view! {
-        <section class="card" aria-labelledby="versions-title">
-            <header class="card-head">
-                <h2 class="card-title grow" id="versions-title">
-                    "Versions"
-                </h2>
-            </header>
+        <Card id="versions-title" title="Versions">
             <div class="px-4 py-2">
                 <FormAlert errors fields=&[] />
                 <ol>{versions.into_iter().map(row).collect_view()}</ol>
             </div>
-        </section>
+        </Card>
     }
 }

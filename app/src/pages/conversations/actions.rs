@@ -2,11 +2,12 @@
 
 use domain::ConversationId;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 
 use crate::pages::conversations::server::{DeleteConversation, RenameConversation};
 use crate::ui::{
-    ActionForm, Dialog, DialogButton, FormAction, FormAlert, Icon, Menu, SubmitButton, TextField,
-    close_dialog,
+    ActionForm, DeleteDialog, Dialog, DialogButton, FormAction, FormAlert, Icon, Menu,
+    SubmitButton, TextField, close_dialog,
 };
 
 const RENAME: &str = "rename-conversation";
@@ -35,7 +36,14 @@ pub fn ConversationMenu(
             </DialogButton>
         </Menu>
         <RenameDialog id title refresh_list />
-        <DeleteDialog id />
+        <DeleteDialog
+            id=DELETE
+            title="Delete this conversation?"
+            text="Its messages and runs are deleted for everybody. A running answer is stopped."
+            button="Delete conversation"
+            action=DeleteConversation::url()
+            thing=id.to_string()
+        />
     }
 }
 
@@ -62,11 +70,10 @@ fn RenameDialog(
                     <FormAlert errors fields=&["title"] />
                     <TextField
                         id="title"
-                        name="title"
                         label="Title"
                         value=title.get_untracked()
                         required=true
-                        error=errors.field("title")
+                        errors
                     />
                 </div>
                 <div class="dialog-foot">
@@ -82,33 +89,6 @@ fn RenameDialog(
                     <SubmitButton is_busy=action.pending()>"Rename"</SubmitButton>
                 </div>
             </ActionForm>
-        </Dialog>
-    }
-}
-
-#[component]
-fn DeleteDialog(id: ConversationId) -> impl IntoView {
-    let action = FormAction::<DeleteConversation>::new();
-    let errors = action.errors();
-    view! {
-        <Dialog id=DELETE title="Delete this conversation?">
-            <div class="dialog-body grid gap-3">
-                <p>"Its messages and runs are deleted for everybody. A running answer is stopped."</p>
-                <FormAlert errors fields=&[] />
-            </div>
-            <div class="dialog-foot">
-                <form method="dialog">
-                    <button class="btn btn-secondary" autofocus>
-                        "Keep it"
-                    </button>
-                </form>
-                <ActionForm action=action>
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <SubmitButton class="btn btn-danger" is_busy=action.pending()>
-                        "Delete conversation"
-                    </SubmitButton>
-                </ActionForm>
-            </div>
         </Dialog>
     }
 }

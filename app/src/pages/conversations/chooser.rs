@@ -1,14 +1,14 @@
 //! Choosing the agent of a new conversation.
 
-use domain::AgentId;
 use domain::agents::AgentSummary;
+use domain::{Action, AgentId};
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, load};
+use crate::layout::{Loaded, load, may};
 use crate::pages::agents::server::ListAgents;
 use crate::pages::conversations::server::StartConversation;
 use crate::ui::{
-    ActionForm, Avatar, Empty, FormAction, FormAlert, Icon, SkeletonRows, SubmitButton,
+    ActionForm, Avatar, EmptyCard, FormAction, FormAlert, Icon, SkeletonRows, SubmitButton,
 };
 
 /// Starts a conversation with one agent.
@@ -39,14 +39,17 @@ pub fn AgentChooser() -> impl IntoView {
     view! {
         <section class="grow min-h-0 overflow-y-auto" aria-labelledby="new-title">
             <div class="max-w-(--container-form) mx-auto px-4 py-8">
-                <h1 class="page-title" id="new-title">
-                    "New conversation"
-                </h1>
-                <p class="page-lead mb-5">"Choose who shall answer."</p>
                 <Loaded
                     data=agents
-                    fallback=|| view! { <SkeletonRows /> }
-                    view=|agents| view! { <Agents agents=agents.value.items /> }.into_any()
+                    fallback=|| view! { <ChooserHead /> <SkeletonRows /> }
+                    view=|agents| {
+                        if may(Action::Converse) {
+                            view! { <ChooserHead /> <Agents agents=agents.value.items /> }
+                                .into_any()
+                        } else {
+                            view! { <Reader /> }.into_any()
+                        }
+                    }
                 />
             </div>
         </section>
@@ -54,19 +57,41 @@ pub fn AgentChooser() -> impl IntoView {
 }
 
 #[component]
+fn ChooserHead() -> impl IntoView {
+    view! { <Head title="New conversation" lead="Choose who shall answer." /> }
+}
+
+/// For those who may not begin a conversation.
+#[component]
+fn Reader() -> impl IntoView {
+    view! { <Head title="Conversations" lead="Choose one to read; your role does not begin new ones." /> }
+}
+
+#[component]
+fn Head(title: &'static str, lead: &'static str) -> impl IntoView {
+    view! {
+        <h1 class="page-title" id="new-title">
+            {title}
+        </h1>
+        <p class="page-lead mb-5">{lead}</p>
+    }
+    .into_any()
+}
+
+#[component]
 fn Agents(agents: Vec<AgentSummary>) -> impl IntoView {
     let action = FormAction::<StartConversation>::new();
     let errors = action.errors();
     if agents.is_empty() {
-        let text = "Create an agent; then it can answer here.";
+        let link = ("/agents/new", "New agent");
         return view! {
-            <div class="card">
-                <Empty icon="bot" title="No agents yet" text>
-                    <a class="btn btn-primary" href="/agents/new">
-                        "New agent"
-                    </a>
-                </Empty>
-            </div>
+            <EmptyCard
+                icon="bot"
+                title="No agents yet"
+                text="Create an agent; then it can answer here."
+                link=may(Action::BuildAgents).then_some(link)
+                class="btn btn-primary"
+            />
         }
         .into_any();
     }

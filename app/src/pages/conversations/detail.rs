@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::layout::{FullPage, Loaded, load_by_id};
-use crate::pages::conversations::list::{Column, use_list};
+use crate::pages::conversations::list::{Column, ConversationList, shown_title, use_list};
 use crate::pages::conversations::server::{OpenThread, ThreadPage};
 use crate::pages::conversations::thread_view::ThreadView;
 use crate::time::AsOf;
@@ -26,11 +26,7 @@ pub fn ConversationPage() -> impl IntoView {
                 view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }
             }
             view=move |AsOf { now, value: ThreadPage { thread, message_key } }| {
-                let title = if thread.conversation.title.is_empty() {
-                    "New conversation".to_owned()
-                } else {
-                    thread.conversation.title.clone()
-                };
+                let title = shown_title(&thread.conversation.title);
                 view! {
                     <Layout title list id>
                         <ThreadView thread message_key now refresh_list />
@@ -46,7 +42,7 @@ pub fn ConversationPage() -> impl IntoView {
 #[component]
 fn Layout(
     title: String,
-    list: crate::pages::conversations::list::ConversationList,
+    list: ConversationList,
     id: Memo<String>,
     children: Children,
 ) -> impl IntoView {

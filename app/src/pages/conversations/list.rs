@@ -1,16 +1,15 @@
 //! The column of conversations, and the page that starts a new one.
 
 use domain::conversations::Conversation;
-use domain::{ConversationId, Paged, Timestamp};
+use domain::{Action, ConversationId, Paged, Timestamp};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
-use crate::layout::{Data, FullPage, Loaded, load_page};
+use crate::layout::{Allowed, Data, FullPage, Loaded, load_page};
 use crate::pages::conversations::chooser::AgentChooser;
 use crate::pages::conversations::server::ListConversations;
 use crate::pages::runs::RunMark;
 use crate::time::{Age, AsOf};
-use crate::ui::{Avatar, Icon, Pager};
+use crate::ui::{Avatar, Icon, Pager, or};
 
 /// One page of conversations.
 pub type ConversationList = Data<AsOf<Paged<Conversation>>>;
@@ -35,6 +34,11 @@ pub fn ConversationsPage() -> impl IntoView {
     .into_any()
 }
 
+/// The title of a conversation, or what stands for it until it has one.
+pub fn shown_title(title: &str) -> String {
+    or(title, "New conversation").to_owned()
+}
+
 /// The page of conversations that the address names.
 pub fn use_list() -> ConversationList {
     load_page(|after| ListConversations { after })
@@ -52,14 +56,16 @@ pub fn Column(
         <section class="flex flex-col min-h-0 grow bg-surface" aria-label="Conversations">
             <div class="flex items-center gap-1 h-12 pl-4 pr-2 shrink-0 border-b border-line max-lg:hidden">
                 <h2 class="grow font-semibold">"Conversations"</h2>
-                <a
-                    class="btn btn-ghost btn-icon btn-sm"
-                    href="/conversations"
-                    aria-label="New conversation"
-                    title="New conversation"
-                >
-                    <Icon name="square-pen" />
-                </a>
+                <Allowed action=Action::Converse>
+                    <a
+                        class="btn btn-ghost btn-icon btn-sm"
+                        href="/conversations"
+                        aria-label="New conversation"
+                        title="New conversation"
+                    >
+                        <Icon name="square-pen" />
+                    </a>
+                </Allowed>
             </div>
             <nav class="grow overflow-y-auto px-2 py-2" aria-label="Conversations">
                 <Loaded
@@ -88,14 +94,13 @@ fn Entries(
     now: Timestamp,
     current: Option<Signal<String>>,
 ) -> impl IntoView {
-    let has_newer = use_query_map().with_untracked(|query| query.get("after").is_some());
     if list.items.is_empty() {
         return view! { <p class="p-2 text-ink-3">"No conversations yet."</p> }.into_any();
     }
     let entry = move |conversation| view! { <Entry conversation now current /> };
     view! {
         <ul>{list.items.into_iter().map(entry).collect_view()}</ul>
-        <Pager path="/conversations" has_newer next=list.next />
+        <Pager path="/conversations" next=list.next />
     }
     .into_any()
 }
@@ -110,11 +115,7 @@ fn Entry(
     let is_current = Memo::new(move |_| {
         current.is_some_and(|current| current.with(|current| *current == id.to_string()))
     });
-    let title = if conversation.title.is_empty() {
-        "New conversation".to_owned()
-    } else {
-        conversation.title
-    };
+    let title = shown_title(&conversation.title);
     view! {
         <li>
             <a

@@ -1,11 +1,13 @@
 //! One conversation: head, messages, composer.
 
-use domain::Timestamp;
 use domain::conversations::{Conversation, Thread};
+use domain::{Action, Timestamp};
 use leptos::prelude::*;
 
+use crate::layout::may;
 use crate::pages::conversations::actions::ConversationMenu;
 use crate::pages::conversations::composer::Composer;
+use crate::pages::conversations::list::shown_title;
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
@@ -39,7 +41,16 @@ pub fn ThreadView(
         }
     });
     let foot = if is_archived {
-        view! { <ArchivedNote /> }.into_any()
+        view! {
+            <FootNote
+                title="The agent was deleted. "
+                text="This conversation stays readable; new messages are refused."
+            />
+        }
+        .into_any()
+    } else if !may(Action::Converse) {
+        view! { <FootNote title="You may read along. " text="Your role does not write messages." /> }
+            .into_any()
     } else {
         let agent_name = conversation.agent_name.clone();
         view! { <Composer id=conversation.id agent_name message_key thread=live /> }.into_any()
@@ -97,15 +108,9 @@ fn ThreadHead(
             .get()
             .map(|(_, status)| view! { <RunState status /> })
     };
-    let shown_title = move || {
-        title.with(|title| {
-            if title.is_empty() {
-                "New conversation".to_owned()
-            } else {
-                title.clone()
-            }
-        })
-    };
+    let menu = may(Action::Converse).then(|| {
+        view! { <ConversationMenu id=conversation.id title refresh_list /> }
+    });
     view! {
         <header class="flex items-center gap-2 h-12 pl-4 pr-2 shrink-0 border-b border-line">
             <a
@@ -121,7 +126,7 @@ fn ThreadHead(
                 class="avatar-agent"
             />
             <div class="min-w-0 grow">
-                <h1 class="truncate font-semibold leading-4">{shown_title}</h1>
+                <h1 class="truncate font-semibold leading-4">{move || title.with(|title| shown_title(title))}</h1>
                 <p class="truncate text-xs text-ink-3">
                     <a class="hover:text-ink" href=format!("/agents/{agent_id}")>
                         {conversation.agent_name}
@@ -129,20 +134,20 @@ fn ThreadHead(
                 </p>
             </div>
             {state}
-            <ConversationMenu id=conversation.id title refresh_list />
+            {menu}
         </header>
     }
 }
 
 #[component]
-fn ArchivedNote() -> impl IntoView {
+fn FootNote(title: &'static str, text: &'static str) -> impl IntoView {
     view! {
         <div class="shrink-0 px-4 pb-4 pt-1">
             <div class="max-w-(--container-form) mx-auto">
                 <Callout tone=Tone::Warning icon="info">
                     <p>
-                        <strong>"The agent was deleted. "</strong>
-                        "This conversation stays readable; new messages are refused."
+                        <strong>{title}</strong>
+                        {text}
                     </p>
                 </Callout>
             </div>

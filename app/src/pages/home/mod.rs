@@ -1,5 +1,6 @@
 //! The home page.
 
+mod first_steps;
 mod page;
 pub mod server;
 

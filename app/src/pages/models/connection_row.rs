@@ -1,9 +1,10 @@
 //! One connection, with its test.
 
-use domain::Error;
 use domain::models::{ConnectionKind, ConnectionTest, Model, ModelConnection};
+use domain::{Action, Error};
 use leptos::prelude::*;
 
+use crate::layout::may;
 use crate::pages::models::server::TestConnection;
 use crate::ui::{ActionForm, FormAction, Icon, SubmitButton, sentence};
 
@@ -48,6 +49,18 @@ pub fn ConnectionRow(
     } else {
         " · no key"
     };
+    let edit = may(Action::ManageModels).then(|| {
+        view! {
+            <a
+                class="btn btn-ghost btn-icon btn-sm"
+                href=format!("/models/{id}")
+                aria-label=format!("Edit {}", connection.name)
+                title="Edit"
+            >
+                <Icon name="pencil" />
+            </a>
+        }
+    });
     view! {
         <li class="max-sm:flex-wrap !py-3">
             <span class="tile" aria-hidden="true">
@@ -73,14 +86,7 @@ pub fn ConnectionRow(
                         "Test"
                     </SubmitButton>
                 </ActionForm>
-                <a
-                    class="btn btn-ghost btn-icon btn-sm"
-                    href=format!("/models/{id}")
-                    aria-label=format!("Edit {}", connection.name)
-                    title="Edit"
-                >
-                    <Icon name="pencil" />
-                </a>
+                {edit}
             </div>
         </li>
     }

@@ -1,22 +1,40 @@
 //! Adding and editing a connection.
 
-use domain::ConnectionId;
 use domain::models::{ConnectionKind, ModelConnection};
+use domain::{Action, ConnectionId};
 use leptos::html;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 
-use crate::layout::{Loaded, Page, load_by_id};
+use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, use_visit};
 use crate::pages::models::server::{
     CreateConnection, DeleteConnection, GetConnection, UpdateConnection,
 };
 use crate::ui::{
-    ActionForm, Dialog, DialogButton, FormAction, FormAlert, FormErrors, Icon, SecretField,
-    SelectField, SkeletonRows, SubmitButton, TextField, focus_first_error,
+    ActionForm, DeleteDialog, DialogButton, FormAction, FormAlert, FormErrors, Icon, SecretField,
+    SelectField, SubmitButton, TextField, focus_first_error,
 };
+
+const DELETE: &str = "delete-connection";
+const TYPED_KEY: &str = "Encrypted before it is stored; never shown again.";
 
 /// Adds a connection.
 #[component]
 pub fn NewConnectionPage() -> impl IntoView {
+    view! {
+        <Loaded
+            section="Models"
+            action=Action::ManageModels
+            data=use_visit()
+            fallback=skeleton
+            view=|_| view! { <NewConnection /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn NewConnection() -> impl IntoView {
     let action = FormAction::<CreateConnection>::new();
     let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
@@ -35,32 +53,22 @@ pub fn NewConnectionPage() -> impl IntoView {
                         <FormAlert errors fields=&["name", "kind", "base_url", "api_key"] />
                         <TextField
                             id="name"
-                            name="name"
                             label="Name"
                             hint="Agents refer to it by this name."
                             required=true
-                            error=errors.field("name")
+                            errors
                         />
                         <SelectField
                             id="kind"
-                            name="kind"
                             label="Kind"
                             chosen=kind
-                            error=errors.field("kind")
+                            errors
                         >
                             {ConnectionKind::ALL.map(option).collect_view()}
                         </SelectField>
                         <div class="grid gap-4" class:hidden=move || !has_address()>
                             <BaseUrlField value=String::new() errors />
-                            <SecretField
-                                id="api_key"
-                                name="api_key"
-                                label="API key"
-                                note="Optional"
-                                hint="Encrypted before it is stored; never shown again."
-                                autocomplete="off"
-                                error=errors.field("api_key")
-                            />
+                            <KeyField hint=TYPED_KEY errors />
                         </div>
                         <div class="toolbar">
                             <SubmitButton is_busy=action.pending()>"Add connection"</SubmitButton>
@@ -83,20 +91,17 @@ pub fn ConnectionPage() -> impl IntoView {
     view! {
         <Loaded
             section="Models"
+            action=Action::ManageModels
             data=connection
-            fallback=|| {
-                view! {
-                    <Page title="Connection" section="Models">
-                        <div class="page">
-                            <SkeletonRows />
-                        </div>
-                    </Page>
-                }
-            }
+            fallback=skeleton
             view=|connection| view! { <EditConnection connection /> }.into_any()
         />
     }
     .into_any()
+}
+
+fn skeleton() -> impl IntoView {
+    view! { <PageSkeleton title="Connection" section="Models" /> }
 }
 
 #[component]
@@ -113,24 +118,25 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
         has_api_key,
         ..
     } = connection;
-    let dialog = view! { <DeleteDialog id name=name.clone() /> };
+    let dialog = view! {
+        <DeleteDialog
+            id=DELETE
+            title=format!("Delete {name}?")
+            text="Its key is deleted too. A connection that an agent uses cannot be deleted."
+            button="Delete connection"
+            action=DeleteConnection::url()
+            thing=id.to_string()
+        />
+    };
     let remote = (kind != ConnectionKind::Local).then(|| {
-        let key_hint = if has_api_key {
+        let hint = if has_api_key {
             "A key is stored. Leave this empty to keep it."
         } else {
-            "Encrypted before it is stored; never shown again."
+            TYPED_KEY
         };
         view! {
             <BaseUrlField value=base_url.unwrap_or_default() errors />
-            <SecretField
-                id="api_key"
-                name="api_key"
-                label="API key"
-                note="Optional"
-                hint=key_hint
-                autocomplete="off"
-                error=errors.field("api_key")
-            />
+            <KeyField hint errors />
             {has_api_key
                 .then(|| {
                     view! {
@@ -150,7 +156,7 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
                         <h1 class="page-title">{name.clone()}</h1>
                         <p class="page-lead">{kind.label()}</p>
                     </div>
-                    <DialogButton dialog="delete-connection" class="btn btn-danger-quiet">
+                    <DialogButton dialog=DELETE class="btn btn-danger-quiet">
                         <Icon name="trash-2" />
                         " Delete"
                     </DialogButton>
@@ -161,11 +167,10 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
                         <FormAlert errors fields=&["name", "base_url", "api_key"] />
                         <TextField
                             id="name"
-                            name="name"
                             label="Name"
                             value=name.clone()
                             required=true
-                            error=errors.field("name")
+                            errors
                         />
                         {remote}
                         <div class="toolbar">
@@ -187,40 +192,27 @@ fn BaseUrlField(value: String, errors: FormErrors) -> impl IntoView {
     view! {
         <TextField
             id="base_url"
-            name="base_url"
             label="Base URL"
             kind="url"
             value=value
             placeholder="https://llm.example.com/v1"
             hint="/chat/completions is appended. OpenAI and Ollama have a default."
-            error=errors.field("base_url")
+            errors
         />
     }
 }
 
 #[component]
-fn DeleteDialog(id: ConnectionId, name: String) -> impl IntoView {
-    let action = FormAction::<DeleteConnection>::new();
-    let errors = action.errors();
+fn KeyField(hint: &'static str, errors: FormErrors) -> impl IntoView {
     view! {
-        <Dialog id="delete-connection" title=format!("Delete {name}?")>
-            <div class="dialog-body grid gap-3">
-                <p>"Its key is deleted too. A connection that an agent uses cannot be deleted."</p>
-                <FormAlert errors fields=&[] />
-            </div>
-            <div class="dialog-foot">
-                <form method="dialog">
-                    <button class="btn btn-secondary" autofocus>
-                        "Keep it"
-                    </button>
-                </form>
-                <ActionForm action=action>
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <SubmitButton class="btn btn-danger" is_busy=action.pending()>
-                        "Delete connection"
-                    </SubmitButton>
-                </ActionForm>
-            </div>
-        </Dialog>
+        <SecretField
+            id="api_key"
+            label="API key"
+            note="Optional"
+            hint
+            autocomplete="off"
+            errors
+        />
     }
+    .into_any()
 }

@@ -1,39 +1,35 @@
 //! The list of connections, and what they offer.
 
+use domain::Action;
 use domain::models::{Model, ModelConnection};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::call::call;
-use crate::layout::{Loaded, Page, PageHead, load};
+use crate::layout::{ListPage, NewButton, load};
 use crate::pages::models::catalog::Catalog;
 use crate::pages::models::connection_row::ConnectionRow;
 use crate::pages::models::server::{ListConnections, ListModels};
-use crate::ui::{Empty, Icon, SkeletonRows};
+use crate::ui::EmptyCard;
+
+const NEW: NewButton = NewButton {
+    action: Action::ManageModels,
+    href: "/models/new",
+    label: "Add connection",
+};
 
 /// Connections with their tests, and the models they offer.
 #[component]
 pub fn ModelsPage() -> impl IntoView {
     let connections = load(|| ListConnections {});
     view! {
-        <Page title="Models" section="Models">
-            <div class="page">
-                <PageHead
-                    title="Models"
-                    lead="Connections to providers. Keys are stored encrypted and never shown again."
-                >
-                    <a class="btn btn-primary" href="/models/new">
-                        <Icon name="plus" />
-                        " Add connection"
-                    </a>
-                </PageHead>
-                <Loaded
-                    data=connections
-                    fallback=|| view! { <SkeletonRows /> }
-                    view=|connections| view! { <Connections connections /> }.into_any()
-                />
-            </div>
-        </Page>
+        <ListPage
+            title="Models"
+            lead="Connections to providers. Keys are stored encrypted and never shown again."
+            button=NEW
+            data=connections
+            view=|connections| view! { <Connections connections /> }.into_any()
+        />
     }
     .into_any()
 }
@@ -41,15 +37,13 @@ pub fn ModelsPage() -> impl IntoView {
 #[component]
 fn Connections(connections: Vec<ModelConnection>) -> impl IntoView {
     if connections.is_empty() {
-        let text = "Connect a provider or a server of your own; agents choose a model from it.";
         return view! {
-            <div class="card">
-                <Empty icon="brain" title="No connection yet" text>
-                    <a class="btn btn-secondary btn-sm" href="/models/new">
-                        "Add connection"
-                    </a>
-                </Empty>
-            </div>
+            <EmptyCard
+                icon="brain"
+                title="No connection yet"
+                text="Connect a provider or a server of your own; agents choose a model from it."
+                link=NEW.link()
+            />
         }
         .into_any();
     }

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use domain::runs::{Run, RunStep, RunSummary, StepStatus};
-use domain::{RunId, Timestamp};
+use domain::{Action, RunId, Timestamp};
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, load_by_id};
+use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::runs::RunState;
 use crate::pages::runs::server::{CancelRun, GetRun};
+use crate::pages::runs::text::{lasted, title};
 use crate::time::{Age, AsOf, duration};
 use crate::ui::{
-    ActionForm, Avatar, Callout, FormAction, FormAlert, Icon, LabelledIcon, SkeletonRows,
-    SubmitButton, Tone, grouped, price, sentence,
+    ActionForm, Avatar, Callout, FormAction, FormAlert, Icon, LabelledIcon, SubmitButton, Tone,
+    grouped, price, sentence,
 };
 
 /// How often a run in progress is read again.
@@ -36,15 +37,7 @@ pub fn RunPage() -> impl IntoView {
         <Loaded
             section="Runs"
             data=run
-            fallback=|| {
-                view! {
-                    <Page title="Run" section="Runs">
-                        <div class="page">
-                            <SkeletonRows />
-                        </div>
-                    </Page>
-                }
-            }
+            fallback=|| view! { <PageSkeleton title="Run" section="Runs" /> }
             view=|AsOf { now, value }| view! { <RunView run=value now /> }.into_any()
         />
     }
@@ -54,11 +47,7 @@ pub fn RunPage() -> impl IntoView {
 #[component]
 fn RunView(run: Run, now: Timestamp) -> impl IntoView {
     let Run { summary, steps } = run;
-    let title = if summary.conversation_title.is_empty() {
-        "Untitled conversation".to_owned()
-    } else {
-        summary.conversation_title.clone()
-    };
+    let title = title(&summary);
     let failure = summary.error.clone().map(|error| {
         view! {
             <Callout tone=Tone::Danger icon="circle-x" class="mb-4">
@@ -99,7 +88,7 @@ fn RunView(run: Run, now: Timestamp) -> impl IntoView {
 fn RunHead(run: RunSummary, title: String, now: Timestamp) -> impl IntoView {
     let cancel = FormAction::<CancelRun>::new();
     let errors = cancel.errors();
-    let stop = (!run.status.is_final()).then(|| {
+    let stop = (!run.status.is_final() && may(Action::Converse)).then(|| {
         view! {
             <ActionForm action=cancel>
                 <input type="hidden" name="run_id" value=run.id.to_string() />
@@ -145,12 +134,8 @@ fn RunHead(run: RunSummary, title: String, now: Timestamp) -> impl IntoView {
 
 #[component]
 fn Totals(run: RunSummary, step_count: usize, now: Timestamp) -> impl IntoView {
-    let time = match run.started_at {
-        Some(start) => duration(start, run.finished_at.unwrap_or(now)),
-        None => "–".to_owned(),
-    };
     let figures = [
-        ("Time", time),
+        ("Time", lasted(&run, now)),
         ("Steps", step_count.to_string()),
         ("Tokens read", grouped(run.usage.input_tokens)),
         ("Tokens written", grouped(run.usage.output_tokens)),

@@ -1,85 +1,66 @@
 //! The list of runs.
 
 use domain::runs::RunSummary;
-use domain::{Paged, Timestamp};
+use domain::{Action, Paged, Timestamp};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
-use crate::layout::{Loaded, Page, PageHead, load_page};
+use crate::layout::{ListPage, load_page, may};
 use crate::pages::runs::RunState;
 use crate::pages::runs::server::ListRuns;
-use crate::time::{Age, AsOf, duration};
-use crate::ui::{Avatar, Empty, Pager, SkeletonRows, grouped, price};
+use crate::pages::runs::text::{lasted, title};
+use crate::time::{Age, AsOf};
+use crate::ui::{Avatar, EmptyCard, LinkRow, TableCard, grouped, price};
+
+const COLUMNS: &[(&str, &str)] = &[
+    ("Status", ""),
+    ("Conversation", ""),
+    ("Agent", ""),
+    ("Started", ""),
+    ("Duration", "num"),
+    ("Tokens", "num max-xl:hidden"),
+    ("Cost", "num max-xl:hidden"),
+];
 
 /// Every run of the workspace, newest first.
 #[component]
 pub fn RunsPage() -> impl IntoView {
-    let query = use_query_map();
-    let after = Memo::new(move |_| query.with(|query| query.get("after")));
     let runs = load_page(|after| ListRuns { limit: 50, after });
     view! {
-        <Page title="Runs" section="Runs">
-            <div class="page">
-                <PageHead
-                    title="Runs"
-                    lead="Every answer of an agent, with its journal. A run survives restarts and disconnects."
-                />
-                <Loaded
-                    data=runs
-                    fallback=|| view! { <SkeletonRows /> }
-                    view=move |AsOf { now, value }| {
-                        view! { <RunTable runs=value now has_newer=after.get_untracked().is_some() /> }
-                            .into_any()
-                    }
-                />
-            </div>
-        </Page>
+        <ListPage
+            title="Runs"
+            lead="Every answer of an agent, with its journal. A run survives restarts and disconnects."
+            data=runs
+            view=|AsOf { now, value }| view! { <RunTable runs=value now /> }.into_any()
+        />
     }
     .into_any()
 }
 
 #[component]
-fn RunTable(runs: Paged<RunSummary>, now: Timestamp, has_newer: bool) -> impl IntoView {
+fn RunTable(runs: Paged<RunSummary>, now: Timestamp) -> impl IntoView {
     if runs.items.is_empty() {
-        let text = "A run appears here as soon as somebody sends a message to an agent.";
+        let link = ("/conversations", "Start a conversation");
         return view! {
-            <div class="card">
-                <Empty icon="activity" title="No runs yet" text>
-                    <a class="btn btn-secondary btn-sm" href="/conversations">
-                        "Start a conversation"
-                    </a>
-                </Empty>
-            </div>
+            <EmptyCard
+                icon="activity"
+                title="No runs yet"
+                text="A run appears here as soon as somebody sends a message to an agent."
+                link=may(Action::Converse).then_some(link)
+            />
         }
         .into_any();
     }
-    let items = runs.items.clone();
+    let row = |run| view! { <RunRow run now /> }.into_any();
+    let item = |run| view! { <RunItem run now /> }.into_any();
     view! {
-        <div class="card">
-            <div class="table-wrap max-md:hidden">
-                <table class="table">
-                    <caption class="sr-only">"Runs, newest first"</caption>
-                    <thead>
-                        <tr>
-                            <th>"Status"</th>
-                            <th>"Conversation"</th>
-                            <th>"Agent"</th>
-                            <th>"Started"</th>
-                            <th class="num">"Duration"</th>
-                            <th class="num max-xl:hidden">"Tokens"</th>
-                            <th class="num max-xl:hidden">"Cost"</th>
-                        </tr>
-                    </thead>
-                    <tbody>
-                        {items.into_iter().map(|run| view! { <RunRow run now /> }).collect_view()}
-                    </tbody>
-                </table>
-            </div>
-            <ul class="rows md:hidden">
-                {runs.items.into_iter().map(|run| view! { <RunItem run now /> }).collect_view()}
-            </ul>
-            <Pager path="/runs" has_newer next=runs.next />
-        </div>
+        <TableCard
+            caption="Runs, newest first"
+            columns=COLUMNS
+            rows=runs.items.iter().cloned().map(row).collect()
+            items=runs.items.into_iter().map(item).collect()
+            path="/runs"
+            next=runs.next
+        />
     }
     .into_any()
 }
@@ -132,43 +113,23 @@ pub fn RunItem(
     /// The server's clock.
     now: Timestamp,
 ) -> impl IntoView {
-    let reason = run
-        .error
-        .as_ref()
-        .map(|error| format!(" · {}", error.message));
-    view! {
-        <li class="is-link">
-            <Avatar
-                id=run.agent_id.to_string()
-                name=run.agent_name.clone()
-                class="avatar-agent"
-            />
-            <div class="min-w-0 grow">
-                <p class="truncate">
-                    <a class="link-row" href=format!("/runs/{}", run.id)>
-                        {title(&run)}
-                    </a>
-                </p>
-                <p class="text-xs text-ink-3 truncate tabular-nums">
-                    {run.agent_name.clone()} " · " <Age at=run.created_at now /> {reason}
-                </p>
-            </div>
-            <RunState status=run.status />
-        </li>
+    let title = title(&run);
+    let href = format!("/runs/{}", run.id);
+    let reason = run.error.map(|error| format!(" · {}", error.message));
+    let mark = view! {
+        <Avatar
+            id=run.agent_id.to_string()
+            name=run.agent_name.clone()
+            class="avatar-agent"
+        />
     }
-}
-
-fn title(run: &RunSummary) -> String {
-    if run.conversation_title.is_empty() {
-        "Untitled conversation".to_owned()
-    } else {
-        run.conversation_title.clone()
+    .into_any();
+    let detail = view! {
+        <span class="tabular-nums">
+            {run.agent_name} " · " <Age at=run.created_at now /> {reason}
+        </span>
     }
-}
-
-fn lasted(run: &RunSummary, now: Timestamp) -> String {
-    match run.started_at {
-        Some(start) => duration(start, run.finished_at.unwrap_or(now)),
-        None => "–".to_owned(),
-    }
+    .into_any();
+    let end = view! { <RunState status=run.status /> }.into_any();
+    view! { <LinkRow mark href title detail end=Some(end) /> }
 }

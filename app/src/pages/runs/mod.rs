@@ -4,7 +4,9 @@ mod detail;
 mod list;
 pub mod server;
 mod state;
+mod text;
 
 pub use detail::RunPage;
 pub use list::{RunItem, RunsPage};
 pub use state::{RunMark, RunState};
+pub use text::title;

@@ -7,10 +7,10 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use crate::layout::server::Visit;
-use crate::layout::{EntranceFrame, load, use_visit};
+use crate::layout::{CredentialFields, EntranceFrame, load, load_when_done, use_visit};
 use crate::pages::set_up::server::{CheckMachine, SetUp};
 use crate::ui::{
-    ActionForm, FormAction, FormAlert, LabelledIcon, SecretField, SubmitButton, TextField,
+    ActionForm, Card, FormAction, FormAlert, LabelledIcon, SubmitButton, TextField,
     focus_first_error,
 };
 
@@ -53,12 +53,7 @@ fn SetUpForm() -> impl IntoView {
     let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
-    Effect::new(move |_| {
-        if action.value().with(|value| matches!(value, Some(Ok(())))) {
-            // Fails only where navigation is forbidden altogether.
-            let _ = window().location().set_href("/");
-        }
-    });
+    load_when_done(action.has_succeeded(), "/".to_owned());
     view! {
         <ActionForm action=action>
             <div class="grid gap-4" node_ref=form>
@@ -71,27 +66,12 @@ fn SetUpForm() -> impl IntoView {
                     autocomplete="organization"
                     hint="A team or project."
                     required=true
-                    error=errors.field("workspace")
+                    errors
                 />
-                <TextField
-                    id="email"
-                    name="input[email]"
-                    label="E-mail"
-                    kind="email"
-                    class="input-lg"
-                    autocomplete="username"
-                    required=true
-                    error=errors.field("email")
-                />
-                <SecretField
-                    id="password"
-                    name="input[password]"
-                    label="Password"
-                    class="input-lg"
+                <CredentialFields
+                    errors
+                    password="new-password"
                     hint="At least 12 characters."
-                    autocomplete="new-password"
-                    required=true
-                    error=errors.field("password")
                 />
                 <SubmitButton class="btn btn-primary btn-lg mt-2" is_busy=action.pending()>
                     "Create workspace"
@@ -115,12 +95,7 @@ fn Machine() -> impl IntoView {
         })
     };
     view! {
-        <section class="card" aria-labelledby="machine-title">
-            <header class="card-head">
-                <h2 class="card-title" id="machine-title">
-                    "This machine"
-                </h2>
-            </header>
+        <Card id="machine-title" title="This machine">
             <ul class="px-4 py-1.5 divide-y divide-line">
                 <Transition fallback=|| {
                     view! {
@@ -130,7 +105,7 @@ fn Machine() -> impl IntoView {
                     }
                 }>{body}</Transition>
             </ul>
-        </section>
+        </Card>
     }
 }
 

@@ -8,12 +8,9 @@ use leptos_router::hooks::use_query_map;
 
 use crate::address::local_path;
 use crate::layout::server::Visit;
-use crate::layout::{EntranceFrame, use_visit};
+use crate::layout::{CredentialFields, EntranceFrame, load_when_done, use_visit};
 use crate::pages::sign_in::server::SignIn;
-use crate::ui::{
-    ActionForm, Callout, FormAction, FormAlert, FormErrors, SecretField, SubmitButton, TextField,
-    Tone,
-};
+use crate::ui::{ActionForm, Callout, FormAction, FormAlert, FormErrors, SubmitButton, Tone};
 
 /// Address and password; members are sent on, and to the set-up while nobody exists.
 #[component]
@@ -26,14 +23,7 @@ pub fn SignInPage() -> impl IntoView {
         .with_untracked(|query| query.get("next"))
         .unwrap_or_default();
     let next = local_path(&next).to_owned();
-    let target = next.clone();
-    // A fresh load, so that nothing of the visitor's view stays.
-    Effect::new(move |_| {
-        if action.value().with(|value| matches!(value, Some(Ok(())))) {
-            // Fails only where navigation is forbidden altogether.
-            let _ = window().location().set_href(&target);
-        }
-    });
+    load_when_done(action.has_succeeded(), next.clone());
     let onward = next.clone();
     let guard = move || {
         let onward = onward.clone();
@@ -54,25 +44,7 @@ pub fn SignInPage() -> impl IntoView {
                 <input type="hidden" name="next" value=next />
                 <div class="grid gap-4">
                     <SignInAlert errors=errors />
-                    <TextField
-                        id="email"
-                        name="input[email]"
-                        label="E-mail"
-                        kind="email"
-                        class="input-lg"
-                        autocomplete="username"
-                        required=true
-                        error=errors.field("email")
-                    />
-                    <SecretField
-                        id="password"
-                        name="input[password]"
-                        label="Password"
-                        class="input-lg"
-                        autocomplete="current-password"
-                        required=true
-                        error=errors.field("password")
-                    />
+                    <CredentialFields errors password="current-password" />
                     <SubmitButton class="btn btn-primary btn-lg" is_busy=action.pending()>
                         "Sign in"
                     </SubmitButton>
