@@ -60,7 +60,7 @@ fn sql_and_sockets_stay_in_their_crates() {
             let homes: &[&str] = match target {
                 "sqlx" => &["store"],
                 "axum" | "hyper" => &["server"],
-                "reqwest" => &["outbound", "llm"],
+                "reqwest" => &["outbound", "llm", "store"],
                 "candle-core" => &["llm"],
                 _ => continue,
             };

@@ -1,11 +1,13 @@
-//! The embedded database survives crashes of either process.
+//! The embedded database survives crashes of either process, and gets its programs where there are
+//! none.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 
-use crate::support::{TestApp, client};
+use crate::support::{Program, TestApp, client};
 
 #[tokio::test]
 async fn database_that_is_killed_comes_back_by_itself() {
@@ -115,6 +117,86 @@ async fn database_does_not_run_as_root() {
         .expect("run ps");
 
     assert_ne!(String::from_utf8_lossy(&output.stdout).trim(), "0");
+}
+
+/// Needs the network: downloads 23 MB from registry.npmjs.org (51 MB on macOS).
+#[tokio::test]
+async fn machine_without_postgresql_fetches_it_once() {
+    let mut program = Program::new(None);
+    hide_postgresql(&mut program);
+
+    program.start().await;
+    let first = client().get(program.url("/health/db")).send().await;
+    program.stop();
+    // From here on a download would fail, and the machine may have another version.
+    close_network(&mut program);
+    program.set("PATH", &std::env::var("PATH").unwrap_or_default());
+    program.set("POSTGRESQL_ROOTS", "/usr/lib/postgresql");
+    program.start().await;
+    let second = client().get(program.url("/health/db")).send().await;
+
+    assert_eq!(first.expect("an answer").status(), StatusCode::OK);
+    assert_eq!(second.expect("an answer").status(), StatusCode::OK);
+    let version = program.data_dir.path().join("postgres/data/PG_VERSION");
+    assert_eq!(std::fs::read_to_string(version).expect("a cluster"), "17\n");
+}
+
+#[tokio::test]
+async fn machine_without_postgresql_and_network_is_told_the_ways_out() {
+    let mut program = Program::new(None);
+    hide_postgresql(&mut program);
+    close_network(&mut program);
+
+    let told = refusal(&program);
+
+    assert!(told.contains("apt-get install postgresql;"), "{told}");
+    assert!(told.contains("set DATABASE_URL"), "{told}");
+    let cause = told.lines().last().unwrap_or_default();
+    assert!(cause.starts_with("it could not be fetched: "), "{told}");
+    assert!(cause.contains("Connection refused"), "{told}");
+}
+
+#[tokio::test]
+async fn cluster_of_a_version_that_is_nowhere_is_named() {
+    let mut program = Program::new(None);
+    close_network(&mut program);
+    let data = program.data_dir.path().join("postgres/data");
+    std::fs::create_dir_all(&data).expect("a cluster");
+    std::fs::write(data.join("PG_VERSION"), "9\n").expect("a cluster");
+
+    let told = refusal(&program);
+
+    assert!(told.contains("was made by PostgreSQL 9"), "{told}");
+    assert!(told.contains("apt-get install postgresql-9)"), "{told}");
+    assert!(told.contains("set DATABASE_URL"), "{told}");
+}
+
+/// Takes every folder with a PostgreSQL out of what the program searches.
+fn hide_postgresql(program: &mut Program) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let without = std::env::split_paths(&path).filter(|folder| !folder.join("postgres").exists());
+    let path = std::env::join_paths(without).expect("a PATH");
+    program.set("PATH", path.to_str().expect("text"));
+    program.set("POSTGRESQL_ROOTS", "");
+}
+
+/// Sends downloads to a proxy that is not there.
+fn close_network(program: &mut Program) {
+    program.set("HTTPS_PROXY", "http://127.0.0.1:1");
+    program.set("NO_PROXY", "localhost");
+}
+
+/// What `serve` tells when it does not start; it leaves no half of a download.
+fn refusal(program: &Program) -> String {
+    let output = program.command(&["serve"]).output().expect("run serve");
+    assert!(!output.status.success());
+    let has_fetched = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+        let mut folders = entries.filter(|entry| entry.path().is_dir());
+        folders.any(|entry| entry.file_name() != "postgres")
+    };
+    assert!(!has_fetched(program.data_dir.path()));
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn postmaster(app: &mut TestApp) -> String {

@@ -13,7 +13,7 @@ use sqlx::{Connection, Executor, PgConnection};
 use tokio::process::Child;
 
 use super::account::Account;
-use super::binaries::Binaries;
+use super::binaries::{Binaries, Search};
 use super::folder::Folders;
 
 const SUPERUSER: &str = "agentarea";
@@ -30,16 +30,21 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Finds the programs and the folders. Makes no cluster yet.
-    pub(super) fn locate(data_dir: &Path) -> anyhow::Result<Self> {
+    /// Finds the folders and the programs, which are fetched if need be. Makes no cluster yet.
+    pub(super) async fn locate(data_dir: &Path) -> anyhow::Result<Self> {
         let account = Account::to_drop_to()?;
         let folders = Folders::prepare(data_dir, account.as_ref())?;
         let major = match std::fs::read_to_string(folders.data().join("PG_VERSION")) {
             Ok(text) => Some(text.trim().parse().context("read PG_VERSION")?),
             Err(_) => None,
         };
+        let search = Search {
+            major,
+            shelf: folders.shelf(),
+            account: account.as_ref(),
+        };
         Ok(Self {
-            binaries: Binaries::find(major)?,
+            binaries: search.run().await?,
             folders,
             account,
         })

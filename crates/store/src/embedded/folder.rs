@@ -42,6 +42,12 @@ impl Folders {
     pub(super) fn data(&self) -> PathBuf {
         self.cluster.join("data")
     }
+
+    /// Where fetched programs are kept: beside the cluster, so its account can reach them, but not
+    /// inside, so it cannot change what this program starts.
+    pub(super) fn shelf(&self) -> &Path {
+        self.cluster.parent().expect("a cluster is inside a folder")
+    }
 }
 
 /// The cluster belongs into the data folder. Where the account cannot pass through the folders

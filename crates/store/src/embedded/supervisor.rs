@@ -42,10 +42,12 @@ struct Ownership {
 impl Embedded {
     /// Makes the server answer: joins a running one or starts it, making the cluster if needed.
     ///
+    /// The first time, this may download PostgreSQL: up to ten minutes.
+    ///
     /// # Errors
-    /// If PostgreSQL is not installed, cannot start, or another process holds the folder.
+    /// If PostgreSQL is neither installed nor to be had, cannot start, or another process holds the folder.
     pub async fn open(data_dir: &Path, joining: Joining) -> anyhow::Result<Self> {
-        let cluster = Cluster::locate(data_dir)?;
+        let cluster = Cluster::locate(data_dir).await?;
         let lock = match (try_lock(cluster.folder())?, joining) {
             (Some(lock), _) => Some(lock),
             (None, Joining::Share) => None,
