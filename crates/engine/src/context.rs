@@ -31,7 +31,7 @@ mod tests {
     fn message(text: &str) -> ModelMessage {
         ModelMessage {
             role: MessageRole::User,
-            text: text.to_owned(),
+            text: text.into(),
         }
     }
 
@@ -43,7 +43,7 @@ mod tests {
         let alone = window(vec![message("old"), message(&"x".repeat(MAX_CHARS + 1))]);
 
         assert_eq!(kept.len(), 2);
-        assert_eq!(kept[1].text, "latest");
+        assert_eq!(&*kept[1].text, "latest");
         assert_eq!(alone.len(), 1);
     }
 }

@@ -67,7 +67,7 @@ pub struct Outcome {
 /// `LeaseLost` as soon as the log says so.
 pub async fn run_turn(turn: Turn, log: &dyn TurnLog) -> Result<Outcome, LeaseLost> {
     let mut said = Said::default();
-    let ended = converse(&turn, &mut said, log).await?;
+    let ended = converse(turn, &mut said, log).await?;
     Ok(said.end(ended))
 }
 
@@ -88,13 +88,19 @@ enum Ended {
 
 type Writing<'a> = Pin<Box<dyn Future<Output = Result<(), LeaseLost>> + Send + 'a>>;
 
-async fn converse(turn: &Turn, said: &mut Said, log: &dyn TurnLog) -> Result<Ended, LeaseLost> {
-    let out_of_time = sleep_until(turn.deadline);
+async fn converse(turn: Turn, said: &mut Said, log: &dyn TurnLog) -> Result<Ended, LeaseLost> {
+    let Turn {
+        model,
+        request,
+        deadline,
+        cancel,
+    } = turn;
+    let out_of_time = sleep_until(deadline);
     tokio::pin!(out_of_time);
     let mut stream = tokio::select! {
         biased;
-        () = turn.cancel.cancelled() => return Ok(Ended::Cancelled),
-        stream = turn.model.stream(turn.request.clone()) => match stream {
+        () = cancel.cancelled() => return Ok(Ended::Cancelled),
+        stream = model.stream(request) => match stream {
             Ok(stream) => stream,
             Err(error) => return Ok(Ended::Failed(error)),
         },
@@ -105,7 +111,7 @@ async fn converse(turn: &Turn, said: &mut Said, log: &dyn TurnLog) -> Result<End
     let ended = loop {
         tokio::select! {
             biased;
-            () = turn.cancel.cancelled() => break Ended::Cancelled,
+            () = cancel.cancelled() => break Ended::Cancelled,
             event = stream.next() => match event {
                 Some(Ok(ModelEvent::Text(text))) => {
                     log.show(said.text.len(), &text);

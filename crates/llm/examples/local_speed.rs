@@ -23,7 +23,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     ] {
         messages.push(ModelMessage {
             role: MessageRole::User,
-            text: question.to_owned(),
+            text: question.into(),
         });
         let request = ModelRequest {
             model: String::new(),
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         messages.push(ModelMessage {
             role: MessageRole::Assistant,
-            text: answer,
+            text: answer.into(),
         });
     }
     Ok(())

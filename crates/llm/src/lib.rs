@@ -8,6 +8,7 @@ pub mod local;
 pub mod openai;
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::conversations::MessageRole;
@@ -25,8 +26,8 @@ pub const WEIGHTS_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
 pub struct ModelMessage {
     /// Who wrote it.
     pub role: MessageRole,
-    /// What it says.
-    pub text: String,
+    /// What it says; shared, because the same history is sent again with every message.
+    pub text: Arc<str>,
 }
 
 /// What to answer, and how.

@@ -43,7 +43,7 @@ fn request(text: &str, max_output_tokens: u32) -> ModelRequest {
 }
 
 fn said(role: MessageRole, text: &str) -> ModelMessage {
-    let text = text.to_owned();
+    let text = text.into();
     ModelMessage { role, text }
 }
 

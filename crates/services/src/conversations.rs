@@ -1,28 +1,21 @@
-//! Conversations, their messages, and posting.
+//! Conversations and their messages; posting one is in `posting`.
 
 use async_trait::async_trait;
 use domain::conversations::{
     Conversation, Conversations, CreateConversation, Message, MessageRole, PostMessage,
     PostedMessage, Thread, UpdateConversation, check_title,
 };
-use domain::events::{CreatedMessage, EventBody, RunBegin, TextDelta};
+use domain::events::{CreatedMessage, EventBody, TextDelta};
 use domain::{Action, ConversationId, Error, MessageId, Page, Paged, RunId};
-use llm::ModelMessage;
 use store::TenantTx;
 use store::conversations::ConversationState;
-use store::events::{LoggedEvent, NewEvent};
-use store::runs::{Lease, NewRun, NewStep, PostingContext};
+use store::events::NewEvent;
 
 use crate::fault::OrFault;
-use crate::worker::StartedRun;
-use crate::{Session, mint, watch};
+use crate::{Session, mint};
 
 /// Messages on the conversation page.
 const THREAD_MESSAGES: i64 = 200;
-/// Earlier messages that a model is shown at most.
-pub(crate) const PRIOR_MESSAGES: u32 = 200;
-/// Longest title taken from a message, in characters.
-const TITLE_CHARS: usize = 60;
 
 #[async_trait]
 impl Conversations for Session {
@@ -85,6 +78,7 @@ impl Conversations for Session {
         }
         tx.commit().await.or_fault()?;
         self.services.worker.abandon_conversation(id);
+        self.services.recents.forget(id);
         Ok(())
     }
 
@@ -125,36 +119,15 @@ impl Conversations for Session {
     ) -> Result<PostedMessage, Error> {
         self.actor.require(Action::Converse)?;
         input.validate()?;
-        let mut tx = self.begin(Action::Converse).await?;
-        let context = tx
-            .lock_for_posting(id)
-            .await
-            .or_fault()?
-            .ok_or(Error::NotFound)?;
-        if let Some(key) = &idempotency_key
-            && let Some((message_id, run_id)) = tx.find_posted(id, key).await.or_fault()?
+        let text = input.text;
+        match self
+            .post_known(id, &text, idempotency_key.as_deref())
+            .await?
         {
-            return Ok(PostedMessage { message_id, run_id });
+            Some(posted) => Ok(posted),
+            None => self.post(id, &text, idempotency_key.as_deref()).await,
         }
-        if context.is_archived {
-            return Err(agent_deleted());
-        }
-        let posting = Posting {
-            conversation_id: id,
-            text: input.text,
-            idempotency_key,
-            context,
-        };
-        self.post(tx, posting).await
     }
-}
-
-/// A message that has passed every check.
-struct Posting {
-    conversation_id: ConversationId,
-    text: String,
-    idempotency_key: Option<String>,
-    context: PostingContext,
 }
 
 impl Session {
@@ -164,102 +137,6 @@ impl Session {
             .begin_snapshot(self.actor.workspace_id)
             .await
             .or_fault()
-    }
-
-    /// Writes the message and its run. If this process has room and it is the run's turn, the run
-    /// starts in the same transaction, which saves the queue's round trips before the first token.
-    async fn post(&self, mut tx: TenantTx, posting: Posting) -> Result<PostedMessage, Error> {
-        let Posting {
-            conversation_id,
-            text,
-            idempotency_key,
-            context,
-        } = posting;
-        let limit = u64::from(self.services.config.runs_per_workspace);
-        let has_turn = !context.has_active_run && context.running_in_workspace < limit;
-        let slot = has_turn
-            .then(|| self.services.worker.try_reserve())
-            .flatten();
-        let prior = match &slot {
-            Some(_) if context.last_seq > 0 => tx
-                .list_prior_messages(conversation_id, None, PRIOR_MESSAGES)
-                .await
-                .or_fault()?,
-            _ => Vec::new(),
-        };
-        let (message_id, answer_id, run_id) = (mint::id(), mint::id(), mint::id());
-        let now = mint::now();
-        let target = context.config.model.name.clone();
-        let step = NewStep {
-            id: mint::id(),
-            target: &target,
-        };
-        let title = match context.title.is_empty() {
-            true => title_of(&text),
-            false => context.title.clone(),
-        };
-        let run = NewRun {
-            id: run_id,
-            conversation_id,
-            author_id: self.actor.user_id,
-            agent_id: context.agent_id,
-            agent_version: context.agent_version,
-            message_id,
-            answer_id,
-            text: &text,
-            title: &title,
-            idempotency_key: idempotency_key.as_deref(),
-            started_by: slot.as_ref().map(|_| (self.services.worker.id(), step)),
-            now,
-        };
-        let mut events = vec![
-            question_created(message_id, &text),
-            new_event(EventBody::RunQueued(begin(&context))),
-        ];
-        if slot.is_some() {
-            events.push(new_event(EventBody::RunStarted(begin(&context))));
-            events.push(answer_created(answer_id));
-        }
-        let logged = tx
-            .create_run(&run, context.last_seq, &events)
-            .await
-            .or_fault()?;
-        tx.commit().await.or_fault()?;
-        let Some(slot) = slot else {
-            self.publish(conversation_id, &logged);
-            self.services.worker.wake();
-            return Ok(PostedMessage { message_id, run_id });
-        };
-        let mut messages: Vec<ModelMessage> = prior
-            .into_iter()
-            .map(|message| ModelMessage {
-                role: message.role,
-                text: message.text,
-            })
-            .collect();
-        messages.push(ModelMessage {
-            role: MessageRole::User,
-            text,
-        });
-        let started = StartedRun {
-            lease: Lease {
-                run_id,
-                workspace_id: self.actor.workspace_id,
-                conversation_id,
-                fence: 1,
-            },
-            answer_id,
-            config: context.config,
-            connection_updated_at: context.connection_updated_at,
-            messages,
-            is_cancel_requested: false,
-        };
-        self.services.worker.execute(slot, started, &logged);
-        Ok(PostedMessage { message_id, run_id })
-    }
-
-    fn publish(&self, conversation_id: ConversationId, logged: &[LoggedEvent]) {
-        watch::publish(&self.services.bus.publisher(conversation_id), logged);
     }
 }
 
@@ -274,11 +151,7 @@ pub(crate) fn answer_created(id: MessageId) -> NewEvent {
     created(id, MessageRole::Assistant, "")
 }
 
-fn question_created(id: MessageId, text: &str) -> NewEvent {
-    created(id, MessageRole::User, text)
-}
-
-fn created(id: MessageId, role: MessageRole, text: &str) -> NewEvent {
+pub(crate) fn created(id: MessageId, role: MessageRole, text: &str) -> NewEvent {
     new_event(EventBody::MessageCreated {
         message: CreatedMessage {
             id,
@@ -287,14 +160,6 @@ fn created(id: MessageId, role: MessageRole, text: &str) -> NewEvent {
             attachments: Vec::new(),
         },
     })
-}
-
-fn begin(context: &PostingContext) -> RunBegin {
-    RunBegin {
-        agent_id: context.agent_id,
-        agent_version: context.agent_version,
-        attempt: 1,
-    }
 }
 
 async fn get(tx: &mut TenantTx, id: ConversationId) -> Result<ConversationState, Error> {
@@ -341,20 +206,6 @@ pub(crate) async fn logged_text(
     Ok(text)
 }
 
-fn agent_deleted() -> Error {
+pub(crate) fn agent_deleted() -> Error {
     Error::conflict("this agent was deleted; its conversations can only be read")
-}
-
-/// The first line of a message, cut at a word.
-fn title_of(text: &str) -> String {
-    let line = text.trim().lines().next().unwrap_or_default().trim();
-    let line: String = line.chars().filter(|c| !c.is_control()).collect();
-    if line.chars().count() <= TITLE_CHARS {
-        return line;
-    }
-    let cut: String = line.chars().take(TITLE_CHARS).collect();
-    let words = cut
-        .rsplit_once(' ')
-        .map_or(cut.as_str(), |(words, _)| words);
-    format!("{words}…")
 }

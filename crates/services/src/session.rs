@@ -14,6 +14,7 @@ use crate::authentication::{Credential, Principals};
 use crate::fault::OrFault;
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
+use crate::recents::Recents;
 use crate::worker::Worker;
 
 /// What the services need to know.
@@ -41,6 +42,7 @@ pub struct Services {
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
+    pub(crate) recents: Recents,
     pub(crate) config: Arc<Config>,
 }
 
@@ -62,12 +64,13 @@ impl Services {
             config.local_model.clone(),
         ));
         let config = Arc::new(config);
+        let recents = Recents::new();
         let worker = Worker::new(
             store.clone(),
             bus.clone(),
             models.clone(),
-            config.runs_per_worker,
-            config.runs_per_workspace,
+            recents.clone(),
+            &config,
         );
         Self {
             store,
@@ -77,6 +80,7 @@ impl Services {
             passwords: Arc::new(Passwords::new()),
             worker,
             principals: Principals::default(),
+            recents,
             config,
         }
     }

@@ -183,6 +183,8 @@ impl TenantTx {
                delete from events where workspace_id = $1 and conversation_id = $2
              ), gone_messages as (
                delete from messages where workspace_id = $1 and conversation_id = $2
+             ), gone_runs as (
+               delete from runs where workspace_id = $1 and conversation_id = $2
              )
              delete from conversations where workspace_id = $1 and id = $2",
             self.workspace_id().uuid(),

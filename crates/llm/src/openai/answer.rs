@@ -132,8 +132,8 @@ impl Stream for Answer {
 }
 
 fn input_chars(request: &ModelRequest) -> u64 {
-    let messages = request.messages.iter().map(|message| &message.text);
-    std::iter::once(&request.instructions)
+    let messages = request.messages.iter().map(|message| &*message.text);
+    std::iter::once(request.instructions.as_str())
         .chain(messages)
         .map(|text| text.chars().count() as u64)
         .sum()

@@ -104,7 +104,7 @@ pub fn hello() -> ModelRequest {
         instructions: "Be kind.".to_owned(),
         messages: vec![ModelMessage {
             role: MessageRole::User,
-            text: "Hello".to_owned(),
+            text: "Hello".into(),
         }],
         temperature: None,
         max_output_tokens: None,

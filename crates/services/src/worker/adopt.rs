@@ -1,18 +1,20 @@
 //! Taking runs: from the queue, and from workers that died.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use domain::Error;
 use domain::conversations::MessageRole;
 use domain::events::{EventBody, RunBegin};
 use llm::ModelMessage;
-use store::runs::{ClaimedRun, Lease, NewStep};
+use store::runs::{AnsweringAgent, ClaimedRun, Lease, NewStep};
 use tokio_util::sync::CancellationToken;
 
 use super::{LOOK_EVERY, RENEW_EVERY, Slot, StartedRun, Worker};
-use crate::conversations::{PRIOR_MESSAGES, answer_created, logged_text, new_event};
+use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::mint;
+use crate::posting::{PRIOR_MESSAGES, model_message};
 
 /// Runs taken at once.
 const BATCH: usize = 16;
@@ -186,13 +188,7 @@ async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), E
         .await
         .or_fault()?;
     tx.commit().await.or_fault()?;
-    let messages = prior
-        .into_iter()
-        .map(|message| ModelMessage {
-            role: message.role,
-            text: message.text,
-        })
-        .collect::<Vec<_>>();
+    let messages: Vec<ModelMessage> = prior.into_iter().map(model_message).collect();
     debug_assert!(
         messages
             .last()
@@ -201,11 +197,16 @@ async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), E
     let run = StartedRun {
         lease: claimed.lease,
         answer_id: claimed.answer_id,
-        config,
-        connection_updated_at: None,
+        agent: Arc::new(AnsweringAgent {
+            id: claimed.agent_id,
+            version: claimed.agent_version,
+            config,
+            connection_updated_at: None,
+        }),
         messages,
         is_cancel_requested: claimed.is_cancel_requested,
+        whole_log_until: None,
     };
-    worker.execute(slot, run, &logged);
+    worker.begin(slot, run).written(&logged);
     Ok(())
 }

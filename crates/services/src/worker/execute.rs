@@ -7,43 +7,41 @@ use domain::events::{EventBody, FinishReason, RunEnd, TextDelta};
 use domain::runs::{RunError, RunStatus};
 use engine::{Outcome, Turn, run_turn, window};
 use llm::{ChatModel, ModelRequest};
-use store::bus::Publisher;
+use store::events::LoggedEvent;
 use store::runs::Ending;
 use tokio::time::Instant;
 
 use super::log::{Log, retrying};
+use super::stage::Stage;
 use super::{StartedRun, Stops, Worker};
 use crate::conversations::new_event;
+use crate::mint;
 use crate::models::missing_connection;
-use crate::{mint, watch};
+use crate::recents::Recent;
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost.
-pub(super) async fn execute(
-    worker: &Worker,
-    mut run: StartedRun,
-    publisher: Publisher,
-    stops: Stops,
-) {
-    let messages = std::mem::take(&mut run.messages);
+pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>, stops: Stops) {
     let log = Log {
         store: worker.inner.store.clone(),
         lease: run.lease,
         message_id: run.answer_id,
-        publisher,
+        stage,
+        whole_until: run.whole_log_until.into(),
     };
     let outcome = match find_model(worker, &run).await {
         Ok(model) => {
-            let limits = run.config.limits;
+            let config = &run.agent.config;
             let turn = Turn {
                 model,
                 request: ModelRequest {
-                    model: run.config.model.name.clone(),
-                    instructions: run.config.instructions.clone(),
-                    messages: window(messages),
-                    temperature: run.config.model.temperature,
+                    model: config.model.name.clone(),
+                    instructions: config.instructions.clone(),
+                    messages: window(run.messages.clone()),
+                    temperature: config.model.temperature,
                     max_output_tokens: max_output_tokens(&run),
                 },
-                deadline: Instant::now() + Duration::from_secs(u64::from(limits.max_seconds)),
+                deadline: Instant::now()
+                    + Duration::from_secs(u64::from(config.limits.max_seconds)),
                 cancel: stops.cancel,
             };
             // Only the turn can be abandoned. Once it is over its end is written and shown whole:
@@ -55,21 +53,25 @@ pub(super) async fn execute(
             match turn {
                 Ok(outcome) => outcome,
                 Err(lost) => {
-                    tracing::warn!(run.id = %run.lease.run_id, error = %lost, "run handed over");
+                    tracing::info!(run.id = %run.lease.run_id, reason = %lost, "run let go");
                     return;
                 }
             }
         }
         Err(error) => failed(error),
     };
-    end(worker, &run, &log, &outcome).await;
+    tokio::select! {
+        () = stops.abandon.cancelled() => return,
+        () = log.stage.opened() => {}
+    }
+    end(worker, run, &log, &outcome).await;
 }
 
 async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatModel>, RunError> {
     let workspace_id = run.lease.workspace_id;
-    let connection_id = run.config.model.connection_id;
+    let connection_id = run.agent.config.model.connection_id;
     let models = &worker.inner.models;
-    if let Some(updated_at) = run.connection_updated_at
+    if let Some(updated_at) = run.agent.connection_updated_at
         && let Some(client) = models.kept(workspace_id, connection_id, updated_at)
     {
         return Ok(client);
@@ -91,12 +93,12 @@ async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatMod
 }
 
 fn max_output_tokens(run: &StartedRun) -> Option<u32> {
-    let of_run = run
-        .config
+    let config = &run.agent.config;
+    let of_run = config
         .limits
         .max_tokens
         .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
-    match (run.config.model.max_output_tokens, of_run) {
+    match (config.model.max_output_tokens, of_run) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
     }
@@ -112,7 +114,7 @@ fn failed(error: RunError) -> Outcome {
     }
 }
 
-async fn end(worker: &Worker, run: &StartedRun, log: &Log, outcome: &Outcome) {
+async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: &Outcome) {
     let run_end = RunEnd {
         usage: outcome.usage,
         error: outcome.error.clone(),
@@ -154,7 +156,8 @@ async fn end(worker: &Worker, run: &StartedRun, log: &Log, outcome: &Outcome) {
     });
     match written.await {
         Ok(logged) => {
-            watch::publish(&log.publisher, &logged);
+            remember(worker, run, log, &logged, &outcome.text);
+            log.stage.publish(&logged);
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);
         }
         Err(store::Error::LeaseLost) => {
@@ -165,4 +168,22 @@ async fn end(worker: &Worker, run: &StartedRun, log: &Log, outcome: &Outcome) {
             tracing::error!(run.id = %run.lease.run_id, error = %error, "write a run's end");
         }
     }
+}
+
+/// Keeps the conversation for its next message, unless others wrote into it during the run.
+fn remember(worker: &Worker, run: StartedRun, log: &Log, logged: &[LoggedEvent], answer: &str) {
+    log.note(logged);
+    let Some(last_seq) = log.whole_until() else {
+        return;
+    };
+    let recent = Recent {
+        workspace_id: run.lease.workspace_id,
+        last_seq,
+        agent: run.agent,
+        messages: run.messages,
+    };
+    worker
+        .inner
+        .recents
+        .keep(run.lease.conversation_id, recent, answer);
 }

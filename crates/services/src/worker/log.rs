@@ -1,5 +1,6 @@
 //! Where a turn's text goes: watchers at once, the log in batches.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,11 +8,12 @@ use domain::MessageId;
 use domain::events::{EventBody, TextDelta};
 use engine::{LeaseLost, TurnLog};
 use store::Store;
-use store::bus::Publisher;
+use store::events::LoggedEvent;
 use store::runs::Lease;
 
+use super::stage::Stage;
 use crate::conversations::new_event;
-use crate::{mint, watch};
+use crate::mint;
 
 /// Pauses between tries while the database is away: about 30 s in all.
 const PAUSES_MS: [u64; 9] = [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_000];
@@ -21,16 +23,36 @@ pub(super) struct Log {
     pub(super) store: Store,
     pub(super) lease: Lease,
     pub(super) message_id: MessageId,
-    pub(super) publisher: Publisher,
+    pub(super) stage: Arc<Stage>,
+    /// Number of the log's last event while nobody else has written into it during the run.
+    pub(super) whole_until: Mutex<Option<u64>>,
+}
+
+impl Log {
+    /// Takes notice of this run's own events.
+    pub(super) fn note(&self, logged: &[LoggedEvent]) {
+        let (Some(first), Some(last)) = (logged.first(), logged.last()) else {
+            return;
+        };
+        let mut whole_until = self.whole_until.lock().expect("no holder panics");
+        *whole_until = whole_until
+            .is_some_and(|until| until + 1 == first.seq)
+            .then_some(last.seq);
+    }
+
+    pub(super) fn whole_until(&self) -> Option<u64> {
+        *self.whole_until.lock().expect("no holder panics")
+    }
 }
 
 #[async_trait]
 impl TurnLog for Log {
     fn show(&self, offset: usize, text: &str) {
-        watch::publish_live(&self.publisher, self.message_id, offset, text);
+        self.stage.show(self.message_id, offset, text);
     }
 
     async fn persist(&self, offset: usize, text: String) -> Result<(), LeaseLost> {
+        self.stage.opened().await;
         let events = [new_event(EventBody::TextDelta(TextDelta {
             message_id: self.message_id,
             offset: offset as u64,
@@ -44,7 +66,8 @@ impl TurnLog for Log {
         });
         match written.await {
             Ok(logged) => {
-                watch::publish(&self.publisher, &logged);
+                self.note(&logged);
+                self.stage.publish(&logged);
                 Ok(())
             }
             // An earlier try did get through; watchers find its events in the log.

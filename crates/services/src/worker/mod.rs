@@ -3,26 +3,28 @@
 mod adopt;
 mod execute;
 mod log;
+mod stage;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::agents::AgentConfig;
-use domain::{ConversationId, MessageId, RunId, Timestamp};
+use domain::{ConversationId, MessageId, RunId};
 use llm::ModelMessage;
 use store::Store;
 use store::bus::Bus;
 use store::events::LoggedEvent;
-use store::runs::Lease;
+use store::runs::{AnsweringAgent, Lease};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use self::stage::Stage;
 use crate::models::ModelPool;
-use crate::watch;
+use crate::recents::Recents;
+use crate::session::Config;
 
 /// A lease lasts 10 s and is renewed three times in that.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -42,6 +44,7 @@ struct Inner {
     store: Store,
     bus: Bus,
     models: Arc<ModelPool>,
+    recents: Recents,
     slots: Arc<Semaphore>,
     runs_per_workspace: u32,
     active: Mutex<HashMap<RunId, ActiveRun>>,
@@ -72,16 +75,44 @@ pub(crate) struct Slot {
     _permit: OwnedSemaphorePermit,
 }
 
-/// A run whose beginning is written.
+/// A run of this process.
 pub(crate) struct StartedRun {
     pub(crate) lease: Lease,
     pub(crate) answer_id: MessageId,
-    pub(crate) config: AgentConfig,
-    /// Version of the connection, to find its client without asking the database.
-    pub(crate) connection_updated_at: Option<Timestamp>,
+    pub(crate) agent: Arc<AnsweringAgent>,
     /// The conversation up to the question, oldest first.
     pub(crate) messages: Vec<ModelMessage>,
     pub(crate) is_cancel_requested: bool,
+    /// Number of the log's last event if `messages` are all that came before it.
+    pub(crate) whole_log_until: Option<u64>,
+}
+
+/// A run whose model is being called already, but which is not known to be written.
+pub(crate) struct Begun {
+    worker: Worker,
+    stage: Arc<Stage>,
+    active: Option<ActiveRun>,
+}
+
+impl Begun {
+    /// The run is written: shows `logged`, its beginning, and the answer as far as it came.
+    pub(crate) fn written(mut self, logged: &[LoggedEvent]) {
+        let Some(active) = self.active.take() else {
+            return;
+        };
+        self.worker.lock().insert(active.lease.run_id, active);
+        metrics::gauge!("agentarea_runs_active").increment(1);
+        self.stage.open(logged);
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        // Still here only if the run was never written.
+        if let Some(active) = &self.active {
+            active.abandon.cancel();
+        }
+    }
 }
 
 impl Worker {
@@ -89,16 +120,17 @@ impl Worker {
         store: Store,
         bus: Bus,
         models: Arc<ModelPool>,
-        capacity: usize,
-        runs_per_workspace: u32,
+        recents: Recents,
+        config: &Config,
     ) -> Self {
         let inner = Inner {
             id: Uuid::now_v7(),
             store,
             bus,
             models,
-            slots: Arc::new(Semaphore::new(capacity)),
-            runs_per_workspace,
+            recents,
+            slots: Arc::new(Semaphore::new(config.runs_per_worker)),
+            runs_per_workspace: config.runs_per_workspace,
             active: Mutex::default(),
             waker: Notify::new(),
             may_be_queued: AtomicBool::new(false),
@@ -130,9 +162,14 @@ impl Worker {
         self.inner.waker.notify_one();
     }
 
-    /// Executes a run in a task of its own; shows `logged`, its beginning, first.
-    pub(crate) fn execute(&self, slot: Slot, run: StartedRun, logged: &[LoggedEvent]) {
-        let publisher = self.inner.bus.publisher(run.lease.conversation_id);
+    /// Starts a run's model call in a task of its own, while the run is being written.
+    ///
+    /// The call has no effect but its cost, so it need not wait for the write. Its answer does: it
+    /// is shown and kept only from [`Begun::written`] on; dropping the [`Begun`] drops the call.
+    pub(crate) fn begin(&self, slot: Slot, run: StartedRun) -> Begun {
+        let stage = Arc::new(Stage::new(
+            self.inner.bus.publisher(run.lease.conversation_id),
+        ));
         let active = ActiveRun {
             lease: run.lease,
             cancel: CancellationToken::new(),
@@ -141,21 +178,28 @@ impl Worker {
         if run.is_cancel_requested {
             active.cancel.cancel();
         }
-        let (cancel, abandon) = (active.cancel.clone(), active.abandon.clone());
-        let run_id = run.lease.run_id;
-        self.lock().insert(run_id, active);
-        metrics::gauge!("agentarea_runs_active").increment(1);
-        watch::publish(&publisher, logged);
+        let stops = Stops {
+            cancel: active.cancel.clone(),
+            abandon: active.abandon.clone(),
+        };
+        let begun = Begun {
+            worker: self.clone(),
+            stage: stage.clone(),
+            active: Some(active),
+        };
         let worker = self.clone();
         self.inner.tasks.spawn(async move {
-            execute::execute(&worker, run, publisher, Stops { cancel, abandon }).await;
-            worker.lock().remove(&run_id);
-            metrics::gauge!("agentarea_runs_active").decrement(1);
+            let run_id = run.lease.run_id;
+            execute::execute(&worker, run, stage, stops).await;
+            if worker.lock().remove(&run_id).is_some() {
+                metrics::gauge!("agentarea_runs_active").decrement(1);
+            }
             drop(slot);
             if worker.inner.may_be_queued.load(Ordering::Acquire) {
                 worker.inner.waker.notify_one();
             }
         });
+        begun
     }
 
     /// Stops a run of this process; one of another process hears of it with its next renewal.

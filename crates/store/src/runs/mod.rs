@@ -6,7 +6,7 @@ mod queue;
 mod reading;
 
 pub use journal::{Ending, NewStep};
-pub use posting::{NewRun, PostingContext, PriorMessage};
+pub use posting::{AnsweringAgent, NewRun, PostingContext, PriorMessage, Unchanged};
 pub use queue::{ClaimedRun, HeldRun, Lease};
 pub use queue::{claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew};
 

@@ -2,36 +2,44 @@
 
 use domain::agents::AgentConfig;
 use domain::conversations::MessageRole;
-use domain::{AgentId, ConversationId, MessageId, RunId, Timestamp, UserId};
+use domain::{
+    AgentId, ConnectionId, ConversationId, MessageId, RunId, Timestamp, UserId, WorkspaceId,
+};
+use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::NewStep;
-use crate::Result;
 use crate::database::TenantTx;
 use crate::events::{EventColumns, LoggedEvent, NewEvent};
+use crate::{Result, Store};
 
 /// What is known of a conversation when a message arrives; the conversation is locked.
 #[derive(Clone, Debug)]
 pub struct PostingContext {
-    /// The conversation's title.
-    pub title: String,
     /// Events in the log so far.
     pub last_seq: u64,
     /// The agent that answers.
-    pub agent_id: AgentId,
-    /// Its current version.
-    pub agent_version: u32,
-    /// What that version says.
-    pub config: AgentConfig,
-    /// Last change of the agent's model connection; `None` if it was deleted.
-    pub connection_updated_at: Option<Timestamp>,
+    pub agent: AnsweringAgent,
     /// Whether the agent is deleted.
     pub is_archived: bool,
     /// Whether a run is queued, running or waiting here.
     pub has_active_run: bool,
     /// Runs of the workspace that run now.
     pub running_in_workspace: u64,
+}
+
+/// An agent as it is when a run begins.
+#[derive(Clone, Debug)]
+pub struct AnsweringAgent {
+    /// The agent.
+    pub id: AgentId,
+    /// Its version.
+    pub version: u32,
+    /// What that version says.
+    pub config: AgentConfig,
+    /// Last change of its model connection; `None` if that was deleted, or not looked up.
+    pub connection_updated_at: Option<Timestamp>,
 }
 
 /// A message of before, as the model shall see it.
@@ -62,7 +70,7 @@ pub struct NewRun<'a> {
     pub answer_id: MessageId,
     /// The user's text.
     pub text: &'a str,
-    /// New title of the conversation.
+    /// Title of the conversation if it has none yet.
     pub title: &'a str,
     /// Key of a request that may be repeated.
     pub idempotency_key: Option<&'a str>,
@@ -72,11 +80,23 @@ pub struct NewRun<'a> {
     pub now: Timestamp,
 }
 
+/// What must still be so for [`Store::create_run_if_unchanged`], besides the length of the log and
+/// the agent's version.
+#[derive(Clone, Copy, Debug)]
+pub struct Unchanged {
+    /// The agent's model connection.
+    pub connection_id: ConnectionId,
+    /// Its last change.
+    pub connection_updated_at: Timestamp,
+    /// Runs that the workspace may have at once.
+    pub runs_per_workspace: u32,
+}
+
 impl TenantTx {
     /// Locks a conversation and reads what posting needs.
     pub async fn lock_for_posting(&mut self, id: ConversationId) -> Result<Option<PostingContext>> {
         let row = sqlx::query!(
-            r#"select c.title, c.last_seq, c.agent_id, a.version, a.archived_at,
+            r#"select c.last_seq, c.agent_id, a.version, a.archived_at,
                  v.config as "config: Json<AgentConfig>", m.updated_at as "connection_updated_at?",
                  exists (
                    select from runs r
@@ -99,12 +119,13 @@ impl TenantTx {
         .fetch_optional(self.connection())
         .await?;
         Ok(row.map(|row| PostingContext {
-            title: row.title,
             last_seq: row.last_seq as u64,
-            agent_id: row.agent_id.into(),
-            agent_version: row.version as u32,
-            config: row.config.0,
-            connection_updated_at: row.connection_updated_at.map(Into::into),
+            agent: AnsweringAgent {
+                id: row.agent_id.into(),
+                version: row.version as u32,
+                config: row.config.0,
+                connection_updated_at: row.connection_updated_at.map(Into::into),
+            },
             is_archived: row.archived_at.is_some(),
             has_active_run: row.has_active_run,
             running_in_workspace: row.running as u64,
@@ -159,7 +180,7 @@ impl TenantTx {
             .collect())
     }
 
-    /// Writes a message, its run and their events in one statement.
+    /// Writes a message, its run and their events.
     ///
     /// `events` begin with the user's `message_created`; if the run starts at once, the last is
     /// the answer's. The conversation must be locked by [`TenantTx::lock_for_posting`].
@@ -172,67 +193,89 @@ impl TenantTx {
         last_seq: u64,
         events: &[NewEvent],
     ) -> Result<Vec<LoggedEvent>> {
-        let columns = EventColumns::new(events);
-        let first_seq = last_seq as i64 + 1;
-        let last_seq = last_seq as i64 + events.len() as i64;
-        let worker = run.started_by.as_ref().map(|(worker, _)| *worker);
-        let step = run.started_by.as_ref().map(|(_, step)| step);
-        sqlx::query!(
-            "with log as (
-               update conversations set last_seq = $1, title = $2, updated_at = $3
-               where workspace_id = $4 and id = $5
-             ), run as (
-               insert into runs
-                 (id, workspace_id, conversation_id, agent_id, agent_version, author_id, message_id,
-                  answer_id, idempotency_key, status, attempt, fence, lease_owner, lease_expires_at,
-                  created_at, started_at)
-               select $6, $4, $5, $7, $8, $9, $10, $11, $12,
-                 case when $13::uuid is null then 'queued' else 'running' end, 1,
-                 case when $13::uuid is null then 0 else 1 end, $13,
-                 case when $13::uuid is null then null else now() + make_interval(secs => 10) end,
-                 $3, case when $13::uuid is null then null else $3::timestamptz end
-             ), question as (
-               insert into messages
-                 (id, workspace_id, conversation_id, run_id, role, text, position, created_at)
-               select $10, $4, $5, $6, 'user', $14, $15, $3
-             ), answer as (
-               insert into messages
-                 (id, workspace_id, conversation_id, run_id, role, text, position, created_at)
-               select $11, $4, $5, $6, 'assistant', '', $1, $3 where $13::uuid is not null
-             ), step as (
-               insert into run_steps
-                 (id, workspace_id, run_id, number, kind, attempt, status, target, started_at)
-               select $16, $4, $6, 1, 'model_call', 1, 'started', $17, $3 where $13::uuid is not null
-             )
-             insert into events (workspace_id, conversation_id, seq, id, run_id, type, time, data)
-             select $4, $5, $15 - 1 + new.number, new.id, $6, new.type, $3, new.data::json
-             from unnest($18::uuid[], $19::text[], $20::text[])
-               with ordinality as new (id, type, data, number)",
+        let workspace_id = self.workspace_id();
+        let place = Place {
+            workspace_id,
             last_seq,
-            run.title,
-            run.now.date_time(),
-            self.workspace_id().uuid(),
-            run.conversation_id.uuid(),
-            run.id.uuid(),
-            run.agent_id.uuid(),
-            run.agent_version as i32,
-            run.author_id.uuid(),
-            run.message_id.uuid(),
-            run.answer_id.uuid(),
-            run.idempotency_key,
-            worker,
-            run.text,
-            first_seq,
-            step.map(|step| step.id.uuid()),
-            step.map(|step| step.target),
-            &columns.ids,
-            &columns.kinds,
-            &columns.data
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(columns.into_logged(last_seq, run.conversation_id, run.id, run.now))
+            unchanged: None,
+        };
+        let logged = create_run(self.connection(), place, run, events).await?;
+        Ok(logged.ok_or_else(|| anyhow::anyhow!("the conversation was not locked"))?)
     }
+}
+
+impl Store {
+    /// Writes a message, its run and their events in one round trip, if nothing has changed since
+    /// they were `known` and it is the run's turn; `None`, having written nothing, otherwise.
+    ///
+    /// # Errors
+    /// `Constraint("runs_idempotency_key")` if the key was used before.
+    pub async fn create_run_if_unchanged(
+        &self,
+        workspace_id: WorkspaceId,
+        known: Unchanged,
+        run: &NewRun<'_>,
+        last_seq: u64,
+        events: &[NewEvent],
+    ) -> Result<Option<Vec<LoggedEvent>>> {
+        let place = Place {
+            workspace_id,
+            last_seq,
+            unchanged: Some(known),
+        };
+        // The function takes on the tenant's role and workspace for its own transaction.
+        create_run(&mut *self.system().await?, place, run, events).await
+    }
+}
+
+struct Place {
+    workspace_id: WorkspaceId,
+    last_seq: u64,
+    unchanged: Option<Unchanged>,
+}
+
+async fn create_run(
+    db: &mut PgConnection,
+    place: Place,
+    run: &NewRun<'_>,
+    events: &[NewEvent],
+) -> Result<Option<Vec<LoggedEvent>>> {
+    let columns = EventColumns::new(events);
+    let last_seq = place.last_seq as i64;
+    let worker = run.started_by.as_ref().map(|(worker, _)| *worker);
+    let step = run.started_by.as_ref().map(|(_, step)| step);
+    let known = place.unchanged;
+    let is_written = sqlx::query_scalar!(
+        r#"select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+             $17, $18, $19, $20, $21, $22, $23) as "is_written!""#,
+        place.workspace_id.uuid(),
+        run.conversation_id.uuid(),
+        last_seq,
+        run.title,
+        run.id.uuid(),
+        run.agent_id.uuid(),
+        run.agent_version as i32,
+        run.author_id.uuid(),
+        run.message_id.uuid(),
+        run.answer_id.uuid(),
+        run.idempotency_key,
+        run.text,
+        worker,
+        step.map(|step| step.id.uuid()),
+        step.map(|step| step.target),
+        run.now.date_time(),
+        &columns.ids,
+        &columns.kinds,
+        &columns.data,
+        known.is_some(),
+        known.map(|known| known.connection_id.uuid()),
+        known.map(|known| known.connection_updated_at.date_time()),
+        known.map(|known| i64::from(known.runs_per_workspace)),
+    )
+    .fetch_one(db)
+    .await?;
+    let last_seq = last_seq + events.len() as i64;
+    Ok(is_written.then(|| columns.into_logged(last_seq, run.conversation_id, run.id, run.now)))
 }
 
 pub(crate) fn parse_message_role(role: &str) -> MessageRole {

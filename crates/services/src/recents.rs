@@ -1,0 +1,88 @@
+//! What this process remembers of the conversations it answered last, so that the next message
+//! of one need not look anything up before it is written.
+//!
+//! A memory is only a guess: the write itself checks it and refuses if anything has changed.
+
+use std::sync::Arc;
+
+use domain::conversations::MessageRole;
+use domain::{ConversationId, WorkspaceId};
+use llm::ModelMessage;
+use moka::sync::Cache;
+use store::runs::AnsweringAgent;
+
+use crate::posting::PRIOR_MESSAGES;
+
+/// Bytes of text remembered in all.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// What a memory weighs besides its texts, roughly.
+const OVERHEAD_BYTES: usize = 1024;
+
+/// The memories, the least used ones forgotten first. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Recents {
+    cache: Cache<ConversationId, Arc<Recent>>,
+}
+
+/// A conversation as it was when its last run ended.
+#[derive(Debug)]
+pub(crate) struct Recent {
+    pub(crate) workspace_id: WorkspaceId,
+    /// Events in its log.
+    pub(crate) last_seq: u64,
+    /// The agent that answered.
+    pub(crate) agent: Arc<AnsweringAgent>,
+    /// What a model would be shown, oldest first.
+    pub(crate) messages: Vec<ModelMessage>,
+}
+
+impl Recents {
+    pub(crate) fn new() -> Self {
+        let cache = Cache::builder()
+            .max_capacity(MAX_BYTES)
+            .weigher(|_, recent: &Arc<Recent>| recent.weight())
+            .build();
+        Self { cache }
+    }
+
+    pub(crate) fn find(
+        &self,
+        workspace_id: WorkspaceId,
+        id: ConversationId,
+    ) -> Option<Arc<Recent>> {
+        let recent = self.cache.get(&id)?;
+        (recent.workspace_id == workspace_id).then_some(recent)
+    }
+
+    /// Remembers a conversation whose last message is `answer`.
+    pub(crate) fn keep(&self, id: ConversationId, mut recent: Recent, answer: &str) {
+        if !answer.is_empty() {
+            recent.messages.push(ModelMessage {
+                role: MessageRole::Assistant,
+                text: answer.into(),
+            });
+        }
+        let too_many = recent
+            .messages
+            .len()
+            .saturating_sub(PRIOR_MESSAGES as usize);
+        recent.messages.drain(..too_many);
+        self.cache.insert(id, Arc::new(recent));
+    }
+
+    pub(crate) fn forget(&self, id: ConversationId) {
+        self.cache.invalidate(&id);
+    }
+}
+
+impl Recent {
+    fn weight(&self) -> u32 {
+        let texts: usize = self
+            .messages
+            .iter()
+            .map(|message| message.text.len() + size_of::<ModelMessage>())
+            .sum();
+        let bytes = texts + self.agent.config.instructions.len() + OVERHEAD_BYTES;
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
