@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::accounts::SignedIn;
-use domain::{Entrance, Error, Platform, Timestamp, expose};
+use domain::{Entrance, Error, Platform, Timestamp};
 use http::header::{ACCEPT, COOKIE, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
@@ -47,6 +47,12 @@ pub fn now() -> Timestamp {
     Timestamp::from(time::OffsetDateTime::now_utc())
 }
 
+/// The moment some days from now; `None` for no days.
+pub fn days_ahead(days: u16) -> Option<Timestamp> {
+    let moment = time::OffsetDateTime::now_utc() + time::Duration::days(i64::from(days));
+    (days > 0).then(|| Timestamp::from(moment))
+}
+
 /// A text that no other page of this server gets.
 pub fn fresh_key() -> String {
     static PAGES: AtomicU64 = AtomicU64::new(0);
@@ -60,11 +66,18 @@ pub fn go_to(path: &str) {
     leptos_axum::redirect(path);
 }
 
-/// Stores the session cookie. A plain form goes on to `next`; the browser half goes by itself.
-pub fn enter(signed_in: &SignedIn, next: &str) {
+/// Stores the cookies of a sign-in.
+pub fn keep(signed_in: &SignedIn) {
     if let Some(cookie) = use_context::<SessionCookie>() {
-        append_header(SET_COOKIE, cookie.set(expose(&signed_in.token)));
+        for header in cookie.signed_in(signed_in) {
+            append_header(SET_COOKIE, header);
+        }
     }
+}
+
+/// Stores the cookies of a sign-in. A plain form goes on to `next`; the browser half goes by itself.
+pub fn enter(signed_in: &SignedIn, next: &str) {
+    keep(signed_in);
     go_to_from_form(local_path(next));
 }
 

@@ -1,13 +1,17 @@
 //! Who sends a request.
 
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+
 use app::session_cookie::SessionCookie;
 use axum::extract::FromRequestParts;
 use domain::Error;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
 use http::request::Parts;
-use services::Session;
+use services::{Client, ClientEntrance, Session};
 
+use crate::client::ClientAddress;
 use crate::problem::Problem;
 use crate::router::AppState;
 
@@ -21,6 +25,32 @@ impl FromRequestParts<AppState> for SignedIn {
         let session = authenticate(&parts.headers, state).await?;
         state.rate_limit.take(session.actor().user_id)?;
         Ok(Self(session))
+    }
+}
+
+/// What somebody can do who is not signed in.
+pub struct AtEntrance(pub ClientEntrance);
+
+impl FromRequestParts<AppState> for AtEntrance {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        let client = client(parts, state.cookie);
+        Ok(Self(state.services.entrance(client)))
+    }
+}
+
+/// The browser or program that sends a request.
+pub fn client(parts: &Parts, cookies: SessionCookie) -> Client {
+    let address = parts.extensions.get::<ClientAddress>();
+    let user_agent = parts.headers.get(USER_AGENT);
+    Client {
+        address: address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0),
+        user_agent: user_agent
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
+        device: cookie(&parts.headers, cookies.device_name()).map(str::to_owned),
     }
 }
 
@@ -39,7 +69,7 @@ pub async fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Sessi
             state.services.authenticate_key(key.trim()).await?
         }
         None => {
-            let token = cookie(headers, state.cookie).ok_or(Error::Unauthenticated)?;
+            let token = cookie(headers, state.cookie.name()).ok_or(Error::Unauthenticated)?;
             state.services.authenticate_session(token).await?
         }
     };
@@ -54,7 +84,7 @@ pub async fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Sessi
     }
 }
 
-fn cookie(headers: &HeaderMap, cookie: SessionCookie) -> Option<&str> {
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()
@@ -62,6 +92,6 @@ fn cookie(headers: &HeaderMap, cookie: SessionCookie) -> Option<&str> {
         .flat_map(|header| header.split(';'))
         .find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
-            (name == cookie.name() && !value.is_empty()).then_some(value)
+            (name == wanted && !value.is_empty()).then_some(value)
         })
 }

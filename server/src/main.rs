@@ -2,6 +2,7 @@
 
 mod assets;
 mod authentication;
+mod client;
 mod commands;
 mod config;
 mod guard;

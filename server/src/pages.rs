@@ -8,14 +8,15 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
 use leptos::nonce::use_nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 use leptos_axum::ResponseOptions;
 
-use crate::authentication::authenticate;
+use crate::authentication::{authenticate, client};
 use crate::problem::Problem;
 use crate::router::{AppState, MAX_BODY_BYTES};
 
@@ -25,10 +26,12 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
         let detail = "nothing can be sent to this address".to_owned();
         return Problem::Http(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
     }
-    let visitor = match visitor(&state, req.headers()).await {
+    let (parts, body) = req.into_parts();
+    let visitor = match visitor(&state, &parts).await {
         Ok(visitor) => visitor,
         Err(error) => return Problem::from(error).into_response(),
     };
+    let req = Request::from_parts(parts, body);
     let names = state.assets.clone();
     let render = leptos_axum::render_app_async_with_context(
         move || {
@@ -48,10 +51,12 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
 
 /// Answers a server function.
 pub async fn server_function(State(state): State<AppState>, req: Request<Body>) -> Response {
-    let visitor = match visitor(&state, req.headers()).await {
+    let (parts, body) = req.into_parts();
+    let visitor = match visitor(&state, &parts).await {
         Ok(visitor) => visitor,
         Err(error) => return Problem::from(error).into_response(),
     };
+    let req = Request::from_parts(parts, body);
     let answer = leptos_axum::handle_server_fns_with_context(move || visitor.provide(), req).await;
     private(with_status(answer.into_response()).await)
 }
@@ -89,15 +94,17 @@ impl Visitor {
     }
 }
 
-async fn visitor(state: &AppState, headers: &HeaderMap) -> Result<Visitor, Error> {
-    let platform = match authenticate(headers, state).await {
+async fn visitor(state: &AppState, parts: &Parts) -> Result<Visitor, Error> {
+    let platform = match authenticate(&parts.headers, state).await {
         Ok(session) => CurrentPlatform(Some(Arc::new(session))),
         Err(Error::Unauthenticated) => CurrentPlatform(None),
         Err(error) => return Err(error),
     };
     Ok(Visitor {
         platform,
-        entrance: CurrentEntrance(Arc::new(state.services.clone())),
+        entrance: CurrentEntrance(Arc::new(
+            state.services.entrance(client(parts, state.cookie)),
+        )),
         cookie: state.cookie,
     })
 }

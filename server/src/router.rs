@@ -6,7 +6,7 @@ use app::Assets;
 use app::session_cookie::SessionCookie;
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post, put};
 use http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::Services;
@@ -92,11 +92,39 @@ pub fn router(
 }
 
 fn api(state: &AppState) -> Router<AppState> {
-    use rest::{account, agents, api_keys, conversations, models, runs};
+    use rest::{
+        account, agents, api_keys, audit, conversations, invitations, members, models, runs,
+    };
     Router::new()
         .route("/setup", post(account::set_up))
-        .route("/session", post(account::sign_in).delete(account::sign_out))
-        .route("/me", get(account::me))
+        .route(
+            "/session",
+            post(account::sign_in)
+                .patch(account::switch_workspace)
+                .delete(account::sign_out),
+        )
+        .route("/me", get(account::me).patch(account::update_profile))
+        .route("/me/password", put(account::change_password))
+        .route(
+            "/sessions",
+            get(account::list_sessions).delete(account::delete_other_sessions),
+        )
+        .route("/sessions/{id}", delete(account::delete_session))
+        .route("/workspaces", post(account::create_workspace))
+        .route("/workspaces/{id}", patch(account::update_workspace))
+        .route("/members", get(members::list))
+        .route(
+            "/members/{id}",
+            patch(members::update).delete(members::delete),
+        )
+        .route(
+            "/invitations",
+            get(invitations::list).post(invitations::create),
+        )
+        .route("/invitations/offer", post(invitations::find_offer))
+        .route("/invitations/acceptance", post(invitations::accept))
+        .route("/invitations/{id}", delete(invitations::delete))
+        .route("/audit-events", get(audit::list))
         .route("/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/api-keys/{id}", delete(api_keys::delete))
         .route("/model-connections", get(models::list).post(models::create))

@@ -46,6 +46,7 @@ impl Backend {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
             local_model: find_weights(&data_dir),
+            public_url: config.public_url().origin().ascii_serialization(),
             database_label: match &embedded {
                 Some(embedded) => {
                     format!(

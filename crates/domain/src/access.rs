@@ -11,7 +11,7 @@ use crate::{Error, UserId, WorkspaceId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Everything, including giving the workspace away.
+    /// Everything, including making other owners.
     Owner,
     /// Everything but ownership.
     Admin,
@@ -21,8 +21,9 @@ pub enum Role {
     Viewer,
 }
 
-/// What can be asked of the platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can be asked of the platform. An API key's scopes are actions, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// See the workspace's objects.
     Read,
@@ -32,9 +33,23 @@ pub enum Action {
     BuildAgents,
     /// Create, change and delete model connections.
     ManageModels,
+    /// Invite and remove members, change roles; see [`can_assign`].
+    ManageMembers,
+    /// Rename the workspace.
+    ManageWorkspace,
+    /// See who changed what.
+    ReadAudit,
+    /// Make further workspaces.
+    CreateWorkspaces,
     /// Create and delete one's own API keys.
     ManageOwnApiKeys,
+    /// Change one's own name and password, see and end one's own sessions. Never with an API key.
+    ManageOwnAccount,
 }
+
+/// A set of actions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Scopes(u16);
 
 /// An authenticated person, in one workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,32 +60,135 @@ pub struct Actor {
     pub workspace_id: WorkspaceId,
     /// What the person is there.
     pub role: Role,
+    /// What the session or key may be used for, whatever the role.
+    pub scopes: Scopes,
 }
 
 /// Whether a role allows an action.
 pub fn can(role: Role, action: Action) -> bool {
+    use Action::*;
     match action {
-        Action::Read | Action::ManageOwnApiKeys => true,
-        Action::Converse | Action::BuildAgents => role != Role::Viewer,
-        Action::ManageModels => matches!(role, Role::Owner | Role::Admin),
+        Read | ManageOwnApiKeys | ManageOwnAccount => true,
+        Converse | BuildAgents => role != Role::Viewer,
+        ManageModels | ManageMembers | ManageWorkspace | ReadAudit | CreateWorkspaces => {
+            matches!(role, Role::Owner | Role::Admin)
+        }
+    }
+}
+
+/// Whether an actor of some role may turn a member of role `from` (`None`: somebody outside) into
+/// one of role `to` (`None`: remove). Only owners touch ownership.
+pub fn can_assign(actor: Role, from: Option<Role>, to: Option<Role>) -> bool {
+    let touches_ownership = from == Some(Role::Owner) || to == Some(Role::Owner);
+    can(actor, Action::ManageMembers) && (!touches_ownership || actor == Role::Owner)
+}
+
+impl Action {
+    /// Every action, in the order in which people are shown them.
+    pub const ALL: [Self; 10] = [
+        Self::Read,
+        Self::Converse,
+        Self::BuildAgents,
+        Self::ManageModels,
+        Self::ManageMembers,
+        Self::ManageWorkspace,
+        Self::ReadAudit,
+        Self::CreateWorkspaces,
+        Self::ManageOwnApiKeys,
+        Self::ManageOwnAccount,
+    ];
+
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Converse => "converse",
+            Self::BuildAgents => "build_agents",
+            Self::ManageModels => "manage_models",
+            Self::ManageMembers => "manage_members",
+            Self::ManageWorkspace => "manage_workspace",
+            Self::ReadAudit => "read_audit",
+            Self::CreateWorkspaces => "create_workspaces",
+            Self::ManageOwnApiKeys => "manage_own_api_keys",
+            Self::ManageOwnAccount => "manage_own_account",
+        }
+    }
+
+    /// Whether an API key can have it.
+    pub fn is_for_keys(self) -> bool {
+        self != Self::ManageOwnAccount
+    }
+}
+
+impl FromStr for Action {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|action| action.as_str() == text)
+            .ok_or_else(|| format!("no scope is called {text:?}"))
+    }
+}
+
+impl Scopes {
+    /// Every action.
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// Some actions; reading is always among them.
+    pub fn of(actions: impl IntoIterator<Item = Action>) -> Self {
+        actions
+            .into_iter()
+            .fold(Self::bit(Action::Read), |set, action| {
+                Self(set.0 | Self::bit(action).0)
+            })
+    }
+
+    /// Every action that API keys can have.
+    pub fn of_keys() -> Self {
+        Self::of(Action::ALL.into_iter().filter(|action| action.is_for_keys()))
+    }
+
+    /// Whether an action is in the set.
+    pub fn contains(self, action: Action) -> bool {
+        self.0 & Self::bit(action).0 != 0
+    }
+
+    fn bit(action: Action) -> Self {
+        Self(1 << action as u16)
+    }
+}
+
+impl fmt::Debug for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(Action::ALL.into_iter().filter(|action| self.contains(*action)))
+            .finish()
     }
 }
 
 impl Actor {
-    /// Passes if the actor's role allows `action`.
+    /// Whether the actor's role and scopes allow `action`.
+    pub fn can(&self, action: Action) -> bool {
+        can(self.role, action) && self.scopes.contains(action)
+    }
+
+    /// Passes if the actor's role and scopes allow `action`.
     ///
     /// # Errors
     /// `Forbidden` otherwise.
     pub fn require(&self, action: Action) -> Result<(), Error> {
-        if can(self.role, action) {
-            Ok(())
-        } else {
-            Err(Error::Forbidden)
+        match self.can(action) {
+            true => Ok(()),
+            false => Err(Error::Forbidden),
         }
     }
 }
 
 impl Role {
+    /// Every role, most powerful first.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Admin, Self::Member, Self::Viewer];
+
     /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,12 +210,9 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "owner" => Ok(Self::Owner),
-            "admin" => Ok(Self::Admin),
-            "member" => Ok(Self::Member),
-            "viewer" => Ok(Self::Viewer),
-            other => Err(format!("no role is called {other:?}")),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| format!("no role is called {text:?}"))
     }
 }

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, FieldErrors, Role, Secret, Timestamp, UserId, WorkspaceId, expose};
+use crate::{
+    Error, FieldErrors, Page, Paged, Role, Secret, SessionId, Timestamp, UserId, WorkspaceId, expose,
+};
 
 /// A person with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +14,8 @@ pub struct User {
     pub id: UserId,
     /// Address used to sign in, lower case.
     pub email: String,
+    /// What others see, at most 80 characters; may be empty.
+    pub name: String,
     /// When the account was made.
     pub created_at: Timestamp,
 }
@@ -69,7 +73,50 @@ pub struct SignIn {
     pub password: Secret,
 }
 
-/// A fresh sign-in: the token goes into the cookie and nowhere else.
+/// A browser that is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrowserSession {
+    /// The id.
+    pub id: SessionId,
+    /// Network address that signed in.
+    pub address: String,
+    /// What the browser says it is, at most 200 characters.
+    pub user_agent: String,
+    /// When it signed in.
+    pub created_at: Timestamp,
+    /// Last use, at most a minute old. An hour after it the session ends.
+    pub seen_at: Timestamp,
+    /// Whether it is the one that asks.
+    pub is_current: bool,
+}
+
+/// Change of one's own profile.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProfile {
+    /// What others see, at most 80 characters; may be empty.
+    pub name: String,
+}
+
+/// Change of one's own password.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePassword {
+    /// The password until now.
+    pub current_password: Secret,
+    /// 12 to 128 characters.
+    pub new_password: Secret,
+}
+
+/// Name of a workspace to make or rename.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NameWorkspace {
+    /// At most 80 characters.
+    pub name: String,
+}
+
+/// A fresh sign-in: the tokens go into cookies and nowhere else.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The person.
@@ -78,6 +125,8 @@ pub struct SignedIn {
     pub workspace: Workspace,
     /// Opaque session token.
     pub token: Secret,
+    /// Proves later that the person signed in from this browser before.
+    pub device: Secret,
 }
 
 /// One line of the set-up page's check of the machine.
@@ -99,6 +148,52 @@ pub trait Accounts: Send + Sync {
 
     /// Ends this session; of an API key, does nothing.
     async fn sign_out(&self) -> Result<(), Error>;
+
+    /// Changes the name that others see.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    async fn update_profile(&self, input: UpdateProfile) -> Result<User, Error>;
+
+    /// Changes the password, ends every other session and renews this one.
+    ///
+    /// # Errors
+    /// `Invalid`, also for a wrong current password; `RateLimited` after too many of those.
+    async fn change_password(&self, input: ChangePassword) -> Result<SignedIn, Error>;
+
+    /// Lists the browsers that are signed in, the last used first.
+    async fn list_sessions(&self, page: Page) -> Result<Paged<BrowserSession>, Error>;
+
+    /// Signs a browser out; its live streams end within 5 s.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn delete_session(&self, id: SessionId) -> Result<(), Error>;
+
+    /// Signs every other browser out.
+    async fn delete_other_sessions(&self) -> Result<(), Error>;
+
+    /// Looks at another workspace from now on; the session gets a new token.
+    ///
+    /// # Errors
+    /// `NotFound` if the person is no member there.
+    async fn switch_workspace(&self, id: WorkspaceId) -> Result<SignedIn, Error>;
+
+    /// Makes a workspace with the built-in model; the person becomes its owner.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    async fn create_workspace(&self, input: NameWorkspace) -> Result<Workspace, Error>;
+
+    /// Renames the workspace that the session looks at.
+    ///
+    /// # Errors
+    /// `NotFound` for another one; `Invalid`.
+    async fn update_workspace(
+        &self,
+        id: WorkspaceId,
+        input: NameWorkspace,
+    ) -> Result<Workspace, Error>;
 }
 
 impl SetUp {
@@ -110,7 +205,45 @@ impl SetUp {
         let mut errors = FieldErrors::default();
         errors.line("workspace", &self.workspace, 80);
         check_email(&mut errors, &self.email);
-        check_password(&mut errors, &self.password);
+        check_new_password(&mut errors, "password", &self.password);
+        errors.finish()
+    }
+}
+
+impl UpdateProfile {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut errors = FieldErrors::default();
+        if !self.name.trim().is_empty() {
+            errors.line("name", &self.name, 80);
+        }
+        errors.finish()
+    }
+}
+
+impl ChangePassword {
+    /// Checks the new password.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut errors = FieldErrors::default();
+        check_new_password(&mut errors, "new_password", &self.new_password);
+        errors.finish()
+    }
+}
+
+impl NameWorkspace {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// `Invalid`.
+    pub fn validate(&self) -> Result<(), Error> {
+        let mut errors = FieldErrors::default();
+        errors.line("name", &self.name, 80);
         errors.finish()
     }
 }
@@ -130,16 +263,16 @@ pub fn check_email(errors: &mut FieldErrors, email: &str) {
 }
 
 /// Checks a new password: 12 to 128 characters, nothing else (NIST SP 800-63B, 3.1.1.2).
-pub fn check_password(errors: &mut FieldErrors, password: &Secret) {
+pub fn check_new_password(errors: &mut FieldErrors, field: &str, password: &Secret) {
     let length = expose(password).chars().count();
     if length < 12 {
         errors.push(
-            "password",
+            field,
             format!("must have at least 12 characters; this one has {length}"),
         );
     } else if length > 128 {
         errors.push(
-            "password",
+            field,
             format!("must have at most 128 characters; this one has {length}"),
         );
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiKeyId, Error, FieldErrors, Page, Paged, Timestamp};
+use crate::{Action, ApiKeyId, Error, FieldErrors, Page, Paged, Timestamp};
 
 /// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct ApiKey {
     pub name: String,
     /// The key's first characters, to tell keys apart.
     pub prefix: String,
+    /// What it may be used for; `None` means whatever its owner may.
+    pub scopes: Option<Vec<Action>>,
     /// When it stops working; `None` means never.
     pub expires_at: Option<Timestamp>,
     /// Last use, at most a minute old; `None` means never used.
@@ -38,6 +40,9 @@ pub struct CreatedApiKey {
 pub struct CreateApiKey {
     /// What it is for, at most 80 characters.
     pub name: String,
+    /// What it shall be used for, reading always included; `None` means whatever the actor may.
+    #[serde(default)]
+    pub scopes: Option<Vec<Action>>,
     /// When it shall stop working.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
@@ -49,10 +54,10 @@ pub trait ApiKeys: Send + Sync {
     /// Lists the keys, newest first.
     async fn list_api_keys(&self, page: Page) -> Result<Paged<ApiKey>, Error>;
 
-    /// Makes a key that may do what its owner may.
+    /// Makes a key. It can never do more than its owner, nor than the key that made it.
     ///
     /// # Errors
-    /// `Invalid` for a wrong name or an expiry in the past.
+    /// `Invalid` for a wrong name, scopes that the actor lacks, or an expiry in the past.
     async fn create_api_key(&self, input: CreateApiKey) -> Result<CreatedApiKey, Error>;
 
     /// Deletes a key; it stops working at once, in other processes within a second.
@@ -70,6 +75,11 @@ impl CreateApiKey {
     pub fn validate(&self) -> Result<(), Error> {
         let mut errors = FieldErrors::default();
         errors.line("name", &self.name, 80);
+        for scope in self.scopes.iter().flatten() {
+            if !scope.is_for_keys() {
+                errors.push("scopes", format!("{} is not for API keys", scope.as_str()));
+            }
+        }
         errors.finish()
     }
 }

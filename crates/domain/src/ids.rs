@@ -47,12 +47,16 @@ ids! {
     AgentId;
     /// An API key.
     ApiKeyId;
+    /// One line of the audit log.
+    AuditId;
     /// A model connection.
     ConnectionId;
     /// A conversation.
     ConversationId;
     /// One event of a conversation's log.
     EventId;
+    /// An invitation into a workspace.
+    InvitationId;
     /// A message of a person or an agent.
     MessageId;
     /// One run of an agent.

@@ -6,10 +6,13 @@ pub mod access;
 pub mod accounts;
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod conversations;
 mod error;
 pub mod events;
 mod ids;
+pub mod invitations;
+pub mod members;
 pub mod models;
 mod paging;
 mod platform;
@@ -18,11 +21,11 @@ mod secret;
 mod timestamp;
 mod validation;
 
-pub use access::{Action, Actor, Role, can};
+pub use access::{Action, Actor, Role, Scopes, can, can_assign};
 pub use error::{Error, FieldError};
 pub use ids::{
-    AgentId, ApiKeyId, ConnectionId, ConversationId, EventId, MessageId, RunId, SecretId,
-    SessionId, StepId, UserId, WorkspaceId,
+    AgentId, ApiKeyId, AuditId, ConnectionId, ConversationId, EventId, InvitationId, MessageId,
+    RunId, SecretId, SessionId, StepId, UserId, WorkspaceId,
 };
 pub use paging::{Cursor, Page, Paged};
 pub use platform::{Entrance, Platform};

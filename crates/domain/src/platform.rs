@@ -2,18 +2,35 @@
 
 use async_trait::async_trait;
 
-use crate::Error;
+use crate::{Error, Secret};
 use crate::accounts::{Accounts, MachineCheck, SetUp, SignIn, SignedIn};
 use crate::agents::Agents;
 use crate::api_keys::ApiKeys;
+use crate::audit::Audit;
 use crate::conversations::Conversations;
+use crate::invitations::{AcceptInvitation, Invitations, Offer};
+use crate::members::Members;
 use crate::models::Models;
 use crate::runs::Runs;
 
 /// Everything a signed-in actor can do. Every call is authorized against that actor.
-pub trait Platform: Accounts + Agents + ApiKeys + Conversations + Models + Runs {}
+pub trait Platform:
+    Accounts + Agents + ApiKeys + Audit + Conversations + Invitations + Members + Models + Runs
+{
+}
 
-impl<T: Accounts + Agents + ApiKeys + Conversations + Models + Runs> Platform for T {}
+impl<T> Platform for T where
+    T: Accounts
+        + Agents
+        + ApiKeys
+        + Audit
+        + Conversations
+        + Invitations
+        + Members
+        + Models
+        + Runs
+{
+}
 
 /// What anybody can do before signing in.
 #[async_trait]
@@ -35,4 +52,17 @@ pub trait Entrance: Send + Sync {
     /// # Errors
     /// `Unauthenticated`; `RateLimited` after too many failures.
     async fn sign_in(&self, input: SignIn) -> Result<SignedIn, Error>;
+
+    /// What the holder of an invitation's link is offered.
+    ///
+    /// # Errors
+    /// `NotFound` if it is unknown, used, taken back or expired.
+    async fn find_offer(&self, token: &Secret) -> Result<Offer, Error>;
+
+    /// Makes the invited person a member, with a new account if there is none, and signs in.
+    ///
+    /// # Errors
+    /// `NotFound` as for [`Entrance::find_offer`]; `Invalid` for a password that is too short, or
+    /// wrong for the account that exists; `RateLimited` after too many wrong ones.
+    async fn accept_invitation(&self, input: AcceptInvitation) -> Result<SignedIn, Error>;
 }

@@ -2,9 +2,11 @@
 
 use async_trait::async_trait;
 use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, Agents, UpdateAgent};
+use domain::audit::Deed;
 use domain::{Action, AgentId, Error, Page, Paged};
 use store::TenantTx;
 
+use crate::change::Change;
 use crate::fault::OrFault;
 use crate::{Session, mint};
 
@@ -21,7 +23,7 @@ impl Agents for Session {
     }
 
     async fn create_agent(&self, input: AgentConfig) -> Result<Agent, Error> {
-        let mut tx = self.begin(Action::BuildAgents).await?;
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentCreate).await?;
         let config = checked(&mut tx, input).await?;
         let now = mint::now();
         let agent = Agent {
@@ -35,23 +37,22 @@ impl Agents for Session {
         tx.create_agent(&agent, self.actor.user_id)
             .await
             .or_fault()?;
-        tx.commit().await.or_fault()?;
+        tx.commit(agent.id.uuid(), &agent.config.name).await?;
         Ok(agent)
     }
 
     async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error> {
-        let mut tx = self.begin(Action::BuildAgents).await?;
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentUpdate).await?;
         let agent = get_editable(&mut tx, id).await?;
         let config = checked(&mut tx, input.apply(agent.config.clone())).await?;
         self.save(tx, agent, config).await
     }
 
     async fn delete_agent(&self, id: AgentId) -> Result<(), Error> {
-        let mut tx = self.begin(Action::BuildAgents).await?;
-        if !tx.archive_agent(id, mint::now()).await.or_fault()? {
-            return Err(Error::NotFound);
-        }
-        tx.commit().await.or_fault()
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentDelete).await?;
+        let agent = get(&mut tx, id).await?;
+        tx.archive_agent(id, mint::now()).await.or_fault()?;
+        tx.commit(id.uuid(), &agent.config.name).await
     }
 
     async fn list_agent_versions(
@@ -65,7 +66,7 @@ impl Agents for Session {
     }
 
     async fn restore_agent_version(&self, id: AgentId, version: u32) -> Result<Agent, Error> {
-        let mut tx = self.begin(Action::BuildAgents).await?;
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentRestore).await?;
         let agent = get_editable(&mut tx, id).await?;
         let config = tx
             .find_agent_version(id, version)
@@ -84,7 +85,7 @@ impl Agents for Session {
 }
 
 impl Session {
-    async fn save(&self, tx: TenantTx, agent: Agent, config: AgentConfig) -> Result<Agent, Error> {
+    async fn save(&self, tx: Change, agent: Agent, config: AgentConfig) -> Result<Agent, Error> {
         if config == agent.config {
             return Ok(agent);
         }
@@ -97,7 +98,7 @@ impl Session {
         self.write(tx, saved).await
     }
 
-    async fn write(&self, mut tx: TenantTx, agent: Agent) -> Result<Agent, Error> {
+    async fn write(&self, mut tx: Change, agent: Agent) -> Result<Agent, Error> {
         match tx.save_agent(&agent, self.actor.user_id).await {
             Err(store::Error::Constraint(_)) => {
                 return Err(Error::conflict(
@@ -106,7 +107,7 @@ impl Session {
             }
             saved => saved.or_fault()?,
         }
-        tx.commit().await.or_fault()?;
+        tx.commit(agent.id.uuid(), &agent.config.name).await?;
         Ok(agent)
     }
 }

@@ -30,8 +30,8 @@ pub enum Credential {
 }
 
 /// Holders of keys that were looked up a moment ago, so that a busy client costs one look-up a
-/// second and not one for each request. Deleting a key clears it in this process; another process
-/// believes a deleted key for at most [`BELIEVED_FOR`].
+/// second and not one for each request. A change of access clears it in every process; one that
+/// hears of nothing believes a deleted key for at most [`BELIEVED_FOR`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Principals {
     known: Arc<Mutex<HashMap<[u8; 32], (Instant, Actor, Credential)>>>,
@@ -81,6 +81,7 @@ impl Services {
                 user_id: principal.user_id,
                 workspace_id: principal.workspace_id,
                 role: principal.role,
+                scopes: principal.scopes,
             },
             Credential::Session(principal.id),
         ))
@@ -110,6 +111,7 @@ impl Services {
             user_id: principal.user_id,
             workspace_id: principal.workspace_id,
             role: principal.role,
+            scopes: principal.scopes,
         };
         let credential = Credential::ApiKey(principal.id);
         self.principals.keep(hash, actor, credential);

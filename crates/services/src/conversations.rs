@@ -1,6 +1,7 @@
 //! Conversations and their messages; posting one is in `posting`.
 
 use async_trait::async_trait;
+use domain::audit::Deed;
 use domain::conversations::{
     Conversation, Conversations, CreateConversation, Message, MessageRole, PostMessage,
     PostedMessage, Thread, UpdateConversation, check_title,
@@ -30,7 +31,9 @@ impl Conversations for Session {
     }
 
     async fn create_conversation(&self, input: CreateConversation) -> Result<Conversation, Error> {
-        let mut tx = self.begin(Action::Converse).await?;
+        let mut tx = self
+            .change(Action::Converse, Deed::ConversationCreate)
+            .await?;
         check_title(input.title.as_deref())?;
         let agent = tx.find_agent(input.agent_id).await.or_fault()?;
         let agent = agent.ok_or_else(|| {
@@ -50,7 +53,8 @@ impl Conversations for Session {
             updated_at: now,
         };
         tx.create_conversation(&conversation).await.or_fault()?;
-        tx.commit().await.or_fault()?;
+        tx.commit(conversation.id.uuid(), &conversation.title)
+            .await?;
         Ok(conversation)
     }
 
@@ -59,7 +63,9 @@ impl Conversations for Session {
         id: ConversationId,
         input: UpdateConversation,
     ) -> Result<Conversation, Error> {
-        let mut tx = self.begin(Action::Converse).await?;
+        let mut tx = self
+            .change(Action::Converse, Deed::ConversationUpdate)
+            .await?;
         check_title(input.title.as_deref())?;
         if let Some(title) = input.title {
             tx.rename_conversation(id, title.trim(), mint::now())
@@ -67,16 +73,19 @@ impl Conversations for Session {
                 .or_fault()?;
         }
         let conversation = get(&mut tx, id).await?.conversation;
-        tx.commit().await.or_fault()?;
+        tx.commit(id.uuid(), &conversation.title).await?;
         Ok(conversation)
     }
 
     async fn delete_conversation(&self, id: ConversationId) -> Result<(), Error> {
-        let mut tx = self.begin(Action::Converse).await?;
+        let mut tx = self
+            .change(Action::Converse, Deed::ConversationDelete)
+            .await?;
+        let conversation = get(&mut tx, id).await?.conversation;
         if !tx.delete_conversation(id).await.or_fault()? {
             return Err(Error::NotFound);
         }
-        tx.commit().await.or_fault()?;
+        tx.commit(id.uuid(), &conversation.title).await?;
         self.services.worker.abandon_conversation(id);
         self.services.recents.forget(id);
         Ok(())
@@ -117,7 +126,7 @@ impl Conversations for Session {
         input: PostMessage,
         idempotency_key: Option<String>,
     ) -> Result<PostedMessage, Error> {
-        self.actor.require(Action::Converse)?;
+        self.allow(Action::Converse, Deed::MessageCreate).await?;
         input.validate()?;
         let text = input.text;
         match self

@@ -6,7 +6,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::SESSION_LIFETIME;
-use crate::mint;
+use crate::{mint, throttle};
 
 const INTERVAL: Duration = Duration::from_secs(600);
 /// How long first answers are kept.
@@ -31,5 +31,7 @@ async fn clean_up(store: &Store) -> store::Result<()> {
     let now = mint::now().date_time();
     let mut db = store.system().await?;
     store::sessions::delete_stale(&mut db, (now - SESSION_LIFETIME).into()).await?;
+    store::invitations::delete_expired(&mut db, now.into()).await?;
+    store::sign_in_failures::delete_old(&mut db, (now - throttle::WINDOW).into()).await?;
     store::idempotency::delete_old(&mut db, (now - ANSWERS_KEPT).into()).await
 }

@@ -3,15 +3,21 @@
 //! Every door (page, REST, command line) goes through [`Session`] or [`Services`]. Knows nothing
 //! of HTTP.
 
+mod access;
 mod accounts;
+mod administration;
 mod agents;
 mod api_keys;
+mod audit;
 mod authentication;
+mod change;
 mod conversations;
 mod entrance;
 mod fault;
 mod housekeeping;
 mod idempotency;
+mod invitations;
+mod members;
 mod mint;
 mod models;
 mod passwords;
@@ -19,11 +25,14 @@ mod posting;
 mod recents;
 mod runs;
 mod session;
+mod throttle;
 mod watch;
 mod worker;
 
+pub use access::AccessWatch;
 pub use authentication::Credential;
 pub use domain::conversations::PostedMessage;
+pub use entrance::{Client, ClientEntrance};
 pub use fault::{REQUEST_ID, internal};
 pub use idempotency::{Request, StoredAnswer};
 pub use session::{Config, Services, Session};

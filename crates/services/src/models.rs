@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use domain::audit::Deed;
 use domain::models::{
     ConnectionKind, ConnectionTest, CreateModelConnection, Model, ModelConnection, Models,
     UpdateModelConnection,
@@ -148,7 +149,9 @@ impl Models for Session {
         &self,
         input: CreateModelConnection,
     ) -> Result<ModelConnection, Error> {
-        let mut tx = self.begin(Action::ManageModels).await?;
+        let mut tx = self
+            .change(Action::ManageModels, Deed::ModelConnectionCreate)
+            .await?;
         input.validate()?;
         let base_url = clean_url(input.kind, input.base_url.as_deref())?;
         let now = mint::now();
@@ -168,8 +171,9 @@ impl Models for Session {
             self.put_key(&mut tx, &mut stored, api_key).await?;
         }
         name_conflict(tx.create_model_connection(&stored).await)?;
-        tx.commit().await.or_fault()?;
-        Ok(stored.connection)
+        let connection = stored.connection;
+        tx.commit(connection.id.uuid(), &connection.name).await?;
+        Ok(connection)
     }
 
     async fn update_model_connection(
@@ -177,7 +181,9 @@ impl Models for Session {
         id: ConnectionId,
         input: UpdateModelConnection,
     ) -> Result<ModelConnection, Error> {
-        let mut tx = self.begin(Action::ManageModels).await?;
+        let mut tx = self
+            .change(Action::ManageModels, Deed::ModelConnectionUpdate)
+            .await?;
         let mut stored = get(&mut tx, id).await?;
         let kind = stored.connection.kind;
         if let Some(name) = input.name {
@@ -194,12 +200,15 @@ impl Models for Session {
             self.put_key(&mut tx, &mut stored, api_key).await?;
         }
         name_conflict(tx.update_model_connection(&stored).await)?;
-        tx.commit().await.or_fault()?;
-        Ok(stored.connection)
+        let connection = stored.connection;
+        tx.commit(id.uuid(), &connection.name).await?;
+        Ok(connection)
     }
 
     async fn delete_model_connection(&self, id: ConnectionId) -> Result<(), Error> {
-        let mut tx = self.begin(Action::ManageModels).await?;
+        let mut tx = self
+            .change(Action::ManageModels, Deed::ModelConnectionDelete)
+            .await?;
         let stored = get(&mut tx, id).await?;
         let users = tx.list_agents_using(id).await.or_fault()?;
         if !users.is_empty() {
@@ -212,14 +221,16 @@ impl Models for Session {
         if let Some(secret_id) = stored.secret_id {
             tx.delete_secret(secret_id).await.or_fault()?;
         }
-        tx.commit().await.or_fault()
+        tx.commit(id.uuid(), &stored.connection.name).await
     }
 
     async fn test_model_connection(&self, id: ConnectionId) -> Result<ConnectionTest, Error> {
-        let mut tx = self.begin(Action::Read).await?;
-        get(&mut tx, id).await?;
+        let mut tx = self
+            .change(Action::ManageModels, Deed::ModelConnectionTest)
+            .await?;
+        let stored = get(&mut tx, id).await?;
         let client = self.services.models.client(&mut tx, id).await.or_fault()?;
-        drop(tx);
+        tx.commit(id.uuid(), &stored.connection.name).await?;
         let started = Instant::now();
         let error = match client {
             Ok(client) => client

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use domain::conversations::{MessageRole, PostedMessage};
 use domain::events::{EventBody, RunBegin};
-use domain::{ConversationId, Error, MessageId, RunId, StepId, Timestamp};
+use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
 use llm::ModelMessage;
+use store::audit::Author;
 use store::events::NewEvent;
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
@@ -32,6 +33,8 @@ struct Posting<'a> {
     answer_id: MessageId,
     run_id: RunId,
     step_id: StepId,
+    author: Author,
+    audit_id: AuditId,
     now: Timestamp,
 }
 
@@ -60,7 +63,13 @@ impl Session {
             connection_updated_at,
             runs_per_workspace: services.config.runs_per_workspace,
         };
-        let posting = Posting::new(id, text, idempotency_key, recent.agent.clone());
+        let posting = Posting::new(
+            self.author(),
+            id,
+            text,
+            idempotency_key,
+            recent.agent.clone(),
+        );
         let events = posting.events(true);
         let begun = self.begin_run(slot, &posting, recent.messages.clone(), recent.last_seq);
         let run = posting.run(self, true);
@@ -117,7 +126,13 @@ impl Session {
                 .or_fault()?,
             _ => Vec::new(),
         };
-        let posting = Posting::new(id, text, idempotency_key, Arc::new(context.agent));
+        let posting = Posting::new(
+            self.author(),
+            id,
+            text,
+            idempotency_key,
+            Arc::new(context.agent),
+        );
         let events = posting.events(slot.is_some());
         let run = posting.run(self, slot.is_some());
         let begun = slot.map(|slot| {
@@ -169,6 +184,7 @@ impl Session {
 
 impl<'a> Posting<'a> {
     fn new(
+        author: Author,
         conversation_id: ConversationId,
         text: &'a str,
         idempotency_key: Option<&'a str>,
@@ -184,6 +200,8 @@ impl<'a> Posting<'a> {
             answer_id: mint::id(),
             run_id: mint::id(),
             step_id: mint::id(),
+            author,
+            audit_id: mint::id(),
             now: mint::now(),
         }
     }
@@ -196,7 +214,8 @@ impl<'a> Posting<'a> {
         NewRun {
             id: self.run_id,
             conversation_id: self.conversation_id,
-            author_id: session.actor.user_id,
+            author: &self.author,
+            audit_id: self.audit_id,
             agent_id: self.agent.id,
             agent_version: self.agent.version,
             message_id: self.message_id,

@@ -1,6 +1,7 @@
 //! Runs, as lists and pages show them, and stopping them.
 
 use async_trait::async_trait;
+use domain::audit::Deed;
 use domain::runs::{Run, RunSummary, Runs};
 use domain::{Action, Error, Page, Paged, RunId};
 
@@ -20,7 +21,7 @@ impl Runs for Session {
     }
 
     async fn cancel_run(&self, id: RunId) -> Result<(), Error> {
-        let mut tx = self.begin(Action::Converse).await?;
+        let mut tx = self.change(Action::Converse, Deed::RunCancel).await?;
         let run = tx.find_run(id).await.or_fault()?.ok_or(Error::NotFound)?;
         if !tx.request_cancellation(id).await.or_fault()? {
             return Err(Error::conflict(format!(
@@ -28,7 +29,8 @@ impl Runs for Session {
                 run.summary.status
             )));
         }
-        tx.commit().await.or_fault()?;
+        tx.commit(id.uuid(), &run.summary.conversation_title)
+            .await?;
         self.services.worker.cancel(id);
         Ok(())
     }

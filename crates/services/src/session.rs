@@ -1,5 +1,6 @@
 //! The services, and a session: services plus the authenticated actor.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,11 +11,13 @@ use store::vault::Vault;
 use store::{Store, TenantTx};
 use tokio_util::sync::CancellationToken;
 
+use crate::access::AccessBell;
 use crate::authentication::{Credential, Principals};
 use crate::fault::OrFault;
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
 use crate::recents::Recents;
+use crate::throttle::Throttle;
 use crate::worker::Worker;
 
 /// What the services need to know.
@@ -26,6 +29,8 @@ pub struct Config {
     pub runs_per_worker: usize,
     /// File with the built-in model's weights, if it was found.
     pub local_model: Option<PathBuf>,
+    /// Origin that users see, without a slash at the end.
+    pub public_url: String,
     /// How the set-up page names the database.
     pub database_label: String,
     /// How the set-up page says where the master key is.
@@ -43,6 +48,8 @@ pub struct Services {
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
     pub(crate) recents: Recents,
+    pub(crate) throttle: Throttle,
+    pub(crate) access: AccessBell,
     pub(crate) config: Arc<Config>,
 }
 
@@ -73,7 +80,6 @@ impl Services {
             &config,
         );
         Self {
-            store,
             vault,
             bus,
             models,
@@ -81,7 +87,10 @@ impl Services {
             worker,
             principals: Principals::default(),
             recents,
+            throttle: Throttle::new(store.clone()),
+            access: AccessBell::new(),
             config,
+            store,
         }
     }
 
@@ -92,6 +101,12 @@ impl Services {
     pub fn start_jobs(&self, stopping: &CancellationToken, is_alone: bool) {
         self.worker.start(stopping, is_alone);
         crate::housekeeping::start(self.store.clone(), stopping.clone());
+        let bell = self.access.clone();
+        bell.start(
+            self.store.clone(),
+            self.principals.clone(),
+            stopping.clone(),
+        );
     }
 
     /// Waits for the worker's runs to be handed back after `stopping` was cancelled.
@@ -102,6 +117,12 @@ impl Services {
     /// The database, for health checks and metrics.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Session").field(&self.actor).finish()
     }
 }
 

@@ -1,10 +1,11 @@
 //! Users, workspaces and memberships.
 
 use domain::accounts::{Membership, User, Workspace};
-use domain::{Role, Timestamp, UserId, WorkspaceId};
+use domain::{Role, UserId, WorkspaceId};
 use sqlx::PgConnection;
 
-use crate::{Result, Store};
+use crate::database::enter;
+use crate::{Result, Store, TenantTx};
 
 /// A user as sign-in needs it.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub async fn any_user_exists(db: &mut PgConnection) -> Result<bool> {
 /// Finds a user by address, whatever its case.
 pub async fn find_credentials(db: &mut PgConnection, email: &str) -> Result<Option<Credentials>> {
     let row = sqlx::query!(
-        "select id, email, password_hash, created_at from users where lower(email) = lower($1)",
+        "select id, email, name, password_hash, created_at from users where lower(email) = lower($1)",
         email
     )
     .fetch_optional(db)
@@ -35,6 +36,7 @@ pub async fn find_credentials(db: &mut PgConnection, email: &str) -> Result<Opti
         user: User {
             id: row.id.into(),
             email: row.email,
+            name: row.name,
             created_at: row.created_at.into(),
         },
         password_hash: row.password_hash,
@@ -44,7 +46,7 @@ pub async fn find_credentials(db: &mut PgConnection, email: &str) -> Result<Opti
 /// One user.
 pub async fn find_user(db: &mut PgConnection, id: UserId) -> Result<Option<User>> {
     let row = sqlx::query!(
-        "select id, email, created_at from users where id = $1",
+        "select id, email, name, created_at from users where id = $1",
         id.uuid()
     )
     .fetch_optional(db)
@@ -52,8 +54,37 @@ pub async fn find_user(db: &mut PgConnection, id: UserId) -> Result<Option<User>
     Ok(row.map(|row| User {
         id: row.id.into(),
         email: row.email,
+        name: row.name,
         created_at: row.created_at.into(),
     }))
+}
+
+/// Changes the name that others see.
+pub async fn rename_user(db: &mut PgConnection, id: UserId, name: &str) -> Result<()> {
+    sqlx::query!("update users set name = $2 where id = $1", id.uuid(), name)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Changes a password.
+pub async fn update_password(db: &mut PgConnection, id: UserId, password_hash: &str) -> Result<()> {
+    sqlx::query!(
+        "update users set password_hash = $2 where id = $1",
+        id.uuid(),
+        password_hash
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// PHC string of a person's password.
+pub async fn find_password(db: &mut PgConnection, id: UserId) -> Result<Option<String>> {
+    let hash = sqlx::query_scalar!("select password_hash from users where id = $1", id.uuid())
+        .fetch_optional(db)
+        .await?;
+    Ok(hash)
 }
 
 /// A person's workspaces, in the order they joined.
@@ -112,30 +143,35 @@ pub async fn find_workspace(db: &mut PgConnection, name: &str) -> Result<Option<
 }
 
 impl Store {
-    /// Begins work that makes users and workspaces, which belong to no tenant yet.
+    /// Begins work on people, sessions and workspaces, which belong to no tenant.
     ///
     /// # Errors
     /// `Unavailable`.
-    pub async fn begin_accounts(&self) -> Result<AccountsTx> {
-        let mut tx = self.pool().begin().await?;
-        // One at a time, so that two first visits cannot both become the owner.
-        sqlx::query!("select pg_advisory_xact_lock(hashtext('agentarea accounts'))")
-            .fetch_one(&mut *tx)
-            .await?;
-        Ok(AccountsTx { tx })
+    pub async fn begin_system(&self) -> Result<SystemTx> {
+        let tx = self.pool().begin().await?;
+        Ok(SystemTx { tx })
     }
 }
 
-/// A transaction that makes users and workspaces. Held by one process at a time.
+/// A transaction on what belongs to no tenant. Dropping it without committing undoes everything.
 #[derive(Debug)]
-pub struct AccountsTx {
+pub struct SystemTx {
     tx: sqlx::Transaction<'static, sqlx::Postgres>,
 }
 
-impl AccountsTx {
-    /// The connection, for the look-ups of this module.
+impl SystemTx {
+    /// The connection, for the functions of this crate.
     pub fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
+    }
+
+    /// Waits until nobody else makes users or workspaces, so that two first visits cannot both
+    /// become the owner.
+    pub async fn lock_accounts(&mut self) -> Result<()> {
+        sqlx::query!("select pg_advisory_xact_lock(hashtext('agentarea accounts'))")
+            .fetch_one(&mut *self.tx)
+            .await?;
+        Ok(())
     }
 
     /// Writes a user.
@@ -168,30 +204,39 @@ impl AccountsTx {
         Ok(())
     }
 
-    /// Makes a person a member; an existing membership stays as it is.
-    pub async fn add_member(
-        &mut self,
-        workspace_id: WorkspaceId,
-        user_id: UserId,
-        role: Role,
-        now: Timestamp,
-    ) -> Result<()> {
-        sqlx::query!(
-            "insert into memberships (workspace_id, user_id, role, created_at)
-             values ($1, $2, $3, $4) on conflict do nothing",
-            workspace_id.uuid(),
-            user_id.uuid(),
-            role.as_str(),
-            now.date_time()
+    /// Goes on inside one workspace, in the same transaction.
+    pub async fn into_tenant(mut self, workspace_id: WorkspaceId) -> Result<TenantTx> {
+        enter(&mut self.tx, workspace_id).await?;
+        Ok(TenantTx::inside(self.tx, workspace_id))
+    }
+}
+
+impl TenantTx {
+    /// The workspace itself; `None` if it was deleted.
+    pub async fn find_own_workspace(&mut self) -> Result<Option<Workspace>> {
+        let row = sqlx::query!(
+            "select id, name, created_at from workspaces where id = $1",
+            self.workspace_id().uuid()
         )
-        .execute(&mut *self.tx)
+        .fetch_optional(self.connection())
         .await?;
-        Ok(())
+        Ok(row.map(|row| Workspace {
+            id: row.id.into(),
+            name: row.name,
+            created_at: row.created_at.into(),
+        }))
     }
 
-    /// Makes everything done in it last.
-    pub async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+    /// Renames the workspace.
+    pub async fn rename_workspace(&mut self, name: &str) -> Result<()> {
+        sqlx::query!(
+            "update workspaces set name = $2 where id = $1",
+            self.workspace_id().uuid(),
+            name
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 }
 

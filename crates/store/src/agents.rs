@@ -17,10 +17,11 @@ impl TenantTx {
                from agents a
                join agent_versions v
                  on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
-               where a.archived_at is null and ($1::uuid is null or a.id < $1)
+               where a.workspace_id = $3 and a.archived_at is null and ($1::uuid is null or a.id < $1)
                order by a.id desc limit $2"#,
             after,
-            i64::from(page.limit) + 1
+            i64::from(page.limit) + 1,
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;
@@ -49,8 +50,9 @@ impl TenantTx {
                from agents a
                join agent_versions v
                  on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
-               where a.id = $1"#,
-            id.uuid()
+               where a.workspace_id = $2 and a.id = $1"#,
+            id.uuid(),
+            self.workspace_id().uuid()
         )
         .fetch_optional(self.connection())
         .await?;
@@ -86,10 +88,12 @@ impl TenantTx {
     pub async fn save_agent(&mut self, agent: &Agent, author: UserId) -> Result<()> {
         self.insert_version(agent, author).await?;
         sqlx::query!(
-            "update agents set version = $2, updated_at = $3 where id = $1",
+            "update agents set version = $2, updated_at = $3
+             where workspace_id = $4 and id = $1",
             agent.id.uuid(),
             agent.version as i32,
-            agent.updated_at.date_time()
+            agent.updated_at.date_time(),
+            self.workspace_id().uuid()
         )
         .execute(self.connection())
         .await?;
@@ -99,9 +103,11 @@ impl TenantTx {
     /// Archives an agent; tells whether it exists.
     pub async fn archive_agent(&mut self, id: AgentId, now: Timestamp) -> Result<bool> {
         let done = sqlx::query!(
-            "update agents set archived_at = coalesce(archived_at, $2) where id = $1",
+            "update agents set archived_at = coalesce(archived_at, $2)
+             where workspace_id = $3 and id = $1",
             id.uuid(),
-            now.date_time()
+            now.date_time(),
+            self.workspace_id().uuid()
         )
         .execute(self.connection())
         .await?;
@@ -121,11 +127,12 @@ impl TenantTx {
             .transpose()?;
         let rows = sqlx::query!(
             r#"select version, config as "config: Json<AgentConfig>", created_at from agent_versions
-               where agent_id = $1 and ($2::int is null or version < $2)
+               where workspace_id = $4 and agent_id = $1 and ($2::int is null or version < $2)
                order by version desc limit $3"#,
             id.uuid(),
             before,
-            i64::from(page.limit) + 1
+            i64::from(page.limit) + 1,
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;
@@ -150,9 +157,10 @@ impl TenantTx {
     ) -> Result<Option<AgentConfig>> {
         let config = sqlx::query_scalar!(
             r#"select config as "config: Json<AgentConfig>" from agent_versions
-               where agent_id = $1 and version = $2"#,
+               where workspace_id = $3 and agent_id = $1 and version = $2"#,
             id.uuid(),
-            version as i32
+            version as i32,
+            self.workspace_id().uuid()
         )
         .fetch_optional(self.connection())
         .await?;
@@ -166,9 +174,10 @@ impl TenantTx {
                from agents a
                join agent_versions v
                  on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
-               where a.archived_at is null and v.config->'model'->>'connection_id' = $1
+               where a.workspace_id = $2 and a.archived_at is null and v.config->'model'->>'connection_id' = $1
                order by 1 limit 5"#,
-            connection.to_string()
+            connection.to_string(),
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;

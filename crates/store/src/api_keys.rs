@@ -1,7 +1,7 @@
 //! API keys, stored as hashes.
 
 use domain::api_keys::ApiKey;
-use domain::{ApiKeyId, Cursor, Page, Paged, Timestamp, UserId};
+use domain::{Action, ApiKeyId, Cursor, Page, Paged, Role, Scopes, Timestamp, UserId};
 use sqlx::PgConnection;
 
 use crate::accounts::parse_role;
@@ -17,10 +17,16 @@ impl TenantTx {
         user_id: UserId,
         secret_hash: &[u8],
     ) -> Result<()> {
+        let scopes: Option<Vec<String>> = api_key.scopes.as_ref().map(|scopes| {
+            scopes
+                .iter()
+                .map(|scope| scope.as_str().to_owned())
+                .collect()
+        });
         sqlx::query!(
             "insert into api_keys
-               (id, workspace_id, user_id, name, prefix, secret_hash, expires_at, created_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+               (id, workspace_id, user_id, name, prefix, secret_hash, expires_at, created_at, scopes)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             api_key.id.uuid(),
             self.workspace_id().uuid(),
             user_id.uuid(),
@@ -28,7 +34,8 @@ impl TenantTx {
             api_key.prefix,
             secret_hash,
             api_key.expires_at.map(Timestamp::date_time),
-            api_key.created_at.date_time()
+            api_key.created_at.date_time(),
+            scopes.as_deref()
         )
         .execute(self.connection())
         .await?;
@@ -39,8 +46,10 @@ impl TenantTx {
     pub async fn list_api_keys(&mut self, user_id: UserId, page: &Page) -> Result<Paged<ApiKey>> {
         let after = parse_cursor(page)?;
         let rows = sqlx::query!(
-            "select id, name, prefix, expires_at, last_used_at, created_at from api_keys
-             where user_id = $1 and ($2::uuid is null or id < $2) order by id desc limit $3",
+            "select id, name, prefix, scopes, expires_at, last_used_at, created_at from api_keys
+             where workspace_id = $1 and user_id = $2 and ($3::uuid is null or id < $3)
+             order by id desc limit $4",
+            self.workspace_id().uuid(),
             user_id.uuid(),
             after,
             i64::from(page.limit) + 1
@@ -49,30 +58,38 @@ impl TenantTx {
         .await?;
         let api_keys = rows
             .into_iter()
-            .map(|row| ApiKey {
-                id: row.id.into(),
-                name: row.name,
-                prefix: row.prefix,
-                expires_at: row.expires_at.map(Into::into),
-                last_used_at: row.last_used_at.map(Into::into),
-                created_at: row.created_at.into(),
+            .map(|row| {
+                Ok(ApiKey {
+                    id: row.id.into(),
+                    name: row.name,
+                    prefix: row.prefix,
+                    scopes: parse_scopes(row.scopes)?,
+                    expires_at: row.expires_at.map(Into::into),
+                    last_used_at: row.last_used_at.map(Into::into),
+                    created_at: row.created_at.into(),
+                })
             })
-            .collect();
+            .collect::<Result<Vec<_>>>()?;
         Ok(Paged::cut(api_keys, page.limit, |key: &ApiKey| {
             Cursor(key.id.to_string())
         }))
     }
 
-    /// Deletes a person's key; tells whether it was there.
-    pub async fn delete_api_key(&mut self, user_id: UserId, id: ApiKeyId) -> Result<bool> {
-        let done = sqlx::query!(
-            "delete from api_keys where id = $1 and user_id = $2",
-            id.uuid(),
-            user_id.uuid()
+    /// Deletes a person's key and gives its name; `None` if it was not there.
+    pub async fn delete_api_key(
+        &mut self,
+        user_id: UserId,
+        id: ApiKeyId,
+    ) -> Result<Option<String>> {
+        let name = sqlx::query_scalar!(
+            "delete from api_keys where workspace_id = $1 and user_id = $2 and id = $3 returning name",
+            self.workspace_id().uuid(),
+            user_id.uuid(),
+            id.uuid()
         )
-        .execute(self.connection())
+        .fetch_optional(self.connection())
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(name)
     }
 }
 
@@ -83,7 +100,7 @@ pub async fn find(
     now: Timestamp,
 ) -> Result<Option<Principal<ApiKeyId>>> {
     let row = sqlx::query!(
-        "select k.id, k.user_id, k.workspace_id, k.last_used_at, m.role
+        "select k.id, k.user_id, k.workspace_id, k.scopes, k.last_used_at, m.role
          from api_keys k join memberships m using (workspace_id, user_id)
          where k.secret_hash = $1 and (k.expires_at is null or k.expires_at > $2)",
         secret_hash,
@@ -97,6 +114,10 @@ pub async fn find(
             user_id: row.user_id.into(),
             workspace_id: row.workspace_id.into(),
             role: parse_role(&row.role)?,
+            scopes: match parse_scopes(row.scopes)? {
+                Some(scopes) => Scopes::of(scopes),
+                None => Scopes::of_keys(),
+            },
             seen_at: row.last_used_at.map(Into::into),
         })
     })
@@ -113,6 +134,38 @@ pub async fn touch(db: &mut PgConnection, id: ApiKeyId, now: Timestamp) -> Resul
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// The role behind a key in its workspace now; `None` once the key or the membership is over.
+pub async fn find_role(
+    db: &mut PgConnection,
+    id: ApiKeyId,
+    now: Timestamp,
+) -> Result<Option<Role>> {
+    let role = sqlx::query_scalar!(
+        "select m.role from api_keys k join memberships m using (workspace_id, user_id)
+         where k.id = $1 and (k.expires_at is null or k.expires_at > $2)",
+        id.uuid(),
+        now.date_time()
+    )
+    .fetch_optional(db)
+    .await?;
+    role.as_deref().map(parse_role).transpose()
+}
+
+fn parse_scopes(scopes: Option<Vec<String>>) -> Result<Option<Vec<Action>>> {
+    scopes
+        .map(|scopes| {
+            scopes
+                .iter()
+                .map(|scope| {
+                    scope
+                        .parse()
+                        .map_err(|error: String| anyhow::anyhow!(error).into())
+                })
+                .collect()
+        })
+        .transpose()
 }
 
 /// Reads the cursor of a list that is ordered by id.

@@ -66,11 +66,13 @@ impl TenantTx {
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
                  and v.version = a.version
-               where $1::timestamptz is null or (c.updated_at, c.id) < ($1, $2)
+               where c.workspace_id = $4
+                 and ($1::timestamptz is null or (c.updated_at, c.id) < ($1, $2))
                order by c.updated_at desc, c.id desc limit $3"#,
             before,
             before_id,
-            i64::from(page.limit) + 1
+            i64::from(page.limit) + 1,
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;
@@ -100,8 +102,9 @@ impl TenantTx {
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
                  and v.version = a.version
-               where c.id = $1"#,
-            id.uuid()
+               where c.workspace_id = $2 and c.id = $1"#,
+            id.uuid(),
+            self.workspace_id().uuid()
         )
         .fetch_optional(self.connection())
         .await?;
@@ -147,10 +150,12 @@ impl TenantTx {
         now: Timestamp,
     ) -> Result<bool> {
         let done = sqlx::query!(
-            "update conversations set title = $2, updated_at = $3 where id = $1",
+            "update conversations set title = $2, updated_at = $3
+             where workspace_id = $4 and id = $1",
             id.uuid(),
             title,
-            now.date_time()
+            now.date_time(),
+            self.workspace_id().uuid()
         )
         .execute(self.connection())
         .await?;
@@ -223,11 +228,12 @@ impl TenantTx {
                  r.error as "error: Json<RunError>", m.position, m.created_at
                from messages m
                join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
-               where m.conversation_id = $1 and ($2::bigint is null or m.position < $2)
+               where m.workspace_id = $4 and m.conversation_id = $1 and ($2::bigint is null or m.position < $2)
                order by m.position desc limit $3"#,
             id.uuid(),
             before,
-            limit + 1
+            limit + 1,
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;

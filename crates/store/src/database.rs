@@ -159,6 +159,11 @@ impl TenantTx {
         Ok(self.tx.commit().await?)
     }
 
+    /// Wraps a transaction that has entered the workspace; see [`enter`].
+    pub(crate) fn inside(tx: Transaction<'static, Postgres>, workspace_id: WorkspaceId) -> Self {
+        Self { tx, workspace_id }
+    }
+
     /// The workspace it sees.
     pub fn workspace_id(&self) -> WorkspaceId {
         self.workspace_id
@@ -167,6 +172,14 @@ impl TenantTx {
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
+}
+
+/// Makes the rest of a transaction see one workspace only.
+pub(crate) async fn enter(db: &mut PgConnection, workspace_id: WorkspaceId) -> Result<()> {
+    let statement =
+        format!("set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'");
+    db.execute(AssertSqlSafe(statement)).await?;
+    Ok(())
 }
 
 /// Ends what a cancelled `begin` may have left open (sqlx issues 4385 and 4393): without this the

@@ -2,9 +2,11 @@
 //!
 //! Knows nothing of HTTP or of what the product allows; `services` decides that.
 
+pub mod access;
 pub mod accounts;
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod bus;
 pub mod conversations;
 mod database;
@@ -12,10 +14,13 @@ pub mod embedded;
 mod error;
 pub mod events;
 pub mod idempotency;
+pub mod invitations;
+pub mod members;
 mod migrations;
 pub mod models;
 pub mod runs;
 pub mod sessions;
+pub mod sign_in_failures;
 pub mod vault;
 
 pub use database::{Config, Store, SystemConnection, TenantTx};

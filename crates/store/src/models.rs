@@ -34,9 +34,11 @@ impl TenantTx {
         let rows = sqlx::query_as!(
             ConnectionRow,
             "select id, name, kind, base_url, secret_id, created_at, updated_at
-             from model_connections where $1::uuid is null or id < $1 order by id desc limit $2",
+             from model_connections where workspace_id = $3 and ($1::uuid is null or id < $1)
+             order by id desc limit $2",
             after,
-            i64::from(page.limit) + 1
+            i64::from(page.limit) + 1,
+            self.workspace_id().uuid()
         )
         .fetch_all(self.connection())
         .await?;
@@ -59,8 +61,9 @@ impl TenantTx {
         let row = sqlx::query_as!(
             ConnectionRow,
             "select id, name, kind, base_url, secret_id, created_at, updated_at
-             from model_connections where id = $1",
-            id.uuid()
+             from model_connections where workspace_id = $2 and id = $1",
+            id.uuid(),
+            self.workspace_id().uuid()
         )
         .fetch_optional(self.connection())
         .await?;
@@ -99,12 +102,13 @@ impl TenantTx {
         let connection = &stored.connection;
         sqlx::query!(
             "update model_connections set name = $2, base_url = $3, secret_id = $4, updated_at = $5
-             where id = $1",
+             where workspace_id = $6 and id = $1",
             connection.id.uuid(),
             connection.name,
             connection.base_url,
             stored.secret_id.map(SecretId::uuid),
-            connection.updated_at.date_time()
+            connection.updated_at.date_time(),
+            self.workspace_id().uuid()
         )
         .execute(self.connection())
         .await?;
@@ -113,9 +117,13 @@ impl TenantTx {
 
     /// Deletes a connection; tells whether it was there.
     pub async fn delete_model_connection(&mut self, id: ConnectionId) -> Result<bool> {
-        let done = sqlx::query!("delete from model_connections where id = $1", id.uuid())
-            .execute(self.connection())
-            .await?;
+        let done = sqlx::query!(
+            "delete from model_connections where workspace_id = $2 and id = $1",
+            id.uuid(),
+            self.workspace_id().uuid()
+        )
+        .execute(self.connection())
+        .await?;
         Ok(done.rows_affected() > 0)
     }
 }

@@ -1,10 +1,12 @@
 //! Signed-in browsers.
 
-use domain::{Role, SessionId, Timestamp, UserId, WorkspaceId};
+use domain::accounts::BrowserSession;
+use domain::{Cursor, Page, Paged, Role, Scopes, SessionId, Timestamp, UserId, WorkspaceId};
 use sqlx::PgConnection;
 
 use crate::Result;
 use crate::accounts::parse_role;
+use crate::api_keys::parse_cursor;
 
 /// A session to write.
 #[derive(Clone, Debug)]
@@ -17,6 +19,10 @@ pub struct NewSession<'a> {
     pub user_id: UserId,
     /// The workspace to look at.
     pub workspace_id: WorkspaceId,
+    /// Network address of the browser.
+    pub address: &'a str,
+    /// What the browser says it is.
+    pub user_agent: &'a str,
     /// Now.
     pub now: Timestamp,
 }
@@ -32,6 +38,8 @@ pub struct Principal<Id> {
     pub workspace_id: WorkspaceId,
     /// The person's role there.
     pub role: Role,
+    /// What the session or key may be used for.
+    pub scopes: Scopes,
     /// Last recorded use.
     pub seen_at: Option<Timestamp>,
 }
@@ -39,12 +47,15 @@ pub struct Principal<Id> {
 /// Writes a session.
 pub async fn create(db: &mut PgConnection, session: NewSession<'_>) -> Result<()> {
     sqlx::query!(
-        "insert into sessions (id, token_hash, user_id, workspace_id, created_at, seen_at)
-         values ($1, $2, $3, $4, $5, $5)",
+        "insert into sessions
+           (id, token_hash, user_id, workspace_id, address, user_agent, created_at, seen_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $7)",
         session.id.uuid(),
         session.token_hash,
         session.user_id.uuid(),
         session.workspace_id.uuid(),
+        session.address,
+        session.user_agent,
         session.now.date_time()
     )
     .execute(db)
@@ -73,6 +84,7 @@ pub async fn find(
             user_id: row.user_id.into(),
             workspace_id: row.workspace_id.into(),
             role: parse_role(&row.role)?,
+            scopes: Scopes::ALL,
             seen_at: Some(row.seen_at.into()),
         })
     })
@@ -91,12 +103,109 @@ pub async fn touch(db: &mut PgConnection, id: SessionId, now: Timestamp) -> Resu
     Ok(())
 }
 
-/// Ends a session; ending it twice is fine.
-pub async fn delete(db: &mut PgConnection, id: SessionId) -> Result<()> {
-    sqlx::query!("delete from sessions where id = $1", id.uuid())
-        .execute(db)
-        .await?;
+/// A person's sessions used after `alive_since`, the last used first; `current` is marked.
+pub async fn list(
+    db: &mut PgConnection,
+    user_id: UserId,
+    current: Option<SessionId>,
+    alive_since: Timestamp,
+    page: &Page,
+) -> Result<Paged<BrowserSession>> {
+    let after = parse_cursor(page)?;
+    let rows = sqlx::query!(
+        "select id, address, user_agent, created_at, seen_at from sessions
+         where user_id = $1 and seen_at > $2
+           and ($3::uuid is null
+                or (seen_at, id) < (select s.seen_at, s.id from sessions s where s.id = $3))
+         order by seen_at desc, id desc limit $4",
+        user_id.uuid(),
+        alive_since.date_time(),
+        after,
+        i64::from(page.limit) + 1
+    )
+    .fetch_all(db)
+    .await?;
+    let sessions = rows
+        .into_iter()
+        .map(|row| BrowserSession {
+            id: row.id.into(),
+            address: row.address,
+            user_agent: row.user_agent,
+            created_at: row.created_at.into(),
+            seen_at: row.seen_at.into(),
+            is_current: current.is_some_and(|current| current.uuid() == row.id),
+        })
+        .collect();
+    Ok(Paged::cut(
+        sessions,
+        page.limit,
+        |session: &BrowserSession| Cursor(session.id.to_string()),
+    ))
+}
+
+/// Gives a session a new token and the workspace it looks at from now on.
+pub async fn renew(
+    db: &mut PgConnection,
+    id: SessionId,
+    token_hash: &[u8],
+    workspace_id: WorkspaceId,
+) -> Result<()> {
+    sqlx::query!(
+        "update sessions set token_hash = $2, workspace_id = $3 where id = $1",
+        id.uuid(),
+        token_hash,
+        workspace_id.uuid()
+    )
+    .execute(db)
+    .await?;
     Ok(())
+}
+
+/// Ends a person's session; tells whether it was there.
+pub async fn delete(db: &mut PgConnection, user_id: UserId, id: SessionId) -> Result<bool> {
+    let done = sqlx::query!(
+        "delete from sessions where user_id = $1 and id = $2",
+        user_id.uuid(),
+        id.uuid()
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Ends all sessions of a person but `kept`.
+pub async fn delete_others(
+    db: &mut PgConnection,
+    user_id: UserId,
+    kept: Option<SessionId>,
+) -> Result<()> {
+    sqlx::query!(
+        "delete from sessions where user_id = $1 and ($2::uuid is null or id <> $2)",
+        user_id.uuid(),
+        kept.map(SessionId::uuid)
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The workspace of a session and the person's role there now; `None` once either is over.
+pub async fn find_role(
+    db: &mut PgConnection,
+    id: SessionId,
+    workspace_id: WorkspaceId,
+    alive_since: Timestamp,
+) -> Result<Option<Role>> {
+    let role = sqlx::query_scalar!(
+        "select m.role from sessions s join memberships m on m.user_id = s.user_id
+         where s.id = $1 and m.workspace_id = $2 and s.seen_at > $3",
+        id.uuid(),
+        workspace_id.uuid(),
+        alive_since.date_time()
+    )
+    .fetch_optional(db)
+    .await?;
+    role.as_deref().map(parse_role).transpose()
 }
 
 /// Deletes sessions not used since `before`.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use domain::{Error, Secret};
+use domain::{Action, Error, Secret};
 use store::embedded::Joining;
 
 use crate::config::Config;
@@ -29,6 +29,9 @@ pub(super) enum Command {
         /// Name of the workspace.
         #[arg(long)]
         workspace: String,
+        /// What the key may be used for, such as read,converse; whatever the user may if not given.
+        #[arg(long, value_delimiter = ',')]
+        scopes: Option<Vec<Action>>,
         /// What the key is for.
         #[arg(long, default_value = "command line")]
         name: String,
@@ -55,12 +58,13 @@ pub(super) async fn run(config: Config, command: Command) -> anyhow::Result<()> 
         Command::CreateApiKey {
             email,
             workspace,
+            scopes,
             name,
         } => {
             let backend = Backend::open(&config, Joining::Share).await?;
             let created = backend
                 .services
-                .create_api_key_for(&email, &workspace, &name)
+                .create_api_key_for(&email, &workspace, &name, scopes)
                 .await;
             backend.close().await?;
             println!("{}", created.map_err(in_words)?.key);

@@ -8,7 +8,7 @@ use futures::stream;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
-use services::{EventLogPage, Watch};
+use services::{AccessWatch, EventLogPage, Watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, id};
@@ -42,8 +42,14 @@ pub async fn events(
         Some("idle") => true,
         Some(_) => return Err(Error::invalid("until", "can only be idle").into()),
     };
+    let access = session.watch_access();
     let watch = session.watch(id, after, ends_when_idle).await?;
-    let frames = stream::unfold(Some((watch, state.stopping)), next_frame);
+    let streaming = Streaming {
+        watch,
+        access,
+        stopping: state.stopping,
+    };
+    let frames = stream::unfold(Some(streaming), next_frame);
     let mut response = axum::body::Body::from_stream(frames).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -52,23 +58,31 @@ pub async fn events(
     Ok(response)
 }
 
-type Streaming = Option<(Watch, CancellationToken)>;
+struct Streaming {
+    watch: Watch,
+    access: AccessWatch,
+    stopping: CancellationToken,
+}
 
-async fn next_frame(streaming: Streaming) -> Option<(Result<Bytes, Error>, Streaming)> {
-    let (mut watch, stopping) = streaming?;
-    let patience = watch.patience();
+async fn next_frame(
+    streaming: Option<Streaming>,
+) -> Option<(Result<Bytes, Error>, Option<Streaming>)> {
+    let mut streaming = streaming?;
+    let patience = streaming.watch.patience();
     let frame = tokio::select! {
         biased;
-        frame = watch.next() => frame,
-        () = stopping.cancelled() => return None,
+        () = streaming.stopping.cancelled() => return None,
+        // The client comes back and is told what it may see now.
+        () = streaming.access.changed() => return None,
+        frame = streaming.watch.next() => frame,
         () = tokio::time::sleep(patience) => {
-            watch.look_again();
+            streaming.watch.look_again();
             // Keeps the line open, at least every 15 s.
             Ok(Some(Bytes::from_static(b":\n\n")))
         }
     };
     match frame {
-        Ok(Some(bytes)) => Some((Ok(bytes), Some((watch, stopping)))),
+        Ok(Some(bytes)) => Some((Ok(bytes), Some(streaming))),
         Ok(None) => None,
         // Breaks the connection off; the client resumes where it was.
         Err(error) => Some((Err(error), None)),

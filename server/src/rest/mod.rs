@@ -3,10 +3,13 @@
 pub mod account;
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod conversations;
 pub mod events;
 pub mod health;
 pub mod idempotency;
+pub mod invitations;
+pub mod members;
 pub mod metrics;
 pub mod models;
 pub mod runs;

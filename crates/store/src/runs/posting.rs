@@ -3,13 +3,14 @@
 use domain::agents::AgentConfig;
 use domain::conversations::MessageRole;
 use domain::{
-    AgentId, ConnectionId, ConversationId, MessageId, RunId, Timestamp, UserId, WorkspaceId,
+    AgentId, AuditId, ConnectionId, ConversationId, MessageId, RunId, Timestamp, WorkspaceId,
 };
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::NewStep;
+use crate::audit::Author;
 use crate::database::TenantTx;
 use crate::events::{EventColumns, LoggedEvent, NewEvent};
 use crate::{Result, Store};
@@ -59,7 +60,9 @@ pub struct NewRun<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
     /// Who asks.
-    pub author_id: UserId,
+    pub author: &'a Author,
+    /// Id of the line in the audit log.
+    pub audit_id: AuditId,
     /// The agent.
     pub agent_id: AgentId,
     /// Its version.
@@ -247,7 +250,7 @@ async fn create_run(
     let known = place.unchanged;
     let is_written = sqlx::query_scalar!(
         r#"select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             $17, $18, $19, $20, $21, $22, $23) as "is_written!""#,
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) as "is_written!""#,
         place.workspace_id.uuid(),
         run.conversation_id.uuid(),
         last_seq,
@@ -255,7 +258,7 @@ async fn create_run(
         run.id.uuid(),
         run.agent_id.uuid(),
         run.agent_version as i32,
-        run.author_id.uuid(),
+        run.author.user_id.uuid(),
         run.message_id.uuid(),
         run.answer_id.uuid(),
         run.idempotency_key,
@@ -271,6 +274,9 @@ async fn create_run(
         known.map(|known| known.connection_id.uuid()),
         known.map(|known| known.connection_updated_at.date_time()),
         known.map(|known| i64::from(known.runs_per_workspace)),
+        run.audit_id.uuid(),
+        run.author.via.as_str(),
+        run.author.request_id,
     )
     .fetch_one(db)
     .await?;

@@ -42,8 +42,9 @@ impl TenantTx {
                join conversations c on c.workspace_id = r.workspace_id and c.id = r.conversation_id
                join agent_versions v on v.workspace_id = r.workspace_id and v.agent_id = r.agent_id
                  and v.version = r.agent_version
-               where $1::uuid is null or r.id < $1
-               order by r.id desc limit $2"#,
+               where r.workspace_id = $1 and ($2::uuid is null or r.id < $2)
+               order by r.id desc limit $3"#,
+            self.workspace_id().uuid(),
             after,
             i64::from(page.limit) + 1
         )
@@ -70,7 +71,8 @@ impl TenantTx {
                join conversations c on c.workspace_id = r.workspace_id and c.id = r.conversation_id
                join agent_versions v on v.workspace_id = r.workspace_id and v.agent_id = r.agent_id
                  and v.version = r.agent_version
-               where r.id = $1"#,
+               where r.workspace_id = $1 and r.id = $2"#,
+            self.workspace_id().uuid(),
             id.uuid()
         )
         .fetch_optional(self.connection())
@@ -86,7 +88,9 @@ impl TenantTx {
         let rows = sqlx::query!(
             r#"select id, number, attempt, status, target, input_tokens, output_tokens,
                  error as "error: Json<RunError>", started_at, finished_at
-               from run_steps where run_id = $1 order by number limit 1000"#,
+               from run_steps where workspace_id = $1 and run_id = $2
+               order by number limit 1000"#,
+            self.workspace_id().uuid(),
             id.uuid()
         )
         .fetch_all(self.connection())

@@ -1,0 +1,126 @@
+//! Live streams end when their holder's access changes.
+
+use std::time::{Duration, Instant};
+
+use domain::{Action, Error, UserId, can};
+use store::Store;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+use crate::authentication::{Principals, SESSION_LIFETIME};
+use crate::fault::OrFault;
+use crate::{Credential, Session, mint};
+
+/// Notices that may wait for a slow stream; one that missed some checks anyway.
+const CAPACITY: usize = 64;
+/// How soon to listen again after the database was away.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
+/// How often a stream checks without notice: keys and sessions also end by themselves.
+const CHECK_EVERY: Duration = Duration::from_secs(300);
+
+/// Tells live streams whose access has changed; `None` means perhaps anybody's.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessBell {
+    sender: broadcast::Sender<Option<UserId>>,
+}
+
+/// Watches over the access of one live stream.
+#[derive(Debug)]
+pub struct AccessWatch {
+    session: Session,
+    notices: broadcast::Receiver<Option<UserId>>,
+    must_check: bool,
+    checked_at: Instant,
+}
+
+impl AccessBell {
+    pub(crate) fn new() -> Self {
+        Self {
+            sender: broadcast::channel(CAPACITY).0,
+        }
+    }
+
+    /// Listens to the database until `stopping`.
+    pub(crate) fn start(self, store: Store, principals: Principals, stopping: CancellationToken) {
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = self.listen(store, principals) => {}
+            }
+        });
+    }
+
+    async fn listen(self, store: Store, principals: Principals) {
+        loop {
+            if let Err(error) = self.follow(&store, &principals).await {
+                tracing::warn!(error = %error, "cannot hear of changed access; listening again");
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    async fn follow(&self, store: &Store, principals: &Principals) -> store::Result<()> {
+        let mut changes = store.listen_for_access_changes().await?;
+        // Something may have changed before.
+        self.ring(principals, None);
+        loop {
+            let changed = changes.next().await?;
+            self.ring(principals, changed);
+        }
+    }
+
+    fn ring(&self, principals: &Principals, changed: Option<UserId>) {
+        principals.clear();
+        // Fails only if there is no stream.
+        let _ = self.sender.send(changed);
+    }
+}
+
+impl Session {
+    /// Watches over this session's access from now on.
+    pub fn watch_access(&self) -> AccessWatch {
+        AccessWatch {
+            session: self.clone(),
+            notices: self.services.access.sender.subscribe(),
+            must_check: false,
+            checked_at: Instant::now(),
+        }
+    }
+
+    /// Whether the session or key still is what it was: valid, of the same role.
+    async fn is_unchanged(&self) -> Result<bool, Error> {
+        let mut db = self.services.store.system().await.or_fault()?;
+        let now = mint::now();
+        let role = match self.credential {
+            Credential::Session(id) => {
+                let alive_since = (now.date_time() - SESSION_LIFETIME).into();
+                let workspace_id = self.actor.workspace_id;
+                store::sessions::find_role(&mut db, id, workspace_id, alive_since).await
+            }
+            Credential::ApiKey(id) => store::api_keys::find_role(&mut db, id, now).await,
+        };
+        Ok(role.or_fault()? == Some(self.actor.role) && can(self.actor.role, Action::Read))
+    }
+}
+
+impl AccessWatch {
+    /// Returns once the holder's access has changed. Safe to cancel.
+    pub async fn changed(&mut self) {
+        loop {
+            if self.must_check || self.checked_at.elapsed() >= CHECK_EVERY {
+                self.must_check = true;
+                // While the database is away nothing can be said, and nothing is streamed either.
+                if let Ok(false) = self.session.is_unchanged().await {
+                    return;
+                }
+                self.must_check = false;
+                self.checked_at = Instant::now();
+            }
+            match self.notices.recv().await {
+                Ok(Some(user_id)) if user_id != self.session.actor.user_id => {}
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => self.must_check = true,
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Slows down whoever guesses passwords.
+//!
+//! Failures are counted by account and by network address, in the database, so that they count
+//! for all processes. A browser that signed in before is counted by itself and not with its
+//! account, so that nobody can lock the owner out by guessing (OWASP, "device cookies").
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration as StdDuration;
+
+use domain::{Error, Timestamp};
+use sha2::{Digest, Sha256};
+use store::{Store, sign_in_failures};
+use time::Duration;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::fault::OrFault;
+use crate::mint;
+
+/// Over how long failures are counted.
+pub(crate) const WINDOW: Duration = Duration::minutes(15);
+/// Failures of one account, or of one known browser.
+const PER_ACCOUNT: usize = 10;
+/// Failures from one network address.
+const PER_ADDRESS: usize = 100;
+/// Longest wait for other attempts on the same account or from the same address.
+const PATIENCE: StdDuration = StdDuration::from_secs(10);
+
+type Subject = [u8; 32];
+
+/// Counts failed sign-ins.
+#[derive(Clone)]
+pub(crate) struct Throttle {
+    store: Store,
+    /// Attempts are made one at a time per subject, so that many at once cannot slip through.
+    turns: Arc<Mutex<HashMap<Subject, Weak<tokio::sync::Mutex<()>>>>>,
+}
+
+/// Whose failures an attempt would add to, with how many are allowed.
+#[derive(Clone, Debug)]
+pub(crate) struct Subjects(Vec<(Subject, usize)>);
+
+impl Subjects {
+    /// An attempt from an unknown browser.
+    pub(crate) fn stranger(email: &str, address: IpAddr) -> Self {
+        Self(vec![
+            (
+                subject("account", &email.trim().to_lowercase()),
+                PER_ACCOUNT,
+            ),
+            (subject("address", &network(address)), PER_ADDRESS),
+        ])
+    }
+
+    /// An attempt from a browser, or in a session, that proved the account before.
+    pub(crate) fn known(proof: &str) -> Self {
+        Self(vec![(subject("known", proof), PER_ACCOUNT)])
+    }
+}
+
+impl Throttle {
+    pub(crate) fn new(store: Store) -> Self {
+        Self {
+            store,
+            turns: Arc::default(),
+        }
+    }
+
+    /// Makes an attempt. `None` is a failure and counts; a success forgets the failures.
+    ///
+    /// # Errors
+    /// `RateLimited` without making the attempt.
+    pub(crate) async fn attempt<T>(
+        &self,
+        subjects: Subjects,
+        attempt: impl Future<Output = Result<Option<T>, Error>>,
+    ) -> Result<Option<T>, Error> {
+        let mut turns = Vec::new();
+        for (subject, _) in &subjects.0 {
+            turns.push(self.turn(*subject).await?);
+        }
+        let now = mint::now();
+        let since = Timestamp::from(now.date_time() - WINDOW);
+        let mut db = self.store.system().await.or_fault()?;
+        for (subject, limit) in &subjects.0 {
+            let failed_at = sign_in_failures::list(&mut db, subject, since)
+                .await
+                .or_fault()?;
+            if let Some(position) = failed_at.len().checked_sub(*limit) {
+                let free_at = Timestamp::from(failed_at[position].date_time() + WINDOW);
+                return Err(Error::RateLimited {
+                    retry_after_seconds: free_at.seconds_since(now) as u32 + 1,
+                });
+            }
+        }
+        drop(db);
+        let result = attempt.await?;
+        let mut db = self.store.system().await.or_fault()?;
+        match &result {
+            Some(_) => {
+                let (account, _) = &subjects.0[0];
+                sign_in_failures::delete(&mut db, account)
+                    .await
+                    .or_fault()?;
+            }
+            None => {
+                for (subject, _) in &subjects.0 {
+                    sign_in_failures::create(&mut db, subject, mint::now(), since)
+                        .await
+                        .or_fault()?;
+                }
+            }
+        }
+        Ok(result)
+    }
+
+    async fn turn(&self, subject: Subject) -> Result<OwnedMutexGuard<()>, Error> {
+        let turn = {
+            let mut turns = self.turns.lock().expect("no holder panics");
+            match turns.get(&subject).and_then(Weak::upgrade) {
+                Some(turn) => turn,
+                None => {
+                    turns.retain(|_, turn| turn.strong_count() > 0);
+                    let turn = Arc::default();
+                    turns.insert(subject, Arc::downgrade(&turn));
+                    turn
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, turn.lock_owned())
+            .await
+            .map_err(|_| Error::RateLimited {
+                retry_after_seconds: PATIENCE.as_secs() as u32,
+            })
+    }
+}
+
+fn subject(kind: &str, value: &str) -> Subject {
+    Sha256::digest(format!("{kind}/{value}")).into()
+}
+
+/// One household or server has a whole /64 of IPv6.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{:x?}", &address.segments()[..4]),
+    }
+}
