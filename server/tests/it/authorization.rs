@@ -1,0 +1,705 @@
+//! Every route has a row that says who may use it, and every row is tried with every principal.
+
+use std::collections::BTreeSet;
+
+use domain::{Action, Role, can};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use testkit::{ScriptedModel, TestDb, inputs};
+
+use crate::people::{Person, text};
+use crate::support::{Program, TestApp};
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Needs {
+    /// Anybody, signed in or not.
+    Nothing,
+    /// Whoever may do this in the workspace.
+    May(Action),
+    /// The same, but never with an API key.
+    Browser(Action),
+}
+
+/// A route, an address on it, and a body that is accepted.
+struct Row {
+    method: Method,
+    route: &'static str,
+    needs: Needs,
+    path: fn(&Objects) -> String,
+    body: fn(&Objects) -> Value,
+}
+
+/// What a workspace holds.
+#[derive(Clone, Debug)]
+struct Objects {
+    workspace: String,
+    connection: String,
+    agent: String,
+    conversation: String,
+    run: String,
+    api_key: String,
+    session: String,
+    member: String,
+    invitation: String,
+}
+
+fn rows() -> Vec<Row> {
+    use Action::*;
+    use Needs::*;
+    let none: fn(&Objects) -> Value = |_| Value::Null;
+    let row = |method: Method, route, needs, path, body| Row {
+        method,
+        route,
+        needs,
+        path,
+        body,
+    };
+    let get = |route, needs, path| row(Method::GET, route, needs, path, none);
+    let delete = |route, needs, path| row(Method::DELETE, route, needs, path, none);
+    vec![
+        row(Method::POST, "/setup", Nothing, |_| "/setup".into(), none),
+        row(
+            Method::POST,
+            "/session",
+            Nothing,
+            |_| "/session".into(),
+            none,
+        ),
+        row(
+            Method::PATCH,
+            "/session",
+            Browser(ManageOwnAccount),
+            |_| "/session".into(),
+            |o| json!({"workspace_id": o.workspace}),
+        ),
+        delete("/session", May(Read), |_| "/session".into()),
+        get("/me", May(Read), |_| "/me".into()),
+        row(
+            Method::PATCH,
+            "/me",
+            Browser(ManageOwnAccount),
+            |_| "/me".into(),
+            |_| json!({"name": "Somebody"}),
+        ),
+        row(
+            Method::PUT,
+            "/me/password",
+            Browser(ManageOwnAccount),
+            |_| "/me/password".into(),
+            |_| json!({"current_password": inputs::PASSWORD, "new_password": inputs::PASSWORD}),
+        ),
+        get("/sessions", Browser(ManageOwnAccount), |_| {
+            "/sessions".into()
+        }),
+        delete("/sessions", Browser(ManageOwnAccount), |_| {
+            "/sessions".into()
+        }),
+        delete("/sessions/{id}", Browser(ManageOwnAccount), |o| {
+            format!("/sessions/{}", o.session)
+        }),
+        row(
+            Method::POST,
+            "/workspaces",
+            May(CreateWorkspaces),
+            |_| "/workspaces".into(),
+            |_| json!({"name": "Another"}),
+        ),
+        row(
+            Method::PATCH,
+            "/workspaces/{id}",
+            May(ManageWorkspace),
+            |o| format!("/workspaces/{}", o.workspace),
+            |_| json!({"name": "Acme"}),
+        ),
+        get("/members", May(Read), |_| "/members".into()),
+        row(
+            Method::PATCH,
+            "/members/{id}",
+            May(ManageMembers),
+            |o| format!("/members/{}", o.member),
+            |_| json!({"role": "viewer"}),
+        ),
+        delete("/members/{id}", May(ManageMembers), |o| {
+            format!("/members/{}", o.member)
+        }),
+        get("/invitations", May(ManageMembers), |_| {
+            "/invitations".into()
+        }),
+        row(
+            Method::POST,
+            "/invitations",
+            May(ManageMembers),
+            |_| "/invitations".into(),
+            |_| json!({"email": "new@example.com", "role": "viewer"}),
+        ),
+        row(
+            Method::POST,
+            "/invitations/offer",
+            Nothing,
+            |_| "/invitations/offer".into(),
+            none,
+        ),
+        row(
+            Method::POST,
+            "/invitations/acceptance",
+            Nothing,
+            |_| "/invitations/acceptance".into(),
+            none,
+        ),
+        delete("/invitations/{id}", May(ManageMembers), |o| {
+            format!("/invitations/{}", o.invitation)
+        }),
+        get("/audit-events", May(ReadAudit), |_| "/audit-events".into()),
+        get("/api-keys", May(ManageOwnApiKeys), |_| "/api-keys".into()),
+        row(
+            Method::POST,
+            "/api-keys",
+            May(ManageOwnApiKeys),
+            |_| "/api-keys".into(),
+            |_| json!({"name": "another"}),
+        ),
+        delete("/api-keys/{id}", May(ManageOwnApiKeys), |o| {
+            format!("/api-keys/{}", o.api_key)
+        }),
+        get("/model-connections", May(Read), |_| {
+            "/model-connections".into()
+        }),
+        row(
+            Method::POST,
+            "/model-connections",
+            May(ManageModels),
+            |_| "/model-connections".into(),
+            |_| json!({"name": uuid::Uuid::now_v7().to_string(), "kind": "local"}),
+        ),
+        get("/model-connections/{id}", May(Read), |o| {
+            format!("/model-connections/{}", o.connection)
+        }),
+        row(
+            Method::PATCH,
+            "/model-connections/{id}",
+            May(ManageModels),
+            |o| format!("/model-connections/{}", o.connection),
+            |_| json!({"name": uuid::Uuid::now_v7().to_string()}),
+        ),
+        delete("/model-connections/{id}", May(ManageModels), |o| {
+            format!("/model-connections/{}", o.connection)
+        }),
+        row(
+            Method::POST,
+            "/model-connections/{id}/test",
+            May(ManageModels),
+            |o| format!("/model-connections/{}/test", o.connection),
+            none,
+        ),
+        get("/models", May(Read), |_| "/models".into()),
+        get("/agents", May(Read), |_| "/agents".into()),
+        row(
+            Method::POST,
+            "/agents",
+            May(BuildAgents),
+            |_| "/agents".into(),
+            |o| inputs::agent("Another", &o.connection, "scripted-large"),
+        ),
+        get("/agents/{id}", May(Read), |o| {
+            format!("/agents/{}", o.agent)
+        }),
+        row(
+            Method::PATCH,
+            "/agents/{id}",
+            May(BuildAgents),
+            |o| format!("/agents/{}", o.agent),
+            |_| json!({"description": "changed"}),
+        ),
+        delete("/agents/{id}", May(BuildAgents), |o| {
+            format!("/agents/{}", o.agent)
+        }),
+        get("/agents/{id}/versions", May(Read), |o| {
+            format!("/agents/{}/versions", o.agent)
+        }),
+        row(
+            Method::POST,
+            "/agents/{id}/versions/{version}/restoration",
+            May(BuildAgents),
+            |o| format!("/agents/{}/versions/1/restoration", o.agent),
+            none,
+        ),
+        get("/conversations", May(Read), |_| "/conversations".into()),
+        row(
+            Method::POST,
+            "/conversations",
+            May(Converse),
+            |_| "/conversations".into(),
+            |o| inputs::conversation(&o.agent),
+        ),
+        get("/conversations/{id}", May(Read), |o| {
+            format!("/conversations/{}", o.conversation)
+        }),
+        row(
+            Method::PATCH,
+            "/conversations/{id}",
+            May(Converse),
+            |o| format!("/conversations/{}", o.conversation),
+            |_| json!({"title": "Renamed"}),
+        ),
+        delete("/conversations/{id}", May(Converse), |o| {
+            format!("/conversations/{}", o.conversation)
+        }),
+        get("/conversations/{id}/messages", May(Read), |o| {
+            format!("/conversations/{}/messages", o.conversation)
+        }),
+        row(
+            Method::POST,
+            "/conversations/{id}/messages",
+            May(Converse),
+            |o| format!("/conversations/{}/messages", o.conversation),
+            |_| inputs::message("hello"),
+        ),
+        get("/conversations/{id}/events", May(Read), |o| {
+            format!("/conversations/{}/events?until=idle", o.conversation)
+        }),
+        get("/runs", May(Read), |_| "/runs".into()),
+        get("/runs/{id}", May(Read), |o| format!("/runs/{}", o.run)),
+        row(
+            Method::POST,
+            "/runs/{id}/cancellation",
+            May(Converse),
+            |o| format!("/runs/{}/cancellation", o.run),
+            none,
+        ),
+    ]
+}
+
+/// Routes and methods of the router's source.
+fn inventory() -> BTreeSet<String> {
+    let source = include_str!("../../src/router.rs");
+    let mut routes = BTreeSet::new();
+    for (start, _) in source.match_indices(".route(") {
+        let text = balanced(&source[start + ".route".len()..]);
+        let path = text.split('"').nth(1).expect("a path");
+        let path = path.trim_start_matches("/api/v1");
+        for method in ["get", "post", "put", "patch", "delete"] {
+            let is_used = text.match_indices(&format!("{method}(")).any(|(at, _)| {
+                !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_')
+            });
+            if is_used {
+                routes.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    routes
+}
+
+fn balanced(text: &str) -> &str {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let open = ["GET /health", "GET /health/db", "GET /metrics"];
+    // Server functions have a test of their own, below.
+    let elsewhere = ["POST /api/{*function}"];
+
+    let mut listed: BTreeSet<String> = rows()
+        .iter()
+        .map(|row| format!("{} {}", row.method, row.route))
+        .collect();
+    listed.extend(open.iter().chain(&elsewhere).map(|&route| route.to_owned()));
+
+    assert_eq!(inventory(), listed);
+    assert!(listed.len() > 50, "the router was not read");
+}
+
+#[test]
+fn every_server_function_asks_the_platform_or_the_entrance() {
+    let mut functions = 0;
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src");
+    for path in sources(&pages) {
+        let source = std::fs::read_to_string(&path).expect("a source file");
+        for part in source.split("#[server").skip(1) {
+            let body = part.split("\n}\n").next().unwrap_or(part);
+            let name = body
+                .split("fn ")
+                .nth(1)
+                .and_then(|text| text.split('(').next());
+            let name = name.expect("a function").to_owned();
+            functions += 1;
+            let is_a_preference = body.contains("context::remember(");
+            let asks = body.contains("platform()") || body.contains("entrance()");
+            assert!(asks || is_a_preference, "{name} in {}", path.display());
+        }
+    }
+    assert!(functions > 20, "the server functions were not found");
+}
+
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        match path.is_dir() {
+            true => files.extend(sources(&path)),
+            false if path.extension().is_some_and(|kind| kind == "rs") => files.push(path),
+            false => {}
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn every_principal_gets_what_the_table_says() {
+    let db = TestDb::create().await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    check_matrix(&app, &db).await;
+}
+
+/// The program's own checks hold without those of the database.
+#[tokio::test]
+async fn every_principal_gets_the_same_without_row_level_security() {
+    let db = TestDb::create().await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let mut superuser = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+    for table in tenant_tables(&mut superuser).await {
+        let sql = format!(
+            "alter table {table} no force row level security; \
+             alter table {table} disable row level security"
+        );
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
+        done.await.expect("row-level security goes off");
+    }
+
+    check_matrix(&app, &db).await;
+}
+
+/// The database's checks hold without those of the program.
+#[tokio::test]
+async fn database_shows_and_changes_one_workspace_whatever_it_is_asked() {
+    let db = TestDb::create().await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let acme = objects(&app, &ada, &model).await;
+    let grace = stranger(&app).await;
+    let initech = text(&grace.get(&app, "/me").await.body["workspace_id"]);
+    let mut superuser = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+    let enter =
+        format!("begin; set local role agentarea_tenant; set local app.workspace_id = '{initech}'");
+    let mut seen = 0;
+    for table in tenant_tables(&mut superuser).await {
+        let all: i64 = count(&mut superuser, &table, &acme.workspace).await;
+        seen += all;
+        sqlx::raw_sql(AssertSqlSafe(enter.clone()))
+            .execute(&mut superuser)
+            .await
+            .expect("a tenant transaction");
+        let visible = count(&mut superuser, &table, &acme.workspace).await;
+        let changed = match table.as_str() {
+            // Nobody may change or delete these.
+            "audit_events" => 0,
+            _ => {
+                let sql = format!(
+                    "update {table} set workspace_id = workspace_id where workspace_id = '{}'",
+                    acme.workspace
+                );
+                let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
+                done.await.expect("an update of nothing").rows_affected()
+            }
+        };
+        sqlx::raw_sql("rollback")
+            .execute(&mut superuser)
+            .await
+            .expect("the end");
+
+        assert_eq!((visible, changed), (0, 0), "{table} of {all} rows");
+    }
+    assert!(seen > 20, "Acme has too few rows to prove anything: {seen}");
+}
+
+async fn count(db: &mut PgConnection, table: &str, workspace: &str) -> i64 {
+    let sql = format!("select count(*) from {table} where workspace_id = '{workspace}'");
+    sqlx::query_scalar(AssertSqlSafe(sql))
+        .fetch_one(db)
+        .await
+        .expect("a count")
+}
+
+async fn tenant_tables(db: &mut PgConnection) -> Vec<String> {
+    let tables = sqlx::query_scalar(
+        "select c.relname::text from pg_class c
+         join pg_attribute a on a.attrelid = c.oid and a.attname = 'workspace_id' and not a.attisdropped
+         where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and c.relname <> 'sessions'
+         order by 1",
+    );
+    tables.fetch_all(db).await.expect("the tables")
+}
+
+async fn check_matrix(app: &TestApp, db: &TestDb) {
+    let model = ScriptedModel::start().await;
+    let ada = Person::sign_in(app, inputs::ADA).await;
+    let acme = objects(app, &ada, &model).await;
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+
+    for (name, person) in rejected(app, db, &ada).await {
+        for row in rows().iter().filter(|row| row.needs != Needs::Nothing) {
+            let answer = ask(app, &person, row, &acme).await;
+            tried += 1;
+            if answer.0 != StatusCode::UNAUTHORIZED {
+                wrong.push(format!(
+                    "{name}: {} {}: {}",
+                    row.method, row.route, answer.0
+                ));
+            }
+        }
+    }
+
+    let grace = stranger(app).await;
+    let key = grace.makes_key(app, Value::Null).await;
+    for (name, person) in [
+        ("stranger", grace.clone()),
+        ("stranger's key", key.clone()),
+        (
+            "stranger asking about Acme",
+            grace.asking_about(&acme.workspace),
+        ),
+        (
+            "stranger's key asking about Acme",
+            key.asking_about(&acme.workspace),
+        ),
+    ] {
+        for row in rows().iter().filter(|row| row.needs != Needs::Nothing) {
+            let names_an_object = row.route.contains('{') || row.route == "/session";
+            // These end the stranger's own session.
+            if ["/session", "/sessions"]
+                .iter()
+                .any(|route| is_delete(row, route))
+                || row.route == "/me/password"
+            {
+                continue;
+            }
+            let is_about_acme = person.workspace.is_some();
+            let key_is_refused = person.key.is_some() && matches!(row.needs, Needs::Browser(_));
+            let (status, body) = ask(app, &person, row, &acme).await;
+            tried += 1;
+            let is_right = match status {
+                StatusCode::NOT_FOUND => is_about_acme || names_an_object,
+                StatusCode::FORBIDDEN => key_is_refused && !is_about_acme,
+                // A foreign id inside a body is a wrong field.
+                StatusCode::UNPROCESSABLE_ENTITY => !is_about_acme && !row.route.contains('{'),
+                status => status.is_success() && !is_about_acme && !names_an_object,
+            };
+            let shows_acme = [&acme.agent, &acme.conversation, &acme.run, &acme.invitation]
+                .iter()
+                .any(|id| body.contains(id.as_str()));
+            if !is_right || shows_acme {
+                wrong.push(format!("{name}: {} {}: {status}", row.method, row.route));
+            }
+        }
+    }
+
+    for (name, role, person) in members(app, &ada).await {
+        let everything: Vec<Action> = Action::ALL.to_vec();
+        let read = [Action::Read];
+        let converse = [Action::Read, Action::Converse];
+        let keys = [
+            ("all", Value::Null, &everything[..]),
+            ("read", json!(["read"]), &read[..]),
+            ("converse", json!(["converse"]), &converse[..]),
+        ];
+        let mut principals = vec![(name.to_owned(), person.clone(), &everything[..])];
+        for (label, scopes, actions) in keys {
+            if actions.iter().all(|action| can(role, *action)) || scopes.is_null() {
+                let key = person.makes_key(app, scopes).await;
+                principals.push((format!("{name}'s key for {label}"), key, actions));
+            }
+        }
+        for (name, principal, actions) in principals {
+            for row in rows() {
+                let action = match row.needs {
+                    Needs::Nothing => continue,
+                    Needs::May(action) | Needs::Browser(action) => action,
+                };
+                // These two end the session that the next rows need.
+                if row.route == "/session" && row.method != Method::GET {
+                    continue;
+                }
+                let is_browser_only = matches!(row.needs, Needs::Browser(_));
+                let may = can(role, action)
+                    && actions.contains(&action)
+                    && !(is_browser_only && principal.key.is_some());
+                // A new password gives the session a new token.
+                if may && (row.route == "/me/password" || is_delete(&row, "/sessions")) {
+                    continue;
+                }
+                // What is allowed is done to objects that nothing else needs.
+                let fresh = match may && row.method != Method::GET {
+                    true if is_delete(&row, "/sessions/{id}")
+                        || is_delete(&row, "/api-keys/{id}") =>
+                    {
+                        own(app, &person, acme.clone()).await
+                    }
+                    true => objects(app, &ada, &model).await,
+                    false => acme.clone(),
+                };
+                let (status, _) = ask(app, &principal, &row, &fresh).await;
+                tried += 1;
+                let is_right = match may {
+                    true => !matches!(status.as_u16(), 401 | 403 | 404 | 500..),
+                    false => status == StatusCode::FORBIDDEN,
+                };
+                if !is_right {
+                    wrong.push(format!("{name}: {} {}: {status}", row.method, row.route));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(tried > 800, "only {tried} combinations");
+}
+
+fn is_delete(row: &Row, route: &str) -> bool {
+    row.method == Method::DELETE && row.route == route
+}
+
+async fn ask(app: &TestApp, person: &Person, row: &Row, objects: &Objects) -> (StatusCode, String) {
+    let body = (row.body)(objects);
+    let body = (!body.is_null()).then_some(&body);
+    let path = (row.path)(objects);
+    let answer = person.send(app, row.method.clone(), &path, body).await;
+    (answer.status, answer.body.to_string())
+}
+
+/// Principals whom nothing is told.
+async fn rejected(app: &TestApp, db: &TestDb, ada: &Person) -> Vec<(&'static str, Person)> {
+    let revoked = ada.makes_key(app, Value::Null).await;
+    let deleted = ada.delete(app, &format!("/api-keys/{}", revoked.id)).await;
+    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
+    let signed_out = Person::sign_in(app, inputs::ADA).await;
+    signed_out.delete(app, "/session").await;
+    let expired = ada.makes_key(app, Value::Null).await;
+    let stale = Person::sign_in(app, inputs::ADA).await;
+    let stale_session = current_session(app, &stale).await;
+    let mut superuser = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+    let sql = format!(
+        "update api_keys set expires_at = now() - interval '1 second' where id = '{}';
+         update sessions set seen_at = now() - interval '61 minutes' where id = '{stale_session}'",
+        expired.id
+    );
+    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
+    done.await.expect("they expire");
+    vec![
+        ("nobody", Person::nobody()),
+        ("nonsense", Person::with_key("aa_nonsense")),
+        ("revoked key", revoked),
+        ("expired key", expired),
+        ("signed out", signed_out),
+        ("stale session", stale),
+    ]
+}
+
+async fn members(app: &TestApp, ada: &Person) -> Vec<(&'static str, Role, Person)> {
+    vec![
+        (
+            "viewer",
+            Role::Viewer,
+            ada.invites(app, "vera@example.com", "viewer").await,
+        ),
+        (
+            "member",
+            Role::Member,
+            ada.invites(app, "mel@example.com", "member").await,
+        ),
+        (
+            "admin",
+            Role::Admin,
+            ada.invites(app, "ann@example.com", "admin").await,
+        ),
+        (
+            "owner",
+            Role::Owner,
+            ada.invites(app, "olga@example.com", "owner").await,
+        ),
+    ]
+}
+
+/// Grace, owner of a workspace of her own.
+async fn stranger(app: &TestApp) -> Person {
+    let arguments = [
+        "admin",
+        "create-user",
+        "--email",
+        inputs::GRACE,
+        "--workspace",
+        "Initech",
+    ];
+    let output = app
+        .command(&arguments)
+        .env("AGENTAREA_PASSWORD", inputs::PASSWORD)
+        .output();
+    assert!(output.expect("run admin").status.success());
+    Person::sign_in(app, inputs::GRACE).await
+}
+
+/// New objects of each kind in the workspace of `owner`.
+async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Objects {
+    let name = uuid::Uuid::now_v7().to_string();
+    let input = inputs::model_connection(&name, &model.base_url());
+    let connection = owner.post(app, "/model-connections", input).await.created();
+    let input = inputs::agent("Release Scout", &connection, "scripted-large");
+    let agent = owner.post(app, "/agents", input).await.created();
+    let input = inputs::conversation(&agent);
+    let conversation = owner.post(app, "/conversations", input).await.created();
+    let path = format!("/conversations/{conversation}/messages");
+    let posted = owner.post(app, &path, inputs::message("hello")).await;
+    let email = format!("{name}@example.com");
+    let input = json!({"email": email, "role": "viewer"});
+    let invitation = owner.post(app, "/invitations", input).await.created();
+    let member = owner.invites(app, &format!("m-{email}"), "viewer").await.id;
+    let me = owner.get(app, "/me").await;
+    Objects {
+        workspace: text(&me.body["workspace_id"]),
+        connection,
+        agent,
+        conversation,
+        run: text(&posted.body["run_id"]),
+        api_key: owner.makes_key(app, Value::Null).await.id,
+        session: current_session(app, owner).await,
+        member,
+        invitation,
+    }
+}
+
+/// The same objects, with a session and a key of this person.
+async fn own(app: &TestApp, person: &Person, objects: Objects) -> Objects {
+    let me = person.get(app, "/me").await;
+    let other = Person::sign_in(app, me.body["user"]["email"].as_str().expect("an address")).await;
+    Objects {
+        session: current_session(app, &other).await,
+        api_key: person.makes_key(app, Value::Null).await.id,
+        ..objects
+    }
+}
+
+async fn current_session(app: &TestApp, person: &Person) -> String {
+    let sessions = person.get(app, "/sessions").await.body;
+    let items = sessions["items"].as_array().expect("sessions");
+    let current = items.iter().find(|session| session["is_current"] == true);
+    text(&current.expect("the own session")["id"])
+}
