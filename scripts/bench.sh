@@ -50,5 +50,5 @@ kill "$server" && wait "$server" 2>/dev/null || true
 "$bench" startup --times 3 --settle 1 --url http://127.0.0.1:9300/health -- target/release/agentarea serve
 
 step "Browser half"
-wasm=target/site/pkg/agentarea_bg.wasm
+wasm=target/site/pkg/agentarea.wasm
 note "$(wc -c <"$wasm") bytes of WASM, $(node -e 'const z=require("zlib"),f=require("fs");process.stdout.write(String(z.brotliCompressSync(f.readFileSync(process.argv[1]),{params:{[z.constants.BROTLI_PARAM_QUALITY]:11,[z.constants.BROTLI_PARAM_LGWIN]:24}}).length))' "$wasm") brotli"

@@ -22,9 +22,10 @@ build_wasm() {
   # The features rustc's WASM output uses; without them wasm-opt rejects the file.
   wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue \
-    "$web/pkg/agentarea_bg.wasm" -o "$web/pkg/agentarea_bg.wasm.new"
-  mv "$web/pkg/agentarea_bg.wasm.new" "$web/pkg/agentarea_bg.wasm"
-  note "$(wc -c <"$wasm") bytes compiled, $(wc -c <"$web/pkg/agentarea_bg.wasm") bytes to send"
+    "$web/pkg/agentarea_bg.wasm" -o "$web/pkg/agentarea.wasm"
+  # The name that cargo-leptos gives it.
+  rm "$web/pkg/agentarea_bg.wasm"
+  note "$(wc -c <"$wasm") bytes compiled, $(wc -c <"$web/pkg/agentarea.wasm") bytes to send"
   printf '%s\n' "$input" >"$web/pkg.stamp"
 }
 

@@ -16,7 +16,7 @@ pub fn assets<S: Clone + Send + Sync + 'static>() -> (Router<S>, Assets) {
     let names = Assets {
         css: hashed("/pkg/agentarea.css"),
         js: hashed("/pkg/agentarea.js"),
-        wasm: hashed("/pkg/agentarea_bg.wasm"),
+        wasm: hashed("/pkg/agentarea.wasm"),
     };
     (files.into_router(), names)
 }

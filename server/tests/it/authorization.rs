@@ -328,7 +328,7 @@ fn every_server_function_asks_the_platform_or_the_entrance() {
     let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src");
     for path in sources(&pages) {
         let source = std::fs::read_to_string(&path).expect("a source file");
-        for part in source.split("#[server").skip(1) {
+        for part in source.split("\n#[server").skip(1) {
             let body = part.split("\n}\n").next().unwrap_or(part);
             let name = body
                 .split("fn ")
