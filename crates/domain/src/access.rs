@@ -146,7 +146,11 @@ impl Scopes {
 
     /// Every action that API keys can have.
     pub fn of_keys() -> Self {
-        Self::of(Action::ALL.into_iter().filter(|action| action.is_for_keys()))
+        Self::of(
+            Action::ALL
+                .into_iter()
+                .filter(|action| action.is_for_keys()),
+        )
     }
 
     /// Whether an action is in the set.
@@ -162,7 +166,11 @@ impl Scopes {
 impl fmt::Debug for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set()
-            .entries(Action::ALL.into_iter().filter(|action| self.contains(*action)))
+            .entries(
+                Action::ALL
+                    .into_iter()
+                    .filter(|action| self.contains(*action)),
+            )
             .finish()
     }
 }
@@ -214,5 +222,54 @@ impl FromStr for Role {
             .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or_else(|| format!("no role is called {text:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(role: Role) -> Vec<&'static str> {
+        let actions = Action::ALL.into_iter().filter(|action| can(role, *action));
+        actions.map(Action::as_str).collect()
+    }
+
+    #[test]
+    fn table_says_who_may_do_what() {
+        let own = ["manage_own_api_keys", "manage_own_account"];
+        let viewer = [&["read"][..], &own].concat();
+        let member = [&["read", "converse", "build_agents"][..], &own].concat();
+        let everything: Vec<_> = Action::ALL.into_iter().map(Action::as_str).collect();
+
+        assert_eq!(allowed(Role::Viewer), viewer);
+        assert_eq!(allowed(Role::Member), member);
+        assert_eq!(allowed(Role::Admin), everything);
+        assert_eq!(allowed(Role::Owner), everything);
+    }
+
+    #[test]
+    fn only_owners_give_or_take_ownership() {
+        for role in Role::ALL {
+            let may = role == Role::Owner;
+
+            assert_eq!(can_assign(role, Some(Role::Member), Some(Role::Owner)), may);
+            assert_eq!(can_assign(role, Some(Role::Owner), None), may);
+            assert_eq!(can_assign(role, None, Some(Role::Owner)), may);
+        }
+        assert!(can_assign(
+            Role::Admin,
+            Some(Role::Admin),
+            Some(Role::Viewer)
+        ));
+        assert!(!can_assign(Role::Member, Some(Role::Viewer), None));
+    }
+
+    #[test]
+    fn scopes_always_read_and_never_more_than_they_say() {
+        let scopes = Scopes::of([Action::Converse]);
+
+        assert!(scopes.contains(Action::Read) && scopes.contains(Action::Converse));
+        assert!(!scopes.contains(Action::ManageModels));
+        assert!(!Scopes::of_keys().contains(Action::ManageOwnAccount));
     }
 }

@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, FieldErrors, Page, Paged, Role, Secret, SessionId, Timestamp, UserId, WorkspaceId, expose,
+    Error, FieldErrors, Page, Paged, Role, Secret, SessionId, Timestamp, UserId, WorkspaceId,
+    expose,
 };
 
 /// A person with an account.

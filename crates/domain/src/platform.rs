@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 
-use crate::{Error, Secret};
 use crate::accounts::{Accounts, MachineCheck, SetUp, SignIn, SignedIn};
 use crate::agents::Agents;
 use crate::api_keys::ApiKeys;
@@ -12,6 +11,7 @@ use crate::invitations::{AcceptInvitation, Invitations, Offer};
 use crate::members::Members;
 use crate::models::Models;
 use crate::runs::Runs;
+use crate::{Error, Secret};
 
 /// Everything a signed-in actor can do. Every call is authorized against that actor.
 pub trait Platform:
@@ -20,15 +20,7 @@ pub trait Platform:
 }
 
 impl<T> Platform for T where
-    T: Accounts
-        + Agents
-        + ApiKeys
-        + Audit
-        + Conversations
-        + Invitations
-        + Members
-        + Models
-        + Runs
+    T: Accounts + Agents + ApiKeys + Audit + Conversations + Invitations + Members + Models + Runs
 {
 }
 

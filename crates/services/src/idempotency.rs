@@ -33,10 +33,16 @@ impl Session {
     /// `Conflict` if the key was used with another body, or the twin does not end.
     pub async fn claim_request(&self, request: Request<'_>) -> Result<Option<StoredAnswer>, Error> {
         let body_hash = Sha256::digest(request.body);
+        let key = self.own_key(request);
         for _ in 0..LOOKS {
             let mut tx = self.begin_any().await?;
             let claim = tx
-                .claim_request(&self.services.vault, key(request), &body_hash, mint::now())
+                .claim_request(
+                    &self.services.vault,
+                    within(request, &key),
+                    &body_hash,
+                    mint::now(),
+                )
                 .await
                 .or_fault()?;
             tx.commit().await.or_fault()?;
@@ -65,8 +71,9 @@ impl Session {
         request: Request<'_>,
         answer: &StoredAnswer,
     ) -> Result<(), Error> {
+        let key = self.own_key(request);
         let mut tx = self.begin_any().await?;
-        tx.keep_answer(&self.services.vault, key(request), answer)
+        tx.keep_answer(&self.services.vault, within(request, &key), answer)
             .await
             .or_fault()?;
         tx.commit().await.or_fault()
@@ -77,8 +84,9 @@ impl Session {
     /// # Errors
     /// `Unavailable`.
     pub async fn drop_claim(&self, request: Request<'_>) -> Result<(), Error> {
+        let key = self.own_key(request);
         let mut tx = self.begin_any().await?;
-        tx.drop_claim(key(request)).await.or_fault()?;
+        tx.drop_claim(within(request, &key)).await.or_fault()?;
         tx.commit().await.or_fault()
     }
 
@@ -86,11 +94,16 @@ impl Session {
     async fn begin_any(&self) -> Result<store::TenantTx, Error> {
         self.begin(domain::Action::Read).await
     }
+
+    /// Keys are a person's own: the first answer may hold what only that person may see.
+    fn own_key(&self, request: Request<'_>) -> String {
+        format!("{}/{}", self.actor.user_id, request.key)
+    }
 }
 
-fn key(request: Request<'_>) -> RequestKey<'_> {
+fn within<'a>(request: Request<'a>, key: &'a str) -> RequestKey<'a> {
     RequestKey {
         path: request.path,
-        key: request.key,
+        key,
     }
 }
