@@ -6,7 +6,7 @@ mkdir -p target/site
 step "Formatting"
 cargo fmt --all --check
 step "Lints: server"
-cargo clippy --workspace --exclude frontend --all-targets -- -D warnings
+cargo clippy --release --workspace --exclude frontend --all-targets -- -D warnings
 step "Lints: browser"
 if has_wasm_std rustc; then
   cargo clippy -p frontend --target wasm32-unknown-unknown -- -D warnings

@@ -29,12 +29,16 @@ pub enum Credential {
     ApiKey(ApiKeyId),
 }
 
+type KeyHash = [u8; 32];
+/// Who holds a key, and when that was looked up.
+type Holder = (Instant, Actor, Credential);
+
 /// Holders of keys that were looked up a moment ago, so that a busy client costs one look-up a
 /// second and not one for each request. A change of access clears it in every process; one that
 /// hears of nothing believes a deleted key for at most [`BELIEVED_FOR`].
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Principals {
-    known: Arc<Mutex<HashMap<[u8; 32], (Instant, Actor, Credential)>>>,
+    known: Arc<Mutex<HashMap<KeyHash, Holder>>>,
 }
 
 impl Principals {
