@@ -10,6 +10,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 use url::Url;
 
+use crate::client::TrustedProxies;
+
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
@@ -41,6 +43,8 @@ pub struct Config {
     allow_private_hosts: Option<String>,
     /// What kind of installation this is.
     pub environment: Environment,
+    /// What stands in front of it.
+    server: Server,
     /// How much of everything.
     pub limits: Limits,
 }
@@ -53,6 +57,14 @@ pub enum Environment {
     Development,
     /// Demands what a real installation needs.
     Production,
+}
+
+/// What stands in front of the listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    /// Proxies whose X-Forwarded-For is believed.
+    trusted_proxies: String,
 }
 
 /// How much of everything.
@@ -142,8 +154,18 @@ impl Config {
         Ok(Some(hosts))
     }
 
+    /// Proxies whose X-Forwarded-For is believed.
+    ///
+    /// # Errors
+    /// If an entry is neither an address nor a network.
+    pub fn trusted_proxies(&self) -> anyhow::Result<TrustedProxies> {
+        TrustedProxies::parse(&self.server.trusted_proxies)
+            .context("read server.trusted_proxies (AGENTAREA_SERVER__TRUSTED_PROXIES)")
+    }
+
     fn check(&self) -> anyhow::Result<()> {
         self.allowed_private_hosts()?;
+        self.trusted_proxies()?;
         let url = self.public_url();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             bail!("public_url must be an http:// or https:// origin, not {url}");

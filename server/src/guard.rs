@@ -5,14 +5,31 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::header::{COOKIE, HOST, ORIGIN};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::header::{AUTHORIZATION, COOKIE, FORWARDED, HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, Method, StatusCode, Uri};
 use url::Url;
 
 use crate::config::is_loopback;
 use crate::problem::Problem;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Answers to these say nothing of the site, and probes know it only by an address.
+const PROBES: [&str; 4] = ["/health", "/health/db", "/health/redis", "/metrics"];
+/// What proxies say of the request as they got it. The public URL says that: nothing behind this
+/// guard sees them, so that nothing can be made up of them.
+const HEARSAY: [HeaderName; 10] = [
+    FORWARDED,
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-host"),
+    HeaderName::from_static("x-original-url"),
+    HeaderName::from_static("x-rewrite-url"),
+];
 
 /// Where users come from.
 #[derive(Clone, Debug)]
@@ -47,53 +64,95 @@ impl Site {
         }
     }
 
-    fn is_own_host(&self, headers: &HeaderMap) -> bool {
+    /// Whether the request names this site, and nothing else besides: neither a second `Host` nor
+    /// another authority in its target, which would win over `Host` (RFC 9112, 3.2.2).
+    fn is_own_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(HOST).iter();
         let (host, more) = (values.next(), values.next());
         more.is_none()
-            && host.is_some_and(|host| {
-                self.hosts
-                    .iter()
-                    .any(|own| own.as_bytes().eq_ignore_ascii_case(host.as_bytes()))
-            })
+            && host.is_some_and(|host| self.is_own_name(host.as_bytes()))
+            && uri
+                .authority()
+                .is_none_or(|authority| self.is_own_name(authority.as_str().as_bytes()))
     }
 
-    /// Browsers say where a request comes from; other clients say nothing.
-    fn is_foreign(&self, headers: &HeaderMap) -> bool {
-        if let Some(site) = headers.get(SEC_FETCH_SITE) {
-            return site != "same-origin";
+    fn is_own_name(&self, name: &[u8]) -> bool {
+        self.hosts
+            .iter()
+            .any(|own| own.as_bytes().eq_ignore_ascii_case(name))
+    }
+
+    fn asker(&self, headers: &HeaderMap) -> Asker {
+        let mut sites = headers.get_all(SEC_FETCH_SITE).iter().peekable();
+        if sites.peek().is_some() {
+            return Asker::own_if(sites.all(|site| site == "same-origin"));
         }
-        headers
-            .get(ORIGIN)
-            .is_some_and(|origin| !self.origins.iter().any(|own| origin == own.as_str()))
+        let mut origins = headers.get_all(ORIGIN).iter().peekable();
+        if origins.peek().is_some() {
+            return Asker::own_if(
+                origins.all(|origin| self.origins.iter().any(|own| origin == own.as_str())),
+            );
+        }
+        Asker::Unknown
     }
 }
 
-/// Refuses other hosts (421), and changes that a foreign page asks for with this site's cookie (403).
-pub async fn guard(State(site): State<Site>, req: Request, next: Next) -> Response {
-    let path = req.uri().path();
-    let is_probe = path == "/metrics" || path == "/health" || path.starts_with("/health/");
-    if !is_probe && !site.is_own_host(req.headers()) {
+/// Who asks for a change, as browsers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// A page of this site.
+    Own,
+    /// A page of another site, or one without an origin.
+    Foreign,
+    /// No browser says so.
+    Unknown,
+}
+
+impl Asker {
+    fn own_if(is_own: bool) -> Self {
+        match is_own {
+            true => Self::Own,
+            false => Self::Foreign,
+        }
+    }
+}
+
+/// Refuses other hosts (421), and changes that a foreign page asks for (403).
+///
+/// A browser adds the cookie by itself, so a change with a cookie must prove that it comes from
+/// here. One without may come from anywhere but another site: signing in is such a change, and a
+/// foreign page must not sign its visitors in as somebody else. API keys are never added by a
+/// browser, so changes with a key need no proof.
+pub async fn guard(State(site): State<Site>, mut req: Request, next: Next) -> Response {
+    let headers = req.headers();
+    if !PROBES.contains(&req.uri().path()) && !site.is_own_host(req.uri(), headers) {
         let detail = "this server is not known by that name; see AGENTAREA_PUBLIC_URL".to_owned();
         return Problem::Http(StatusCode::MISDIRECTED_REQUEST, detail).into_response();
     }
-    let is_change = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if is_change && req.headers().contains_key(COOKIE) && site.is_foreign(req.headers()) {
-        let detail = "this change was asked for by another site".to_owned();
-        return Problem::Http(StatusCode::FORBIDDEN, detail).into_response();
+    if is_change(req.method()) && !has_key(headers) {
+        let asker = site.asker(headers);
+        let needs_proof = headers.contains_key(COOKIE);
+        if asker == Asker::Foreign || (needs_proof && asker == Asker::Unknown) {
+            let detail = "this change was not asked for by a page of this site; programs sign in \
+                          with an API key"
+                .to_owned();
+            return Problem::Http(StatusCode::FORBIDDEN, detail).into_response();
+        }
     }
-    let mut response = next.run(req).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("x-frame-options", "DENY"),
-        ("cross-origin-opener-policy", "same-origin"),
-    ] {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        );
+    let headers = req.headers_mut();
+    for name in &HEARSAY {
+        headers.remove(name);
     }
-    response
+    next.run(req).await
+}
+
+fn is_change(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
+}
+
+/// Whether a key signs the request in, in which case cookies are not looked at.
+fn has_key(headers: &HeaderMap) -> bool {
+    headers
+        .get(AUTHORIZATION)
+        .is_some_and(|value| value.as_bytes().starts_with(b"Bearer "))
 }

@@ -1,12 +1,19 @@
 //! The accept loop.
 //!
 //! Our own, because axum's `serve` installs no timer and so never times out a client that sends
-//! its headers slowly (axum pull request 3478).
+//! its headers slowly (axum pull request 3478). Clients who stall later are `stall.rs`'s.
 
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::response::Response;
+use axum::routing::future::RouteFuture;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
@@ -14,16 +21,29 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tower::Service;
 
-/// Time for a client to send its headers.
+use crate::client::TrustedProxies;
+use crate::stall::{BodyWatch, StallGuard};
+
+/// Time for a client to send its headers; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest headers of a request; more is answered with 431.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// Most that is read ahead of a connection.
+const MAX_BUFFER_BYTES: usize = 128 * 1024;
 /// Connections at once; more wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 20_000;
 /// Time for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Serves `app` until `stopping`, then lets requests under way end.
-pub async fn serve(listener: TcpListener, app: Router, stopping: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    proxies: TrustedProxies,
+    stopping: CancellationToken,
+) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
@@ -34,8 +54,8 @@ pub async fn serve(listener: TcpListener, app: Router, stopping: CancellationTok
             () = stopping.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: give others time to close theirs.
                 tracing::warn!(error = %error, "cannot accept a connection");
@@ -43,7 +63,7 @@ pub async fn serve(listener: TcpListener, app: Router, stopping: CancellationTok
                 continue;
             }
         };
-        let connection = connection(stream, app.clone());
+        let connection = connection(stream, peer.ip(), app.clone(), proxies.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -63,14 +83,51 @@ pub async fn serve(listener: TcpListener, app: Router, stopping: CancellationTok
 
 fn connection(
     stream: TcpStream,
+    peer: IpAddr,
     app: Router,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>> {
+    proxies: TrustedProxies,
+) -> http1::Connection<TokioIo<StallGuard>, TowerToHyperService<Door>> {
     // Small frames of an answer must not wait for the ones before to be acknowledged.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = %error, "cannot set TCP_NODELAY");
     }
+    let stream = StallGuard::new(stream);
+    let door = Door {
+        app,
+        peer,
+        proxies,
+        bodies: stream.bodies(),
+    };
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(door))
+}
+
+/// Hands the requests of one connection on, and says where they come from.
+#[derive(Clone)]
+struct Door {
+    app: Router,
+    peer: IpAddr,
+    proxies: TrustedProxies,
+    bodies: BodyWatch,
+}
+
+impl Service<Request<Incoming>> for Door {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = RouteFuture<Infallible>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, req: Request<Incoming>) -> Self::Future {
+        let mut req = req.map(|body| self.bodies.watch(body));
+        let client = self.proxies.client(self.peer, req.headers());
+        req.extensions_mut().insert(client);
+        self.app.call(req)
+    }
 }

@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod config;
 mod guard;
+mod key_rotation;
 mod listener;
 mod master_key;
 mod pages;
@@ -14,6 +15,8 @@ mod rate_limit;
 mod request;
 mod rest;
 mod router;
+mod security_headers;
+mod stall;
 mod telemetry;
 mod wiring;
 

@@ -1,8 +1,8 @@
-//! What every request goes through: an id, a metric, and running to its end.
+//! What every request goes through: an id, a metric, running to its end, and safe headers.
 
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
@@ -10,11 +10,16 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use services::REQUEST_ID;
 
 use crate::problem::Problem;
+use crate::security_headers::SecurityHeaders;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Gives the request an id, and its answer the header; counts and times it.
-pub async fn identify(req: Request, next: Next) -> Response {
+/// Gives the request an id, and its answer that header and those for safety; counts and times it.
+pub async fn identify(
+    State(security_headers): State<SecurityHeaders>,
+    req: Request,
+    next: Next,
+) -> Response {
     let request_id = uuid::Uuid::now_v7().to_string();
     let method = req.method().clone();
     let path = req
@@ -33,6 +38,7 @@ pub async fn identify(req: Request, next: Next) -> Response {
             }
         })
         .await;
+    security_headers.add_to(&mut response);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use app::Assets;
 use app::session_cookie::SessionCookie;
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post, put};
 use http::StatusCode;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -18,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
+use crate::security_headers::SecurityHeaders;
 use crate::{assets, pages, request, rest};
 
 /// Largest body of a request.
@@ -88,7 +89,10 @@ pub fn router(
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(rest::panicked))
         .layer(from_fn_with_state(Site::new(&public_url), guard))
-        .layer(from_fn(request::identify)))
+        .layer(from_fn_with_state(
+            SecurityHeaders::new(&public_url),
+            request::identify,
+        )))
 }
 
 fn api(state: &AppState) -> Router<AppState> {

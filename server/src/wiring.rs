@@ -7,16 +7,17 @@ use outbound::{Outbound, Policy};
 use secrecy::ExposeSecret;
 use services::Services;
 use store::embedded::{Embedded, Joining};
-use store::vault::Vault;
 use store::{Config as DatabaseConfig, Store};
 
 use crate::config::{Config, Environment};
-use crate::master_key;
+use crate::master_key::{self, KeyPlace};
 
 /// The services and what they stand on.
 pub struct Backend {
     /// The product's operations.
     pub services: Services,
+    /// Where the master keys are.
+    pub key_place: KeyPlace,
     embedded: Option<Embedded>,
 }
 
@@ -29,7 +30,7 @@ impl Backend {
         let data_dir = config.data_dir()?;
         std::fs::create_dir_all(&data_dir)
             .with_context(|| format!("make the data folder {}", data_dir.display()))?;
-        let key = master_key::load(config.master_key.as_ref(), &data_dir)?;
+        let key_place = KeyPlace::new(config.master_key.as_ref(), &data_dir);
         let (database, embedded) = match &config.database_url {
             Some(url) => (DatabaseConfig::from_url(url.expose_secret())?, None),
             None => {
@@ -42,6 +43,16 @@ impl Backend {
             ..database
         });
         store.migrate().await?;
+        let vault = match master_key::unlock(&key_place, &store).await {
+            Ok(vault) => vault,
+            Err(error) => {
+                store.close().await;
+                if let Some(embedded) = embedded {
+                    embedded.close().await?;
+                }
+                return Err(error);
+            }
+        };
         let services_config = services::Config {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
@@ -63,7 +74,8 @@ impl Backend {
         };
         let outbound = Outbound::new(policy(config)?).context("make the HTTP client")?;
         Ok(Self {
-            services: Services::new(store, Vault::new(&key), outbound, services_config),
+            services: Services::new(store, vault, outbound, services_config),
+            key_place,
             embedded,
         })
     }

@@ -325,7 +325,8 @@ impl Services {
     }
 
     fn seal_device(&self, user_id: UserId) -> String {
-        let sealed = self.vault.seal(DEVICE, user_id.uuid().as_bytes());
+        let key = self.vault.sealing_key();
+        let sealed = self.vault.seal(&key, DEVICE, user_id.uuid().as_bytes());
         let key = URL_SAFE_NO_PAD.encode(sealed.wrapped_key);
         let value = URL_SAFE_NO_PAD.encode(sealed.ciphertext);
         format!("{key}.{value}")
@@ -336,6 +337,7 @@ impl Services {
         let sealed = Sealed {
             wrapped_key: URL_SAFE_NO_PAD.decode(key).ok()?,
             ciphertext: URL_SAFE_NO_PAD.decode(value).ok()?,
+            master_key: None,
         };
         let bytes = self.vault.open(DEVICE, &sealed).ok()?;
         uuid::Uuid::from_slice(&bytes).ok().map(Into::into)

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 
 use crate::Result;
 use crate::database::TenantTx;
+use crate::master_keys::Fingerprint;
 use crate::vault::{Sealed, Vault};
 
 /// Which request.
@@ -69,8 +70,8 @@ impl TenantTx {
             return Ok(Claim::Mine);
         }
         let row = sqlx::query!(
-            "select body_hash, status, location, wrapped_key, ciphertext from idempotent_answers
-             where workspace_id = $1 and path = $2 and key = $3",
+            "select body_hash, status, location, wrapped_key, ciphertext, master_key
+             from idempotent_answers where workspace_id = $1 and path = $2 and key = $3",
             self.workspace_id().uuid(),
             request.path,
             request.key
@@ -88,11 +89,16 @@ impl TenantTx {
         let sealed = Sealed {
             wrapped_key,
             ciphertext,
+            master_key: row
+                .master_key
+                .as_deref()
+                .map(Fingerprint::from_bytes)
+                .transpose()?,
         };
         Ok(Claim::Answered(StoredAnswer {
             status: status as u16,
             location: row.location,
-            body: vault.open(&place(self.workspace_id(), request), &sealed)?,
+            body: vault.open(&answer_place(self.workspace_id(), request), &sealed)?,
         }))
     }
 
@@ -103,22 +109,36 @@ impl TenantTx {
         request: RequestKey<'_>,
         answer: &StoredAnswer,
     ) -> Result<()> {
-        let sealed = vault.seal(&place(self.workspace_id(), request), &answer.body);
-        sqlx::query!(
-            "update idempotent_answers
-             set status = $4, location = $5, wrapped_key = $6, ciphertext = $7
-             where workspace_id = $1 and path = $2 and key = $3",
-            self.workspace_id().uuid(),
-            request.path,
-            request.key,
-            i32::from(answer.status),
-            answer.location,
-            sealed.wrapped_key,
-            sealed.ciphertext
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
+        let place = answer_place(self.workspace_id(), request);
+        let mut key = vault.sealing_key();
+        loop {
+            let fingerprint = key.fingerprint();
+            let sealed = vault.seal(&key, &place, &answer.body);
+            let done = sqlx::query!(
+                "update idempotent_answers
+                 set status = $4, location = $5, wrapped_key = $6, ciphertext = $7, master_key = $8
+                 where workspace_id = $1 and path = $2 and key = $3
+                   and exists (select from master_keys where fingerprint = $8 and is_current)",
+                self.workspace_id().uuid(),
+                request.path,
+                request.key,
+                i32::from(answer.status),
+                answer.location,
+                sealed.wrapped_key,
+                sealed.ciphertext,
+                fingerprint.bytes()
+            )
+            .execute(self.connection())
+            .await?;
+            if done.rows_affected() > 0 {
+                return Ok(());
+            }
+            match self.newer_key(vault, fingerprint).await? {
+                Some(newer) => key = newer,
+                // The claim lapsed meanwhile.
+                None => return Ok(()),
+            }
+        }
     }
 
     /// Forgets a claim whose request failed, so that it can be tried again.
@@ -147,6 +167,7 @@ pub async fn delete_old(db: &mut PgConnection, before: Timestamp) -> Result<()> 
     Ok(())
 }
 
-fn place(workspace_id: WorkspaceId, request: RequestKey<'_>) -> String {
+/// Where an answer belongs: it opens nowhere else.
+pub(crate) fn answer_place(workspace_id: WorkspaceId, request: RequestKey<'_>) -> String {
     format!("answer/{workspace_id}/{}/{}", request.path, request.key)
 }

@@ -15,9 +15,11 @@ mod error;
 pub mod events;
 pub mod idempotency;
 pub mod invitations;
+pub mod master_keys;
 pub mod members;
 mod migrations;
 pub mod models;
+mod rewrapping;
 pub mod runs;
 pub mod sessions;
 pub mod sign_in_failures;
@@ -25,3 +27,4 @@ pub mod vault;
 
 pub use database::{Config, Store, SystemConnection, TenantTx};
 pub use error::{Error, Result};
+pub use rewrapping::Rewrapped;

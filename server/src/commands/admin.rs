@@ -6,6 +6,8 @@ use domain::{Action, Error, Secret};
 use store::embedded::Joining;
 
 use crate::config::Config;
+use crate::key_rotation::{self, Rotated};
+use crate::master_key::KeyPlace;
 use crate::wiring::Backend;
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +38,12 @@ pub(super) enum Command {
         #[arg(long, default_value = "command line")]
         name: String,
     },
+    /// Changes the key that seals all secrets, while servers run.
+    ///
+    /// With the key file: makes a new key, wraps everything with it and removes the old one. With
+    /// AGENTAREA_MASTER_KEY: moves everything to the first key of the list. If it is interrupted,
+    /// run it again.
+    RotateMasterKey,
 }
 
 pub(super) async fn run(config: Config, command: Command) -> anyhow::Result<()> {
@@ -69,8 +77,28 @@ pub(super) async fn run(config: Config, command: Command) -> anyhow::Result<()> 
             backend.close().await?;
             println!("{}", created.map_err(in_words)?.key);
         }
+        Command::RotateMasterKey => {
+            let backend = Backend::open(&config, Joining::Share).await?;
+            let place = backend.key_place.clone();
+            let rotated = key_rotation::rotate(backend.services.store(), &place).await;
+            backend.close().await?;
+            tell(&rotated?, &place);
+        }
     }
     Ok(())
+}
+
+fn tell(rotated: &Rotated, place: &KeyPlace) {
+    let Rotated { key, moved, .. } = rotated;
+    if rotated.was_begun {
+        println!("finished the change that was begun before");
+    }
+    println!("everything is sealed with master key {key} now; {moved} values were wrapped anew");
+    match place {
+        KeyPlace::File(path) => println!("{} holds this key only", path.display()),
+        KeyPlace::Configuration(_) => println!("the other keys may be removed from {place}"),
+    }
+    println!("backups made before this still need the old key");
 }
 
 fn read_password() -> anyhow::Result<Secret> {

@@ -41,7 +41,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     );
     tracing::info!(address = %config.listen, "listening");
 
-    let server = tokio::spawn(listener::serve(socket, app, stopping.clone()));
+    let proxies = config.trusted_proxies()?;
+    let server = tokio::spawn(listener::serve(socket, app, proxies, stopping.clone()));
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

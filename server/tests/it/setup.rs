@@ -46,6 +46,7 @@ async fn session_ends_with_signing_out() {
     let look = client().get(&me).header("cookie", &cookie);
     let before = look.try_clone().expect("a copy").send().await;
     let sign_out = client().delete(&session).header("cookie", &cookie);
+    let sign_out = sign_out.header("origin", app.origin());
     sign_out.send().await.expect("an answer");
     let after = look.send().await;
 

@@ -1,5 +1,6 @@
 //! `TestApp`: the real program on a database of its own, and a client that is signed in.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +28,7 @@ pub struct Program {
     pub data_dir: tempfile::TempDir,
     database_url: Option<String>,
     variables: Vec<(String, String)>,
+    log: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -45,6 +47,7 @@ impl Program {
             data_dir: tempfile::tempdir().expect("temporary folder"),
             database_url,
             variables: Vec::new(),
+            log: None,
             child: None,
         }
     }
@@ -52,6 +55,11 @@ impl Program {
     /// Sets a variable of the next start.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Writes what the next start logs into a file.
+    pub fn log_to(&mut self, path: PathBuf) {
+        self.log = Some(path);
     }
 
     /// A command of the program, with this server's settings.
@@ -77,7 +85,11 @@ impl Program {
 
     /// Starts the server and waits until it is ready.
     pub async fn start(&mut self) {
-        let child = self.command(&["serve"]).stdout(Stdio::null()).spawn();
+        let mut command = self.command(&["serve"]);
+        if let Some(path) = &self.log {
+            command.stderr(File::create(path).expect("make the log"));
+        }
+        let child = command.stdout(Stdio::null()).spawn();
         self.child = Some(child.expect("start the server"));
         let client = client();
         let started = Instant::now();
@@ -182,6 +194,11 @@ impl TestApp {
     /// A command of the program, with this server's settings.
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.program.command(arguments)
+    }
+
+    /// What a browser on this server's pages sends as `Origin`.
+    pub fn origin(&self) -> String {
+        self.url("")
     }
 
     pub fn program(&mut self) -> &mut Program {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::download::download;
 use super::package::Package;
@@ -54,7 +55,10 @@ async fn fetch_through(
 ) -> anyhow::Result<PathBuf> {
     std::fs::create_dir(unfinished).with_context(|| format!("make {}", unfinished.display()))?;
     let archive = unfinished.join("package.tgz");
-    download(package, &archive).await?;
+    tokio::select! {
+        done = download(package, &archive) => done?,
+        () = asked_to_stop() => bail!("asked to stop"),
+    }
     let unpacked = unfinished.join("unpacked");
     let unpacking = tokio::task::spawn_blocking(move || {
         // Held in here, because this goes on even if nobody waits for it any more.
@@ -73,6 +77,17 @@ fn clear(folder: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     std::fs::remove_dir_all(folder).with_context(|| format!("remove {}", folder.display()))
+}
+
+/// Returns when the process is asked to stop, which nobody else hears before the start is over.
+async fn asked_to_stop() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 /// Waits for as long as a download may take, and a little for unpacking.

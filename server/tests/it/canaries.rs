@@ -1,0 +1,444 @@
+//! B15: what is secret stays where it belongs.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Row};
+use testkit::scripted_model::Answer as Scripted;
+use testkit::{ScriptedModel, TestDb, inputs};
+
+use crate::support::{Program, client};
+use crate::vault::{superuser, told};
+
+/// B15: what is secret is in no log, answer, page, stream, metric, prompt or table.
+#[tokio::test]
+async fn thirty_two_canaries_stay_in_their_cages() {
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    let log = program.data_dir.path().join("log");
+    program.set("RUST_LOG", "trace");
+    program.log_to(log.clone());
+    program.start().await;
+    let mut cages = Cages::default();
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::text("nothing to hide"));
+
+    // Passwords: set, tried in vain, and too long.
+    let (ada, wrong, long) = (
+        cages.plant("password"),
+        cages.plant("wrong"),
+        cages.plant("long"),
+    );
+    let set_up = json!({"email": inputs::ADA, "password": ada, "workspace": inputs::ACME});
+    let api = |path: &str| program.url(&format!("/api/v1{path}"));
+    let answer = client().post(api("/setup")).json(&set_up).send().await;
+    let answer = answer.expect("an answer");
+    cages.plant_this("session of the set-up", &session_token(&answer));
+    cages.see("set-up", &answer.text().await.expect("text"));
+    for password in [&wrong, &long.repeat(4)] {
+        let body = json!({"email": inputs::ADA, "password": password});
+        let answer = client().post(api("/session")).json(&body).send().await;
+        let body = json!({"email": "nobody@example.com", "password": password});
+        let nobody = client().post(api("/session")).json(&body).send().await;
+        for answer in [answer, nobody] {
+            let answer = answer.expect("an answer");
+            cages.see("failed sign-in", &answer.text().await.expect("text"));
+        }
+    }
+    let mut cookie = String::new();
+    for number in 0..3 {
+        let body = json!({"email": inputs::ADA, "password": ada});
+        let answer = client().post(api("/session")).json(&body).send().await;
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        cookie = format!("agentarea={}", session_token(&answer));
+        cages.plant_this(&format!("session {number}"), &session_token(&answer));
+        cages.see("sign-in", &answer.text().await.expect("text"));
+    }
+    let grace = cages.plant("password of Grace");
+    let verb = [
+        "admin",
+        "create-user",
+        "--email",
+        inputs::GRACE,
+        "--workspace",
+        "Initech",
+    ];
+    let made = program
+        .command(&verb)
+        .env("AGENTAREA_PASSWORD", &grace)
+        .output();
+    let made = made.expect("run");
+    assert!(made.status.success(), "{}", told(&made));
+    cages.see("create-user", &told(&made));
+
+    // API keys: by the command line, which prints it, and by the API, whose answer shows it once.
+    let verb = [
+        "admin",
+        "create-api-key",
+        "--email",
+        inputs::ADA,
+        "--workspace",
+        inputs::ACME,
+    ];
+    let made = program.command(&verb).output().expect("run");
+    cages.see("create-api-key", &String::from_utf8_lossy(&made.stderr));
+    let key = String::from_utf8(made.stdout)
+        .expect("text")
+        .trim()
+        .to_owned();
+    cages.plant_this("API key of the command line", &key);
+    let asker = Asker {
+        program: &program,
+        key: key.clone(),
+    };
+    for number in 0..4 {
+        let once = format!("once-{number}");
+        let body = json!({"name": format!("key {number}")});
+        let shown = asker
+            .send(Method::POST, "/api-keys", Some(&body), &once)
+            .await;
+        let again = asker
+            .send(Method::POST, "/api-keys", Some(&body), &once)
+            .await;
+        assert_eq!(shown, again, "an idempotent answer");
+        let shown: Value = serde_json::from_str(&shown).expect("JSON");
+        let shown = shown["key"].as_str().expect("the key").to_owned();
+        cages.plant_this(&format!("API key {number}"), &shown);
+        let me = client().get(api("/me")).bearer_auth(&shown).send().await;
+        cages.see("me", &me.expect("an answer").text().await.expect("text"));
+    }
+    let (no_key, no_cookie) = (cages.plant("aa_no key"), cages.plant("no cookie"));
+    let strangers = [
+        client().get(api("/me")).bearer_auth(format!("aa_{no_key}")),
+        client()
+            .get(api("/me"))
+            .header("authorization", format!("Basic {no_key}")),
+        client()
+            .get(api("/me"))
+            .header("cookie", format!("agentarea={no_cookie}")),
+        client()
+            .get(program.url("/agents"))
+            .header("cookie", format!("agentarea={no_cookie}")),
+    ];
+    for stranger in strangers {
+        let answer = stranger.send().await.expect("an answer");
+        cages.see("stranger", &answer.text().await.expect("text"));
+    }
+
+    // Model connections of every kind: working, failing, replaced, malformed.
+    let mut working = String::new();
+    for kind in ["openai_compatible"; 6] {
+        let number = cages.secrets.len();
+        let base_url = match number / 2 % 2 {
+            0 => model.base_url(),
+            _ => "http://127.0.0.1:9/v1".to_owned(),
+        };
+        let first = cages.plant(&format!("{kind} key {number}"));
+        let body = json!({"name": format!("{kind} {number}"), "kind": kind, "base_url": &base_url, "api_key": first});
+        let made = asker
+            .send(
+                Method::POST,
+                "/model-connections",
+                Some(&body),
+                &first[..20],
+            )
+            .await;
+        cages.see("created connection", &made);
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let id = made["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{made}"))
+            .to_owned();
+        let second = cages.plant(&format!("{kind} next key {number}"));
+        let path = format!("/model-connections/{id}");
+        let patch = json!({"api_key": second});
+        cages.see(
+            "patched",
+            &asker.send(Method::PATCH, &path, Some(&patch), "").await,
+        );
+        for _ in 0..2 {
+            let test = asker
+                .send(Method::POST, &format!("{path}/test"), Some(&json!({})), "")
+                .await;
+            cages.see("test", &test);
+        }
+        if base_url == model.base_url() {
+            working = id;
+        }
+    }
+    if working.is_empty() {
+        let body = json!({"name": "working", "kind": "openai_compatible", "base_url": model.base_url(),
+            "api_key": cages.plant("working key")});
+        let made = asker
+            .send(Method::POST, "/model-connections", Some(&body), "")
+            .await;
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        working = made["id"].as_str().expect("an id").to_owned();
+    }
+    let malformed = [
+        json!({"name": "x", "kind": "openai_compatible", "base_url": format!("http://u:{}@127.0.0.1:9/v1", cages.plant("userinfo")), "api_key": cages.plant("refused key")}),
+        json!({"name": "x", "kind": "nonsense", "api_key": cages.plant("key of no kind")}),
+        json!({"name": "x", "kind": "openai", "api_key": [cages.plant("key in a list")]}),
+        json!({"name": "x", "kind": "openai", "apikey": cages.plant("key under another name")}),
+    ];
+    for body in malformed {
+        let answer = asker
+            .send(Method::POST, "/model-connections", Some(&body), "")
+            .await;
+        assert!(answer.contains("\"errors\""), "accepted: {answer}");
+        cages.see("malformed", &answer);
+    }
+
+    // A conversation with it, one that works and one that fails.
+    let agent = inputs::agent("Release Scout", &working, "scripted-large");
+    let agent = asker
+        .send(Method::POST, "/agents", Some(&agent), "agent")
+        .await;
+    let agent: Value = serde_json::from_str(&agent).expect("JSON");
+    let agent = agent["id"].as_str().expect("an id").to_owned();
+    model.next(Scripted::text("fine"));
+    model.next(Scripted::status(401));
+    for number in 0..2 {
+        let made = asker
+            .send(
+                Method::POST,
+                "/conversations",
+                Some(&inputs::conversation(&agent)),
+                "",
+            )
+            .await;
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let path = format!("/conversations/{}", made["id"].as_str().expect("an id"));
+        let posted = asker
+            .send(
+                Method::POST,
+                &format!("{path}/messages"),
+                Some(&inputs::message("hello")),
+                &format!("message-{number}"),
+            )
+            .await;
+        cages.see("posted", &posted);
+        cages.see(
+            "stream",
+            &asker.get(&format!("{path}/events?until=idle")).await,
+        );
+        cages.see("conversation", &asker.get(&path).await);
+        cages.see("messages", &asker.get(&format!("{path}/messages")).await);
+        let page = client()
+            .get(program.url(&path.replace("/api/v1", "")))
+            .header("cookie", &cookie);
+        cages.see(
+            "page",
+            &page
+                .send()
+                .await
+                .expect("an answer")
+                .text()
+                .await
+                .expect("text"),
+        );
+    }
+
+    // The key file before and after a change.
+    let file = program.data_dir.path().join("master.key");
+    cages.plant_master_key(
+        "master key",
+        &std::fs::read_to_string(&file).expect("the key"),
+    );
+    let rotated = program
+        .command(&["admin", "rotate-master-key"])
+        .env("RUST_LOG", "trace")
+        .output();
+    cages.see("rotation", &told(&rotated.expect("run")));
+    cages.plant_master_key(
+        "next master key",
+        &std::fs::read_to_string(&file).expect("the key"),
+    );
+
+    for path in [
+        "/me",
+        "/api-keys",
+        "/model-connections",
+        "/models",
+        "/agents",
+        "/conversations",
+        "/runs",
+    ] {
+        cages.see(path, &asker.get(path).await);
+    }
+    for path in [
+        "/",
+        "/sign-in",
+        "/setup",
+        "/conversations",
+        "/agents",
+        "/agents/new",
+        "/models",
+        "/runs",
+    ] {
+        let page = client()
+            .get(program.url(path))
+            .header("cookie", &cookie)
+            .send()
+            .await;
+        cages.see(path, &page.expect("an answer").text().await.expect("text"));
+    }
+    let metrics = client().get(program.url("/metrics")).send().await;
+    cages.see(
+        "metrics",
+        &metrics.expect("an answer").text().await.expect("text"),
+    );
+    let prompts: Vec<String> = model.requests().iter().map(Value::to_string).collect();
+    assert!(!prompts.is_empty());
+    cages.see("prompts", &prompts.join("\n"));
+    cages.see("dump", &dump(&db).await);
+    program.stop();
+    let log = std::fs::read(&log).expect("the log");
+    assert!(
+        log.len() > 10_000,
+        "a trace is longer than {} bytes",
+        log.len()
+    );
+    cages.see("log", &String::from_utf8_lossy(&log));
+
+    assert!(
+        cages.secrets.len() >= 32,
+        "{} canaries",
+        cages.secrets.len()
+    );
+    println!(
+        "{} canaries, {} texts, {} bytes of log",
+        cages.secrets.len(),
+        cages.texts.len(),
+        log.len()
+    );
+    assert_eq!(cages.escaped(), Vec::<String>::new());
+    // The scan finds what is there: the keys of working connections, where they belong.
+    cages.texts.clear();
+    cages.see("headers to the model", &format!("{:?}", model.seen()));
+    assert!(!cages.escaped().is_empty());
+}
+
+/// Secrets, and texts that must hold none of them.
+#[derive(Default)]
+struct Cages {
+    secrets: Vec<(String, Vec<String>)>,
+    texts: Vec<(String, String)>,
+}
+
+impl Cages {
+    /// A new secret.
+    fn plant(&mut self, name: &str) -> String {
+        let secret = format!("canary{}", uuid::Uuid::new_v4().simple());
+        self.plant_this(name, &secret);
+        secret
+    }
+
+    fn plant_this(&mut self, name: &str, secret: &str) {
+        assert!(secret.len() >= 16, "{name}");
+        // Its head says what it is and may be shown.
+        let forms = vec![
+            secret.to_owned(),
+            secret[secret.len() - 16..].to_owned(),
+            hex(secret.as_bytes()),
+            STANDARD.encode(secret),
+        ];
+        self.secrets.push((name.to_owned(), forms));
+    }
+
+    fn plant_master_key(&mut self, name: &str, text: &str) {
+        let bytes = STANDARD.decode(text.trim()).expect("base64");
+        let debug: Vec<String> = bytes.iter().take(8).map(u8::to_string).collect();
+        let forms = vec![text.trim().to_owned(), hex(&bytes), debug.join(", ")];
+        self.secrets.push((name.to_owned(), forms));
+    }
+
+    fn see(&mut self, name: &str, text: &str) {
+        self.texts.push((name.to_owned(), text.to_owned()));
+    }
+
+    fn escaped(&self) -> Vec<String> {
+        let mut escaped = Vec::new();
+        for (place, text) in &self.texts {
+            for (name, forms) in &self.secrets {
+                if let Some(at) = forms.iter().find_map(|form| text.find(form.as_str())) {
+                    let start = text[..at]
+                        .char_indices()
+                        .rev()
+                        .nth(160)
+                        .map_or(0, |(at, _)| at);
+                    let around: String = text[start..].chars().take(320).collect();
+                    escaped.push(format!("{name} in {place}: …{around}…"));
+                }
+            }
+        }
+        escaped
+    }
+}
+
+/// Somebody with an API key.
+struct Asker<'a> {
+    program: &'a Program,
+    key: String,
+}
+
+impl Asker<'_> {
+    async fn get(&self, path: &str) -> String {
+        self.send(Method::GET, path, None, "").await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>, once: &str) -> String {
+        let mut req = client()
+            .request(method, self.program.url(&format!("/api/v1{path}")))
+            .bearer_auth(&self.key);
+        if !once.is_empty() {
+            req = req.header("idempotency-key", once);
+        }
+        if let Some(body) = body {
+            req = req.json(body);
+        }
+        req.send()
+            .await
+            .expect("an answer")
+            .text()
+            .await
+            .expect("text")
+    }
+}
+
+/// Every row of every table, as text.
+async fn dump(db: &TestDb) -> String {
+    let mut superuser = superuser(db).await;
+    let tables = "select table_schema || '.' || quote_ident(table_name) from information_schema.tables
+                  where table_schema not in ('pg_catalog', 'information_schema') and table_type = 'BASE TABLE'";
+    let tables = sqlx::query(tables)
+        .fetch_all(&mut superuser)
+        .await
+        .expect("tables");
+    let mut dump = String::new();
+    for table in tables {
+        let table: String = table.get(0);
+        let sql = format!("select t::text from {table} t");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut superuser)
+            .await;
+        for row in rows.expect("rows") {
+            dump.push_str(row.get::<&str, _>(0));
+            dump.push('\n');
+        }
+    }
+    assert!(dump.contains(inputs::ADA));
+    dump
+}
+
+fn session_token(answer: &reqwest::Response) -> String {
+    let cookie = answer.headers()["set-cookie"].to_str().expect("text");
+    let pair = cookie.split(';').next().expect("a pair");
+    pair.split_once('=').expect("a value").1.to_owned()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
