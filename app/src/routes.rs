@@ -9,9 +9,11 @@ use crate::layout::{Frame, LostPage, provide_visit};
 use crate::pages::agents::{AgentPage, AgentsPage, NewAgentPage};
 use crate::pages::conversations::{ConversationPage, ConversationsPage};
 use crate::pages::home::HomePage;
+use crate::pages::invitations::InvitationPage;
 use crate::pages::models::{ConnectionPage, ModelsPage, NewConnectionPage};
 use crate::pages::runs::{RunPage, RunsPage};
 use crate::pages::set_up::SetUpPage;
+use crate::pages::settings::{FirstSettings, SettingsPage};
 use crate::pages::sign_in::SignInPage;
 use crate::ui::{ToastRegion, provide_toasts};
 
@@ -37,6 +39,7 @@ fn Pages() -> impl IntoView {
         <Routes fallback=LostPage>
             <Route path=path!("/setup") view=SetUpPage ssr=SsrMode::Async />
             <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
+            <Route path=path!("/invitations/:token") view=InvitationPage ssr=SsrMode::Async />
             <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
                 <Route path=path!("/") view=HomePage />
                 <Route path=path!("/conversations") view=ConversationsPage />
@@ -49,6 +52,8 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/models/:id") view=ConnectionPage />
                 <Route path=path!("/runs") view=RunsPage />
                 <Route path=path!("/runs/:id") view=RunPage />
+                <Route path=path!("/settings") view=FirstSettings />
+                <Route path=path!("/settings/:section") view=SettingsPage />
             </ParentRoute>
         </Routes>
     }

@@ -46,6 +46,17 @@ pub fn age(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// Time until a moment: `in 3 h`, `in 6 days`; the date beyond a hundred days.
+pub fn until(at: Timestamp, now: Timestamp) -> String {
+    let hours = at.seconds_since(now) / 3_600;
+    match hours {
+        0 => "within an hour".to_owned(),
+        1..48 => format!("in {hours} h"),
+        48..2_424 => format!("in {} days", (hours + 12) / 24),
+        _ => format!("on {}", date(at, now)),
+    }
+}
+
 /// Time from `start` to `end`: `640 ms`, `6.4 s`, `2 min 14 s`, `1 h 02 min`.
 pub fn duration(start: Timestamp, end: Timestamp) -> String {
     let millis = (end.unix_millis() - start.unix_millis()).max(0);
@@ -60,9 +71,14 @@ pub fn duration(start: Timestamp, end: Timestamp) -> String {
 
 /// `17 Nov 2026, 14:02:11 UTC`.
 pub fn full_date(at: Timestamp) -> String {
+    format!("{} UTC", moment(at))
+}
+
+/// `17 Nov 2026, 14:02:11`, in UTC.
+pub fn moment(at: Timestamp) -> String {
     let time = at.date_time();
     format!(
-        "{} {} {}, {:02}:{:02}:{:02} UTC",
+        "{} {} {}, {:02}:{:02}:{:02}",
         time.day(),
         month(at),
         time.year(),
@@ -108,6 +124,21 @@ mod tests {
             ("2026-11-23T12:00:05Z", "now"),
         ] {
             assert_eq!(age(timestamp(at), now), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_ahead_grows_coarser() {
+        let now = timestamp("2026-11-23T12:00:00Z");
+
+        for (at, expected) in [
+            ("2026-11-23T12:30:00Z", "within an hour"),
+            ("2026-11-24T11:00:00Z", "in 23 h"),
+            ("2026-11-29T11:59:59Z", "in 6 days"),
+            ("2027-02-21T11:59:59Z", "in 90 days"),
+            ("2027-11-23T12:00:00Z", "on 23 Nov 2027"),
+        ] {
+            assert_eq!(until(timestamp(at), now), expected);
         }
     }
 

@@ -2,6 +2,9 @@
 import { expect, type Locator, type Page } from "@playwright/test";
 import { ADA } from "./people";
 
+/** The pages of the settings, as an owner has them. */
+export const SETTINGS = ["profile", "sessions", "api-keys", "workspace", "members", "audit"].map((name) => `/settings/${name}`);
+
 /** Opens a page and waits until its browser half is at work. */
 export async function open(page: Page, path: string): Promise<void> {
   await watchHydration(page);
@@ -46,10 +49,37 @@ export async function fillSetUp(page: Page, password: string = ADA.password): Pr
   await page.getByRole("button", { name: "Create workspace" }).click();
 }
 
-export async function fillSignIn(page: Page, password: string = ADA.password): Promise<void> {
-  await page.getByLabel("E-mail", { exact: true }).fill(ADA.email);
+export async function fillSignIn(page: Page, password: string = ADA.password, email: string = ADA.email): Promise<void> {
+  await page.getByLabel("E-mail", { exact: true }).fill(email);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
+}
+
+/** Signs in and waits for the home page. */
+export async function signIn(page: Page, password: string = ADA.password, email: string = ADA.email): Promise<void> {
+  await open(page, "/sign-in");
+  await fillSignIn(page, password, email);
+  await expect(page).toHaveURL("/");
+  await hydrated(page);
+}
+
+/** Invites somebody on the members page; answers the link. */
+export async function invite(page: Page, email: string, role: string): Promise<string> {
+  await open(page, "/settings/members");
+  const form = page.getByRole("region", { name: "Invite somebody" });
+  await form.getByLabel("E-mail", { exact: true }).fill(email);
+  await form.getByLabel("Role", { exact: true }).selectOption(role);
+  await form.getByRole("button", { name: "Create invitation" }).click();
+  return form.getByLabel("Link of the invitation").inputValue();
+}
+
+/** Accepts an invitation with a new password. */
+export async function accept(page: Page, link: string, password: string): Promise<void> {
+  await open(page, link);
+  await page.getByLabel("New password", { exact: true }).fill(password);
+  await page.getByRole("button", { name: "Accept and sign in" }).click();
+  await expect(page).toHaveURL("/");
+  await hydrated(page);
 }
 
 export async function fillAgent(page: Page, name: string, model: string): Promise<void> {

@@ -3,6 +3,7 @@ import { expect, type APIRequestContext, type APIResponse } from "@playwright/te
 import { MODEL, type ScriptedModel } from "./model";
 
 export const ADA = { email: "ada@example.com", password: "correct horse battery", workspace: "Acme" };
+export const LINUS = { email: "linus@example.com", password: "staple battery horse" };
 export const LOCAL_MODEL = "smollm2-135m-instruct";
 
 export interface Agent {

@@ -66,6 +66,15 @@ export function refusal(serverFunction: string): RegExp[] {
   ];
 }
 
+/** What the browser says when a page of ours answers with a failure. */
+export function failedPage(path: string, status: number): RegExp[] {
+  const url = `https?://[^/]+${path}`;
+  return [
+    new RegExp(`^answer: ${status} GET ${url}$`),
+    new RegExp(`^console: Failed to load resource: the server responded with a status of ${status} \\(.*\\) \\(${url}\\)$`),
+  ];
+}
+
 /** Without JavaScript, Chromium reports the preload of our script as blocked by its own policy. */
 export const SCRIPT_OFF = /^request: csp https?:\/\/[^/]+\/pkg\/agentarea\.[0-9a-f]+\.js$/;
 

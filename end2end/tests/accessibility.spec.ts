@@ -1,10 +1,10 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { open } from "../support/pages";
+import { open, SETTINGS } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
-const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/runs"];
+const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/runs", ...SETTINGS];
 
 /** What hurts people: serious and critical findings, with the elements. */
 async function barriers(page: Page): Promise<string[]> {

@@ -1,6 +1,6 @@
 import type { Page } from "@playwright/test";
 import { words, wordsText } from "../support/model";
-import { answerOf, ask, open } from "../support/pages";
+import { answerOf, ask, open, SETTINGS } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
@@ -23,7 +23,7 @@ test("every page fits a phone", async ({ page, api, agent, model }) => {
   const conversation = await startConversation(api, agent);
   const run = await postMessage(api, conversation, "unbroken".repeat(40));
   await runEnd(api, run);
-  const paths = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/runs"];
+  const paths = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/runs", ...SETTINGS];
 
   for (const path of [...paths, `/agents/${agent.id}`, conversation, `/runs/${run}`]) {
     await open(page, path);

@@ -1,6 +1,6 @@
 import { words, wordsText } from "../support/model";
 import { answerOf, composer, fillAgent, fillSetUp, fillSignIn } from "../support/pages";
-import { ADA, createScriptedAgent, LOCAL_MODEL, setUp } from "../support/people";
+import { ADA, createScriptedAgent, LINUS, LOCAL_MODEL, setUp } from "../support/people";
 import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
@@ -61,4 +61,53 @@ test("sign-out and theme work without JavaScript", async ({ page, api }) => {
   await page.getByLabel(`Account of ${ADA.email}`).click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL("/sign-in");
+});
+
+test("settings work without JavaScript, and say where they cannot", async ({ page, api }) => {
+  await setUp(api);
+  await page.goto("/sign-in");
+  await fillSignIn(page);
+  await page.goto("/settings");
+  await expect(page).toHaveURL("/settings/profile");
+
+  await page.getByLabel("Name", { exact: true }).fill("Ada Okafor");
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page.getByLabel("Account of Ada Okafor")).toBeVisible();
+  await page.getByLabel("Current password", { exact: true }).fill("wrong horse battery");
+  await page.getByLabel("New password", { exact: true }).fill("a new horse battery");
+  await page.getByRole("button", { name: "Change password" }).click();
+  await expect(page.getByLabel("Current password", { exact: true })).toHaveAttribute("aria-invalid", "true");
+
+  await page.goto("/settings/api-keys");
+  await expect(page.getByText(/shown once, which needs JavaScript/)).toBeVisible();
+  await expect(page.getByRole("button", { name: "Create key" })).toBeHidden();
+
+  await page.goto("/settings/workspace");
+  await page.getByLabel("Name of the new workspace").fill("Skunkworks");
+  await page.getByRole("button", { name: "Create workspace" }).click();
+  await expect(page).toHaveURL("/");
+  await page.getByLabel("Workspace Skunkworks: go to another").click();
+  await page.getByRole("button", { name: ADA.workspace }).click();
+  await expect(page.getByLabel(`Workspace ${ADA.workspace}: go to another`)).toBeVisible();
+
+  await page.goto("/settings/audit");
+  await page.getByLabel("Action").selectOption("Changed name or password");
+  await page.getByRole("button", { name: "Filter" }).click();
+  await expect(page).toHaveURL(/action=user\.update/);
+  await expect(page.getByRole("row")).toHaveCount(2);
+});
+
+test("an invitation is accepted without JavaScript", async ({ page, api }) => {
+  await setUp(api);
+  const invited = await api.post("/api/v1/invitations", { data: { email: LINUS.email, role: "member" } });
+  await page.goto((await invited.json()).link);
+
+  await page.getByLabel("New password", { exact: true }).fill("short");
+  await page.getByRole("button", { name: "Accept and sign in" }).click();
+  await expect(page.getByText(/at least 12 characters; this one has 5/)).toBeVisible();
+  await page.getByLabel("New password", { exact: true }).fill(LINUS.password);
+  await page.getByRole("button", { name: "Accept and sign in" }).click();
+
+  await expect(page).toHaveURL("/");
+  await expect(page.getByLabel("Main")).toContainText(ADA.workspace);
 });

@@ -1,11 +1,10 @@
 //! What the member's role allows; buttons that would be refused are not shown.
 
-use domain::accounts::Me;
 use domain::{Action, Error, Role, can};
 use leptos::prelude::*;
 
 use crate::layout::server::Visit;
-use crate::layout::{Data, use_visit};
+use crate::layout::{Data, awaited, open_membership, use_visit};
 
 /// The member's role; `None` where nobody is signed in.
 #[derive(Clone, Copy)]
@@ -14,6 +13,14 @@ struct CurrentRole(Option<Role>);
 /// Whether whoever looks may do it. Known below `Loaded` only; elsewhere there is `Allowed`.
 pub fn may(action: Action) -> bool {
     require(action).is_ok()
+}
+
+/// Waits until it is known who looks; gives what they may do.
+pub async fn may_soon(visit: Data<Visit>) -> fn(Action) -> bool {
+    match learn_role(visit).await {
+        Ok(()) => may,
+        Err(_) => |_| false,
+    }
 }
 
 /// Passes if whoever looks may do it.
@@ -34,7 +41,7 @@ pub(super) fn require(action: Action) -> Result<(), Error> {
 /// Why it is not known who looks.
 pub(super) async fn learn_role(visit: Data<Visit>) -> Result<(), Error> {
     let role = match visit.await? {
-        Visit::SignedIn(me) => role(&me),
+        Visit::SignedIn(me) => open_membership(&me).map(|membership| membership.role),
         Visit::First | Visit::SignedOut => None,
     };
     provide_context(CurrentRole(role));
@@ -50,20 +57,11 @@ pub fn Allowed(
     children: ChildrenFn,
 ) -> impl IntoView {
     let visit = use_visit();
-    let body = move || {
+    awaited(ViewFn::default(), move || {
         let children = children.clone();
-        Suspend::new(async move {
-            let is_known = learn_role(visit).await.is_ok();
-            (is_known && may(action)).then(|| children())
+        Box::pin(async move {
+            let may = may_soon(visit).await;
+            may(action).then(|| children()).into_any()
         })
-    };
-    view! { <Transition>{body}</Transition> }.into_any()
-}
-
-/// The role in the workspace that the session looks at.
-fn role(me: &Me) -> Option<Role> {
-    me.workspaces
-        .iter()
-        .find(|membership| membership.workspace.id == me.workspace_id)
-        .map(|membership| membership.role)
+    })
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::{FormErrors, SecretField, TextField};
+use crate::ui::{FormErrors, SecretField, TextField, when_done};
 
 /// Address and password.
 #[component]
@@ -40,12 +40,13 @@ pub fn CredentialFields(
     .into_any()
 }
 
+/// Loads a page from the server, so that nothing of the view stays.
+pub fn load_page_at(path: &str) {
+    // Fails only where navigation is forbidden altogether.
+    let _ = window().location().set_href(path);
+}
+
 /// Loads a page from the server when an action has succeeded, so that nothing of the view stays.
 pub fn load_when_done(is_done: Signal<bool>, path: String) {
-    Effect::new(move |_| {
-        if is_done.get() {
-            // Fails only where navigation is forbidden altogether.
-            let _ = window().location().set_href(&path);
-        }
-    });
+    when_done(is_done, move || load_page_at(&path));
 }

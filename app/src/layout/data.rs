@@ -8,6 +8,7 @@ use std::str::FromStr;
 use domain::Error;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::params::ParamsMap;
 
 use crate::call::{Answer, Call, Calling, Datum, call};
 
@@ -70,14 +71,40 @@ pub fn load_page<S: Call>(
     )
 }
 
+/// Asks for what the query of the address describes, again when it describes something else.
+pub fn load_by_query<S: Call>(
+    input: impl Fn(&ParamsMap) -> S + Send + Sync + 'static,
+) -> Data<S::Output> {
+    let query = use_query_map();
+    let text = Memo::new(move |_| Some(query.with(ParamsMap::to_query_string)));
+    data(
+        Box::new(move || text.get()),
+        Box::new(move |_| call(query.with_untracked(&input))),
+    )
+}
+
 /// Asks for what the address names by `id`, again when it names another.
 ///
 /// The answer is `NotFound` if the address has no such id.
 pub fn load_by_id<Id: FromStr, S: Call>(
     input: impl Fn(Id) -> S + Send + Sync + 'static,
 ) -> Data<S::Output> {
+    load_by("id", input)
+}
+
+/// Asks for what the address names by `token`, again when it names another.
+pub fn load_by_token<S: Call>(
+    input: impl Fn(String) -> S + Send + Sync + 'static,
+) -> Data<S::Output> {
+    load_by("token", input)
+}
+
+fn load_by<Id: FromStr, S: Call>(
+    name: &'static str,
+    input: impl Fn(Id) -> S + Send + Sync + 'static,
+) -> Data<S::Output> {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id")));
+    let id = Memo::new(move |_| params.with(|params| params.get(name)));
     data(
         Box::new(move || id.get()),
         Box::new(move |id| match id.and_then(|id| id.parse().ok()) {

@@ -4,7 +4,7 @@ use domain::Error;
 use leptos::prelude::*;
 
 use crate::layout::use_visit;
-use crate::ui::{Icon, sentence};
+use crate::ui::{Icon, on_change, sentence};
 
 /// Why data is not there, where it would be.
 #[component]
@@ -12,21 +12,16 @@ pub fn Failure(
     /// The reason.
     error: Error,
 ) -> impl IntoView {
-    set_status(&error);
     if error == Error::Unauthenticated {
         // The guard sends the visitor to the sign-in page once it knows.
         let visit = use_visit();
-        Effect::new(move |_| visit.refetch());
+        on_change(move || visit.refetch());
         return ().into_any();
     }
-    let title = match error {
-        Error::NotFound => "This page does not exist",
-        Error::Forbidden => "You may not see this",
-        _ => "This page could not be loaded",
-    };
-    let icon = match error {
-        Error::NotFound => "search-x",
-        _ => "cloud-off",
+    let (icon, title) = match error {
+        Error::NotFound => ("search-x", "This page does not exist"),
+        Error::Forbidden => ("cloud-off", "You may not see this"),
+        _ => ("cloud-off", "This page could not be loaded"),
     };
     let text = match &error {
         Error::NotFound => {
@@ -34,12 +29,38 @@ pub fn Failure(
         }
         error => sentence(&error.to_string()),
     };
+    view! { <Obstacle error icon title text class="card" /> }.into_any()
+}
+
+/// What stands in the way, in words, with the way home.
+#[component]
+pub fn Obstacle(
+    /// The reason, for the HTTP status.
+    error: Error,
+    /// Name of the icon.
+    icon: &'static str,
+    /// What is the matter.
+    title: &'static str,
+    /// Why, and what to do.
+    #[prop(into)]
+    text: String,
+    /// More classes.
+    #[prop(optional)]
+    class: &'static str,
+) -> impl IntoView {
+    set_status(&error);
+    // Without a card around it, it is all that the page says.
+    let heading = if class.is_empty() {
+        view! { <h1 class="font-semibold text-ink">{title}</h1> }.into_any()
+    } else {
+        view! { <h2 class="font-semibold text-ink">{title}</h2> }.into_any()
+    };
     view! {
-        <div class="card empty">
+        <div class=format!("empty {class}")>
             <span class="tile tile-lg">
                 <Icon name=icon />
             </span>
-            <h2 class="font-semibold text-ink">{title}</h2>
+            {heading}
             <p>{text}</p>
             <div class="toolbar">
                 <a class="btn btn-secondary" href="/">
@@ -54,22 +75,15 @@ pub fn Failure(
 /// An address that leads nowhere; outside the frame, because anybody may come here.
 #[component]
 pub fn LostPage() -> impl IntoView {
-    set_status(&Error::NotFound);
     view! {
         <leptos_meta::Title text="Not found" />
         <main id="main" class="min-h-dvh grid bg-canvas">
-            <div class="empty">
-                <span class="tile tile-lg">
-                    <Icon name="search-x" />
-                </span>
-                <h1 class="font-semibold text-ink">"This page does not exist"</h1>
-                <p>"The address may be mistyped, or the page was removed."</p>
-                <div class="toolbar">
-                    <a class="btn btn-secondary" href="/">
-                        "Home"
-                    </a>
-                </div>
-            </div>
+            <Obstacle
+                error=Error::NotFound
+                icon="search-x"
+                title="This page does not exist"
+                text="The address may be mistyped, or the page was removed."
+            />
         </main>
     }
     .into_any()

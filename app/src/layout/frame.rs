@@ -7,7 +7,7 @@ use leptos_router::hooks::use_location;
 use crate::address::sign_in_path;
 use crate::layout::server::Visit;
 use crate::layout::sidebar::Sidebar;
-use crate::layout::use_visit;
+use crate::layout::{awaited, use_visit};
 
 /// Sidebar and page; visitors are sent to the entrance.
 #[component]
@@ -40,8 +40,8 @@ fn Guard() -> impl IntoView {
             format!("{path}?{query}")
         }
     };
-    let check = move || {
-        Suspend::new(async move {
+    awaited(ViewFn::default(), move || {
+        Box::pin(async move {
             let entrance = match visit.await {
                 Ok(Visit::First) => "/setup".to_owned(),
                 Ok(Visit::SignedOut) => sign_in_path(&here()),
@@ -49,6 +49,5 @@ fn Guard() -> impl IntoView {
             };
             view! { <Redirect path=entrance /> }.into_any()
         })
-    };
-    view! { <Transition>{check}</Transition> }
+    })
 }

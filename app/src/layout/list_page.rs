@@ -59,8 +59,9 @@ fn list_page(
             <PageHead title lead>
                 <NewLink button />
             </PageHead>
-        },
-        None => view! { <PageHead title lead /> },
+        }
+        .into_any(),
+        None => view! { <PageHead title lead /> }.into_any(),
     };
     view! {
         <Page title section=title>

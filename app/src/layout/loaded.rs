@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::call::{Answer, Datum};
 use crate::layout::allowed::{learn_role, require};
 use crate::layout::failure::Failure;
-use crate::layout::{Data, Page, use_visit};
+use crate::layout::{Data, Page, awaited, use_visit};
 
 /// Shows `fallback` until the data is there, then the view or why there is none.
 ///
@@ -45,9 +45,9 @@ fn loaded(
     action: Option<Action>,
 ) -> AnyView {
     let visit = use_visit();
-    let body = move || {
+    awaited(fallback, move || {
         let view = Arc::clone(&view);
-        Suspend::new(async move {
+        Box::pin(async move {
             let shown = async {
                 let answer = answer.await?;
                 learn_role(visit).await?;
@@ -67,6 +67,5 @@ fn loaded(
                 .into_any(),
             }
         })
-    };
-    view! { <Transition fallback=move || fallback.run()>{body}</Transition> }.into_any()
+    })
 }

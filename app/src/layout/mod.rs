@@ -1,6 +1,7 @@
 //! What surrounds the pages: frame, navigation, loading, failures, preferences.
 
 mod allowed;
+mod awaited;
 mod credentials;
 mod data;
 mod entrance;
@@ -14,11 +15,12 @@ pub mod server;
 mod sidebar;
 mod visit;
 
-pub use allowed::{Allowed, may};
-pub use credentials::{CredentialFields, load_when_done};
-pub use data::{Data, load, load_by_id, load_page};
+pub use allowed::{Allowed, may, may_soon};
+pub use awaited::awaited;
+pub use credentials::{CredentialFields, load_page_at, load_when_done};
+pub use data::{Data, load, load_by_id, load_by_query, load_by_token, load_page};
 pub use entrance::EntranceFrame;
-pub use failure::LostPage;
+pub use failure::{Failure, LostPage, Obstacle};
 pub use frame::Frame;
 pub use list_page::{ListPage, NewButton};
 pub use loaded::Loaded;
@@ -26,4 +28,4 @@ pub use page::{FullPage, Page, PageHead, PageSkeleton};
 #[cfg(feature = "ssr")]
 pub use preferences::{NAV, THEME, preference_cookie};
 pub use preferences::{NavSwitch, ThemeMenu};
-pub use visit::{provide_visit, use_visit};
+pub use visit::{open_membership, provide_visit, use_visit};

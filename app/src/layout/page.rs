@@ -71,7 +71,7 @@ pub fn PageHead(
                 <h1 class="page-title">{title}</h1>
                 <p class="page-lead">{lead}</p>
             </div>
-            {children.map(|children| view! { <div class="toolbar">{children()}</div> })}
+            {children.map(|children| view! { <div class="toolbar">{children()}</div> }.into_any())}
         </header>
     }
 }

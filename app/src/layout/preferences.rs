@@ -78,18 +78,19 @@ pub fn ThemeMenu(
                 <Icon name=theme.icon() />
                 {theme.label()}
             </button>
-        }
+        }.into_any()
     };
     let trigger = || {
         view! {
             <Icon name="sun" class="hidden dark:block" />
             <Icon name="moon" class="dark:hidden" />
         }
+        .into_any()
     };
     view! {
         <Menu label="Theme" trigger=trigger place=place>
             <form method="post" action=SetTheme::url()>
-                {[Theme::Light, Theme::Dark, Theme::System].map(item).collect_view()}
+                {Vec::from([Theme::Light, Theme::Dark, Theme::System].map(item))}
             </form>
         </Menu>
     }

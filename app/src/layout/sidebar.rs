@@ -1,7 +1,7 @@
 //! Navigation: a column, a rail, or a drawer on narrow screens.
 
 use domain::Action;
-use domain::accounts::Me;
+use domain::accounts::{Me, Membership};
 use leptos::ev::MouseEvent;
 use leptos::html;
 use leptos::prelude::*;
@@ -10,8 +10,9 @@ use wasm_bindgen::JsCast;
 use web_sys::Element;
 
 use crate::layout::server::{SignOut, Visit};
-use crate::layout::{Allowed, NavSwitch, load_when_done, use_visit};
-use crate::ui::{ActionForm, Avatar, FormAction, Icon, Menu};
+use crate::layout::{Allowed, NavSwitch, awaited, load_when_done, open_membership, use_visit};
+use crate::pages::accounts::server::SwitchWorkspace;
+use crate::ui::{ActionForm, Avatar, FormAction, FormAlert, Icon, Menu, or};
 
 /// The sidebar.
 #[component]
@@ -30,7 +31,9 @@ pub fn Sidebar() -> impl IntoView {
     };
     view! {
         <aside class="nav" id="nav" popover="auto" aria-label="Main" node_ref=nav on:click=on_click>
-            <WorkspaceName />
+            <div class="nav-head">
+                <Workspaces />
+            </div>
             <nav aria-label="Pages" class="flex flex-col grow gap-px overflow-y-auto p-2">
                 <Allowed action=Action::Converse>
                     <a class="btn btn-secondary mb-2 rail:hidden" href="/conversations">
@@ -45,6 +48,7 @@ pub fn Sidebar() -> impl IntoView {
                 <NavItem href="/models" icon="brain" label="Models" />
                 <h2 class="nav-group">"Operate"</h2>
                 <NavItem href="/runs" icon="activity" label="Runs" />
+                <NavItem href="/settings" icon="settings" label="Settings" />
             </nav>
             <div class="flex flex-col gap-px p-2 border-t border-line shrink-0">
                 <NavSwitch />
@@ -64,29 +68,58 @@ fn NavItem(href: &'static str, icon: &'static str, label: &'static str) -> impl 
     }
 }
 
+/// The workspace in view, and the way to the others if there are any.
 #[component]
-fn WorkspaceName() -> impl IntoView {
-    let name = signed_in(|me| {
-        let name = me
-            .workspaces
-            .into_iter()
-            .find(|membership| membership.workspace.id == me.workspace_id)
-            .map(|membership| membership.workspace.name);
+fn Workspaces() -> impl IntoView {
+    signed_in(|me| {
+        let name = open_membership(&me).map(|membership| membership.workspace.name.clone());
+        let name = name.unwrap_or_else(|| "AgentArea".to_owned());
+        if me.workspaces.len() < 2 {
+            return head(name, None);
+        }
+        let switch = FormAction::<SwitchWorkspace>::new();
+        load_when_done(switch.has_succeeded(), "/".to_owned());
+        let item = |Membership { workspace, .. }: Membership| {
+            let is_open = workspace.id == me.workspace_id;
+            view! {
+                <button
+                    class="menu-item"
+                    name="id"
+                    value=workspace.id.to_string()
+                    aria-current=is_open.then_some("true")
+                >
+                    <span class="grow truncate max-w-48 text-left">{workspace.name}</span>
+                    {is_open.then(|| view! { <Icon name="check" /> }.into_any())}
+                </button>
+            }
+            .into_any()
+        };
+        let items = me.workspaces.into_iter().map(item).collect::<Vec<_>>();
         view! {
-            <span class="truncate text-ink font-semibold wide-only">
-                {name.unwrap_or_else(|| "AgentArea".to_owned())}
-            </span>
+            <Menu
+                label=format!("Workspace {name}: go to another")
+                class="nav-switch"
+                place="left-2 top-full min-w-52"
+                trigger=move || head(name.clone(), Some("chevrons-up-down"))
+            >
+                <p class="menu-label">"Workspaces"</p>
+                <ActionForm action=switch>{items}</ActionForm>
+                <FormAlert errors=switch.errors() fields=&[] />
+            </Menu>
         }
         .into_any()
-    });
+    })
+}
+
+fn head(name: String, icon: Option<&'static str>) -> AnyView {
     view! {
-        <div class="flex items-center gap-2.5 h-(--bar-height) px-4 rail:px-3 rail:justify-center border-b border-line shrink-0">
-            <span class="nav-mark">
-                <Icon name="mark" class="icon-sm" />
-            </span>
-            {name}
-        </div>
+        <span class="nav-mark">
+            <Icon name="mark" class="icon-sm" />
+        </span>
+        <span class="grow truncate text-ink font-semibold wide-only">{name}</span>
+        {icon.map(|name| view! { <Icon name class="wide-only text-ink-3" /> }.into_any())}
     }
+    .into_any()
 }
 
 #[component]
@@ -94,23 +127,29 @@ fn Account() -> impl IntoView {
     signed_in(|me| {
         let sign_out = FormAction::<SignOut>::new();
         load_when_done(sign_out.has_succeeded(), "/sign-in".to_owned());
+        let name = or(&me.user.name, &me.user.email).to_owned();
         let email = me.user.email;
         let id = me.user.id.to_string();
-        let shown = email.clone();
+        let shown = name.clone();
         let trigger = move || {
             view! {
                 <Avatar id=id.clone() name=shown.clone() class="avatar-sm" />
                 <span class="truncate">{shown.clone()}</span>
             }
+            .into_any()
         };
         view! {
             <Menu
-                label=format!("Account of {email}")
+                label=format!("Account of {name}")
                 class="nav-item text-left min-w-0"
                 place="left-0 bottom-full mb-1"
                 trigger=trigger
             >
                 <p class="menu-label truncate max-w-56">{email}</p>
+                <a class="menu-item" href="/settings/profile">
+                    <Icon name="user" />
+                    "Profile"
+                </a>
                 <ActionForm action=sign_out>
                     <button class="menu-item">
                         <Icon name="log-out" />
@@ -125,13 +164,12 @@ fn Account() -> impl IntoView {
 
 fn signed_in(view: fn(Me) -> AnyView) -> impl IntoView {
     let visit = use_visit();
-    let body = move || {
-        Suspend::new(async move {
+    awaited(ViewFn::default(), move || {
+        Box::pin(async move {
             match visit.await {
                 Ok(Visit::SignedIn(me)) => view(*me),
                 _ => ().into_any(),
             }
         })
-    };
-    view! { <Transition>{body}</Transition> }
+    })
 }

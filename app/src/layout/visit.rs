@@ -1,5 +1,6 @@
 //! Who is looking, asked once and shared by the whole app.
 
+use domain::accounts::{Me, Membership};
 use leptos::prelude::*;
 
 use crate::layout::server::{GetVisit, Visit};
@@ -13,4 +14,11 @@ pub fn provide_visit() {
 /// The shared answer.
 pub fn use_visit() -> Data<Visit> {
     expect_context()
+}
+
+/// The membership in the workspace that the session looks at.
+pub fn open_membership(me: &Me) -> Option<&Membership> {
+    me.workspaces
+        .iter()
+        .find(|membership| membership.workspace.id == me.workspace_id)
 }

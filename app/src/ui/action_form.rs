@@ -4,12 +4,13 @@ use std::marker::PhantomData;
 
 use domain::Error;
 use leptos::ev::SubmitEvent;
+use leptos::html;
 use leptos::prelude::*;
 use leptos::server::ServerActionError;
 use leptos::server_fn::error::ServerFnUrlError;
 
 use crate::call::{Answer, Call};
-use crate::ui::FormErrors;
+use crate::ui::{FormAlert, FormErrors, SubmitButton, focus_first_error};
 
 /// Calls of the server function `S`, and the last answer.
 pub struct FormAction<S> {
@@ -83,6 +84,51 @@ pub fn ActionForm<S: Call>(
     form(action.calls, children)
 }
 
+/// A form of labelled fields with one button, and what was wrong with the last answer.
+///
+/// The first wrong field gets the focus.
+#[component]
+pub fn FieldsForm<S: Call>(
+    /// The function.
+    action: FormAction<S>,
+    /// Fields that show their own error.
+    fields: &'static [&'static str],
+    /// Words of the button.
+    button: &'static str,
+    /// Classes of the button.
+    #[prop(default = "btn btn-primary")]
+    class: &'static str,
+    /// The fields.
+    children: Children,
+) -> impl IntoView {
+    fields_form(action.calls, fields, button, class, children)
+}
+
+fn fields_form(
+    calls: Calls,
+    fields: &'static [&'static str],
+    button: &'static str,
+    class: &'static str,
+    children: Children,
+) -> AnyView {
+    let errors = calls.errors();
+    let node = NodeRef::<html::Div>::new();
+    focus_first_error(node, errors);
+    let content = move || {
+        view! {
+            <div class="grid gap-4 max-w-(--container-form)" node_ref=node>
+                <FormAlert errors fields />
+                {children()}
+                <div class="toolbar">
+                    <SubmitButton class is_busy=calls.pending()>{button}</SubmitButton>
+                </div>
+            </div>
+        }
+        .into_any()
+    };
+    form(calls, Box::new(content))
+}
+
 /// The part that does not depend on the function.
 pub(super) fn form(calls: Calls, children: Children) -> AnyView {
     let on_submit = move |event: SubmitEvent| {
@@ -123,7 +169,7 @@ impl Calls {
         Signal::derive(move || self.pending.get() > 0)
     }
 
-    fn has_succeeded(self) -> Signal<bool> {
+    pub(super) fn has_succeeded(self) -> Signal<bool> {
         Signal::derive(move || self.answer.with(|answer| matches!(answer, Some(Ok(_)))))
     }
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::Icon;
+use crate::ui::{Icon, live};
 
 /// Sends the form it stands in; says so while the answer is on its way.
 #[component]
@@ -19,11 +19,11 @@ pub fn SubmitButton(
     /// The words.
     children: Children,
 ) -> impl IntoView {
-    let mark = move || match (is_busy.get(), icon) {
-        (true, _) => Some(view! { <Icon name="loader-circle" class="spin" /> }.into_any()),
-        (false, "") => None,
-        (false, name) => Some(view! { <Icon name=name /> }.into_any()),
-    };
+    let mark = live(move || match (is_busy.get(), icon) {
+        (true, _) => view! { <Icon name="loader-circle" class="spin" /> }.into_any(),
+        (false, "") => ().into_any(),
+        (false, name) => view! { <Icon name=name /> }.into_any(),
+    });
     view! {
         <button
             type="submit"

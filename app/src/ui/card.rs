@@ -21,6 +21,7 @@ pub fn Card(
                 {label}
             </a>
         }
+        .into_any()
     });
     view! {
         <section class="card" aria-labelledby=id>

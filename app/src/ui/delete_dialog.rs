@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 
 use crate::ui::action_form::{Calls, form};
-use crate::ui::{Dialog, FormAlert, SubmitButton};
+use crate::ui::{Dialog, FormAlert, SubmitButton, close_dialog, when_done};
 
 /// A dialog that deletes one thing, or keeps it.
 #[component]
 pub fn DeleteDialog(
     /// Element id, unique on the page.
-    id: &'static str,
+    #[prop(into)]
+    id: String,
     /// What it asks.
     #[prop(into)]
     title: String,
@@ -21,8 +22,19 @@ pub fn DeleteDialog(
     action: &'static str,
     /// Id of the thing.
     thing: String,
+    /// Called when it is gone, if the page stays.
+    #[prop(optional)]
+    done: Option<Callback<()>>,
 ) -> impl IntoView {
     let calls = Calls::new(action);
+    if let Some(done) = done {
+        let id = id.clone();
+        when_done(calls.has_succeeded(), move || {
+            // The list that is read again may use this dialog for another thing.
+            close_dialog(&id);
+            done.run(());
+        });
+    }
     let fields = move || {
         view! {
             <input type="hidden" name="id" value=thing />

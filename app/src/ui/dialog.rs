@@ -8,7 +8,8 @@ use web_sys::HtmlDialogElement;
 #[component]
 pub fn Dialog(
     /// Element id, unique on the page.
-    id: &'static str,
+    #[prop(into)]
+    id: String,
     /// What it asks.
     #[prop(into)]
     title: String,
@@ -33,19 +34,21 @@ pub fn Dialog(
 #[component]
 pub fn DialogButton(
     /// Id of the dialog.
-    dialog: &'static str,
+    #[prop(into)]
+    dialog: String,
     /// Classes.
     class: &'static str,
     /// The words.
     children: Children,
 ) -> impl IntoView {
+    let id = dialog.clone();
     view! {
         <button
             type="button"
             class=class
             commandfor=dialog
             command="show-modal"
-            on:click=move |_| open_dialog(dialog)
+            on:click=move |_| open_dialog(&id)
         >
             {children()}
         </button>

@@ -46,7 +46,7 @@ pub fn Empty(
             </span>
             <strong>{title}</strong>
             <p>{text}</p>
-            {children.map(|children| view! { <div class="toolbar">{children()}</div> })}
+            {children.map(|children| view! { <div class="toolbar">{children()}</div> }.into_any())}
         </div>
     }
     .into_any()
@@ -98,10 +98,11 @@ pub fn SkeletonRows(
                 </span>
             </div>
         }
+        .into_any()
     };
     view! {
         <div class="card" aria-busy="true">
-            <div class="rows">{(0..count).map(row).collect_view()}</div>
+            <div class="rows">{(0..count).map(row).collect::<Vec<_>>()}</div>
         </div>
     }
 }

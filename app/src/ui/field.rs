@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::{FormErrors, Icon, or};
+use crate::ui::{FormErrors, Icon, live, or};
 
 /// One line of text.
 #[component]
@@ -47,6 +47,9 @@ pub fn TextField(
     /// Whether it may not be empty.
     #[prop(optional)]
     required: bool,
+    /// Whether it cannot be changed.
+    #[prop(optional)]
+    readonly: bool,
     /// What is wrong with the form.
     errors: FormErrors,
     /// Its name among the errors; the id if none is given.
@@ -67,10 +70,12 @@ pub fn TextField(
             autocomplete=autocomplete
             list=some(list)
             required=required
+            readonly=readonly
             aria-invalid=move || error.get().is_some().then_some("true")
             aria-describedby=format!("{id}-note")
         />
-    };
+    }
+    .into_any();
     let control = if affix.is_empty() {
         input.into_any()
     } else {
@@ -139,7 +144,8 @@ pub fn SelectField(
     #[prop(optional)]
     hint: &'static str,
     /// Holds the value whenever the person chooses.
-    chosen: RwSignal<String>,
+    #[prop(optional)]
+    chosen: Option<RwSignal<String>>,
     /// What is wrong with the form.
     errors: FormErrors,
     /// Its name among the errors; the id if none is given.
@@ -155,7 +161,11 @@ pub fn SelectField(
                 class="select"
                 id=id
                 name=or(name, id)
-                on:change=move |event| chosen.set(event_target_value(&event))
+                on:change=move |event| {
+                    if let Some(chosen) = chosen {
+                        chosen.set(event_target_value(&event));
+                    }
+                }
                 aria-invalid=move || error.get().is_some().then_some("true")
                 aria-describedby=format!("{id}-note")
             >
@@ -181,7 +191,7 @@ pub(crate) fn Field(
     /// The control.
     children: Children,
 ) -> impl IntoView {
-    let below = move || match error.get() {
+    let below = live(move || match error.get() {
         Some(message) => view! {
             <p class="field-error">
                 <Icon name="circle-alert" />
@@ -191,12 +201,12 @@ pub(crate) fn Field(
         .into_any(),
         None if hint.is_empty() => ().into_any(),
         None => view! { <p class="field-hint">{hint}</p> }.into_any(),
-    };
+    });
     view! {
         <div class="field">
             <label class="field-label" for=id>
                 {label}
-                {(!note.is_empty()).then(|| view! { <small>{note}</small> })}
+                {(!note.is_empty()).then(|| view! { <small>{note}</small> }.into_any())}
             </label>
             {children()}
             <div id=format!("{id}-note") class="empty:hidden">

@@ -4,9 +4,9 @@ use domain::Error;
 use leptos::html;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::HtmlElement;
+use web_sys::{HtmlElement, HtmlFormElement};
 
-use crate::ui::{Callout, Tone, sentence};
+use crate::ui::{Callout, Tone, live, on_change, sentence};
 
 /// The error of a form's last answer.
 #[derive(Clone, Copy)]
@@ -52,20 +52,20 @@ pub fn FormAlert(
     /// Fields that show their own.
     fields: &'static [&'static str],
 ) -> impl IntoView {
-    move || {
-        errors.beyond(fields).map(|message| {
-            view! {
-                <Callout tone=Tone::Danger icon="circle-alert">
-                    <p>{message}</p>
-                </Callout>
-            }
-        })
-    }
+    live(move || match errors.beyond(fields) {
+        Some(message) => view! {
+            <Callout tone=Tone::Danger icon="circle-alert">
+                <p>{message}</p>
+            </Callout>
+        }
+        .into_any(),
+        None => ().into_any(),
+    })
 }
 
 /// Moves the focus to the first wrong field after each failed answer.
 pub fn focus_first_error(form: NodeRef<html::Div>, errors: FormErrors) {
-    Effect::new(move |_| {
+    on_change(move || {
         if !matches!(errors.error(), Some(Error::Invalid { .. })) {
             return;
         }
@@ -80,4 +80,15 @@ pub fn focus_first_error(form: NodeRef<html::Div>, errors: FormErrors) {
             }
         });
     });
+}
+
+/// Empties the form that a field with the id `field` stands in.
+pub fn reset_form(field: &str) {
+    let form = document()
+        .get_element_by_id(field)
+        .and_then(|field| field.closest("form").ok().flatten())
+        .and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
+    if let Some(form) = form {
+        form.reset();
+    }
 }

@@ -4,9 +4,7 @@ use domain::Cursor;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use crate::address::encode;
-
-/// Links below a list; nothing if everything is on one page.
+/// Links below a list, which keep the rest of the query; nothing if everything is on one page.
 #[component]
 pub fn Pager(
     /// Address of the list.
@@ -14,19 +12,30 @@ pub fn Pager(
     /// Where the next page begins.
     next: Option<Cursor>,
 ) -> impl IntoView {
-    let has_newer = use_query_map().with_untracked(|query| query.get("after").is_some());
-    (has_newer || next.is_some()).then(|| {
+    let mut query = use_query_map().get_untracked();
+    // What a plain form was answered belongs to the page it was sent from.
+    query.remove("__path");
+    query.remove("__err");
+    let newer = query
+        .remove("after")
+        .map(|_| format!("{path}{}", query.to_query_string()));
+    let older = next.map(|Cursor(after)| {
+        query.insert("after", after);
+        format!("{path}{}", query.to_query_string())
+    });
+    (newer.is_some() || older.is_some()).then(|| {
         view! {
             <nav class="pager border-t border-line" aria-label="Pages of the list">
-                {has_newer.then(|| view! { <a class="btn btn-ghost btn-sm" href=path>"Newest"</a> })}
-                {next.map(|Cursor(after)| {
-                    view! {
-                        <a class="btn btn-ghost btn-sm ml-auto" href=format!("{path}?after={}", encode(&after))>
-                            "Older"
-                        </a>
-                    }
-                })}
+                {newer.map(|href| view! { <a class="btn btn-ghost btn-sm" href=href>"Newest"</a> }.into_any())}
+                {older
+                    .map(|href| {
+                        view! {
+                            <a class="btn btn-ghost btn-sm ml-auto" href=href>
+                                "Older"
+                            </a>
+                        }.into_any()
+                    })}
             </nav>
-        }
+        }.into_any()
     })
 }

@@ -22,7 +22,7 @@ pub fn TableCard(
     next: Option<Cursor>,
 ) -> impl IntoView {
     let heading = |&(label, class): &(&'static str, &'static str)| {
-        view! { <th class=(!class.is_empty()).then_some(class)>{label}</th> }
+        view! { <th class=(!class.is_empty()).then_some(class)>{label}</th> }.into_any()
     };
     view! {
         <div class="card">
@@ -30,7 +30,7 @@ pub fn TableCard(
                 <table class="table">
                     <caption class="sr-only">{caption}</caption>
                     <thead>
-                        <tr>{columns.iter().map(heading).collect_view()}</tr>
+                        <tr>{columns.iter().map(heading).collect::<Vec<_>>()}</tr>
                     </thead>
                     <tbody>{rows}</tbody>
                 </table>

@@ -94,6 +94,7 @@ pub fn ToastRegion(
                 </button>
             </div>
         }
+        .into_any()
     };
     view! {
         <div class="fixed right-4 top-16 z-50 grid gap-2 pointer-events-none">

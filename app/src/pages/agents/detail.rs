@@ -6,8 +6,6 @@ use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use wasm_bindgen::JsCast;
-use web_sys::HtmlFormElement;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
@@ -21,7 +19,7 @@ use crate::pages::models::server::ListConnections;
 use crate::time::AsOf;
 use crate::ui::{
     ActionForm, Avatar, Callout, DeleteDialog, DialogButton, EmptyCard, FormAction, FormAlert,
-    Icon, SubmitButton, Tone, focus_first_error, use_toasts,
+    Icon, SubmitButton, Tone, focus_first_error, on_change, reset_form, use_toasts,
 };
 
 const DELETE: &str = "delete-agent";
@@ -132,14 +130,15 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
         toasts.success(format!("Version {version} is live"));
         refresh.run(());
     };
-    Effect::new(move |_| {
+    on_change(move || {
         if let Some(Ok(version)) = save.value().get() {
             announce(version);
         }
     });
-    Effect::new(move |_| {
+    on_change(move || {
         if let Some(Ok(version)) = restore.value().get() {
-            forget_typed(form);
+            // Fields that were typed into would keep their text instead of the restored one.
+            reset_form("instructions");
             announce(version);
         }
     });
@@ -156,6 +155,7 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
                 <SubmitButton is_busy=save.pending()>"Save"</SubmitButton>
             </SaveBar>
         }
+        .into_any()
     });
     view! {
         <Page title=agent.config.name.clone() section="Agents" href="/agents">
@@ -181,17 +181,6 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
     }
 }
 
-/// Fields that were typed into would keep their text instead of showing the restored one.
-fn forget_typed(form: NodeRef<html::Div>) {
-    let form = form
-        .get_untracked()
-        .and_then(|fields| fields.closest("form").ok().flatten())
-        .and_then(|form| form.dyn_into::<HtmlFormElement>().ok());
-    if let Some(form) = form {
-        form.reset();
-    }
-}
-
 #[component]
 fn AgentHead(agent: Agent) -> impl IntoView {
     let name = agent.config.name;
@@ -206,6 +195,7 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                 </p>
             </Callout>
         }
+        .into_any()
     });
     let is_deletable = !is_archived && may(Action::BuildAgents);
     let delete = is_deletable.then(|| {
@@ -215,6 +205,7 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                 " Delete"
             </DialogButton>
         }
+        .into_any()
     });
     let dialog = is_deletable.then(|| {
         view! {
@@ -227,9 +218,10 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                 thing=agent.id.to_string()
             />
         }
+        .into_any()
     });
     let start = (!is_archived && may(Action::Converse))
-        .then(|| view! { <StartButton agent_id=agent.id /> });
+        .then(|| view! { <StartButton agent_id=agent.id /> }.into_any());
     view! {
         <header class="page-head">
             <div class="flex items-center gap-3 grow min-w-0 basis-72">

@@ -6,7 +6,7 @@ use leptos::task::spawn_local;
 
 use crate::pages::agents::form::AgentForm;
 use crate::pages::models::server::list_models;
-use crate::ui::{FormErrors, SelectField, TextAreaField, TextField};
+use crate::ui::{FormErrors, Section, SelectField, TextAreaField, TextField, on_change};
 
 /// Fields that show their own error.
 pub const FIELDS: &[&str] = &[
@@ -32,7 +32,7 @@ pub fn AgentFields(
 ) -> impl IntoView {
     let model = form.clone();
     view! {
-        <Section title="Basics" lead="">
+        <Section title="Basics">
             <div class="grid gap-4 sm:grid-cols-[14rem_minmax(0,1fr)]">
                 <TextField
                     id="name"
@@ -108,6 +108,7 @@ fn ModelSection(
                 {connection.name}
             </option>
         }
+        .into_any()
     };
     view! {
         <Section title="Model" lead="Where answers come from.">
@@ -120,7 +121,7 @@ fn ModelSection(
                     field="model.connection_id"
                     errors
                 >
-                    {connections.into_iter().map(option).collect_view()}
+                    {connections.into_iter().map(option).collect::<Vec<_>>()}
                 </SelectField>
                 <TextField
                     id="model"
@@ -167,7 +168,7 @@ fn ModelSection(
 #[component]
 fn ModelNames(chosen: RwSignal<String>) -> impl IntoView {
     let models = RwSignal::new(Vec::<Model>::new());
-    Effect::new(move |_| {
+    on_change(move || {
         spawn_local(async move {
             // Without a list the name is typed.
             models.try_set(list_models().await.unwrap_or_default());
@@ -179,25 +180,9 @@ fn ModelNames(chosen: RwSignal<String>) -> impl IntoView {
             models
                 .iter()
                 .filter(|model| model.connection_id.to_string() == connection)
-                .map(|model| view! { <option value=model.name.clone()></option> })
-                .collect_view()
+                .map(|model| view! { <option value=model.name.clone()></option> }.into_any())
+                .collect::<Vec<_>>()
         })
     };
-    view! { <datalist id="models">{options}</datalist> }
-}
-
-#[component]
-fn Section(title: &'static str, lead: &'static str, children: Children) -> impl IntoView {
-    view! {
-        <section
-            class="grid gap-4 py-6 border-t border-line first:border-0 first:pt-0"
-            aria-label=title
-        >
-            <div>
-                <h2 class="section-title">{title}</h2>
-                {(!lead.is_empty()).then(|| view! { <p class="text-ink-3">{lead}</p> })}
-            </div>
-            {children()}
-        </section>
-    }
+    view! { <datalist id="models">{move || options()}</datalist> }
 }

@@ -28,7 +28,7 @@ pub fn VersionList(
     let row = move |version: AgentVersion| {
         let is_live = version.version == live;
         let mark = is_live.then(|| {
-            view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }
+            view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }.into_any()
         });
         let button = (!is_live && !is_fixed).then(|| {
             view! {
@@ -40,6 +40,7 @@ pub fn VersionList(
                     </SubmitButton>
                 </ActionForm>
             }
+            .into_any()
         });
         view! {
             <li class="flex items-center gap-2 min-h-10 py-1">
@@ -58,12 +59,13 @@ pub fn VersionList(
                 {button}
             </li>
         }
+        .into_any()
     };
     view! {
         <Card id="versions-title" title="Versions">
             <div class="px-4 py-2">
                 <FormAlert errors fields=&[] />
-                <ol>{versions.into_iter().map(row).collect_view()}</ol>
+                <ol>{versions.into_iter().map(row).collect::<Vec<_>>()}</ol>
             </div>
         </Card>
     }

@@ -7,7 +7,7 @@ use leptos::server_fn::ServerFn;
 use crate::pages::conversations::server::{DeleteConversation, RenameConversation};
 use crate::ui::{
     ActionForm, DeleteDialog, Dialog, DialogButton, FormAction, FormAlert, Icon, Menu,
-    SubmitButton, TextField, close_dialog,
+    SubmitButton, TextField, close_dialog, on_change,
 };
 
 const RENAME: &str = "rename-conversation";
@@ -24,7 +24,7 @@ pub fn ConversationMenu(
     refresh_list: Callback<()>,
 ) -> impl IntoView {
     view! {
-        <Menu label="More: rename, delete" trigger=|| view! { <Icon name="ellipsis" /> }>
+        <Menu label="More: rename, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
             <DialogButton dialog=RENAME class="menu-item">
                 <Icon name="pencil" />
                 "Rename…"
@@ -55,7 +55,7 @@ fn RenameDialog(
 ) -> impl IntoView {
     let action = FormAction::<RenameConversation>::new();
     let errors = action.errors();
-    Effect::new(move |_| {
+    on_change(move || {
         if let Some(Ok(renamed)) = action.value().get() {
             title.set(renamed);
             refresh_list.run(());

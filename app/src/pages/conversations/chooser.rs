@@ -41,10 +41,10 @@ pub fn AgentChooser() -> impl IntoView {
             <div class="max-w-(--container-form) mx-auto px-4 py-8">
                 <Loaded
                     data=agents
-                    fallback=|| view! { <ChooserHead /> <SkeletonRows /> }
+                    fallback=|| view! { <ChooserHead /> <SkeletonRows /> }.into_any()
                     view=|agents| {
                         if may(Action::Converse) {
-                            view! { <ChooserHead /> <Agents agents=agents.value.items /> }
+                            view! { <ChooserHead /> <Agents agents=agents.value.items /> }.into_any()
                                 .into_any()
                         } else {
                             view! { <Reader /> }.into_any()
@@ -119,13 +119,13 @@ fn Agents(agents: Vec<AgentSummary>) -> impl IntoView {
                     </button>
                 </ActionForm>
             </li>
-        }
+        }.into_any()
     };
     view! {
         <div class="grid gap-3">
             <FormAlert errors fields=&[] />
             <div class="card overflow-hidden">
-                <ul class="rows">{agents.into_iter().map(row).collect_view()}</ul>
+                <ul class="rows">{agents.into_iter().map(row).collect::<Vec<_>>()}</ul>
             </div>
         </div>
     }

@@ -9,7 +9,7 @@ use leptos::server_fn::ServerFn;
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::PostMessage;
 use crate::pages::runs::server::CancelRun;
-use crate::ui::{FormAction, FormAlert, FormErrors, Icon, sentence, use_toasts};
+use crate::ui::{FormAction, FormAlert, FormErrors, Icon, live, on_change, sentence, use_toasts};
 
 /// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
 #[component]
@@ -121,7 +121,7 @@ fn restore_on_failure(
     sent: StoredValue<String>,
     field: NodeRef<html::Textarea>,
 ) {
-    Effect::new(move |_| {
+    on_change(move || {
         let has_failed = errors.error().is_some();
         if let Some(field) = field.get_untracked().filter(|_| has_failed)
             && field.value().is_empty()
@@ -136,31 +136,31 @@ fn restore_on_failure(
 fn StopButton(thread: LiveThread) -> impl IntoView {
     let stop = FormAction::<CancelRun>::new();
     let toasts = use_toasts();
-    Effect::new(move |_| {
+    on_change(move || {
         if let Some(Err(error)) = stop.value().get() {
             toasts.failure(sentence(&error.to_string()));
         }
     });
-    move || {
-        thread.active_run.get().map(|(run_id, _)| {
-            view! {
-                <button
-                    class="btn btn-secondary"
-                    type="submit"
-                    formnovalidate
-                    formaction=CancelRun::url()
-                    name="run_id"
-                    value=run_id.to_string()
-                    aria-busy=move || stop.pending().get().then_some("true")
-                    on:click=move |event| {
-                        event.prevent_default();
-                        stop.send(CancelRun { run_id });
-                    }
-                >
-                    <Icon name="square" class="icon-sm fill-current" />
-                    " Stop"
-                </button>
-            }
-        })
-    }
+    live(move || match thread.active_run.get() {
+        Some((run_id, _)) => view! {
+            <button
+                class="btn btn-secondary"
+                type="submit"
+                formnovalidate
+                formaction=CancelRun::url()
+                name="run_id"
+                value=run_id.to_string()
+                aria-busy=move || stop.pending().get().then_some("true")
+                on:click=move |event| {
+                    event.prevent_default();
+                    stop.send(CancelRun { run_id });
+                }
+            >
+                <Icon name="square" class="icon-sm fill-current" />
+                " Stop"
+            </button>
+        }
+        .into_any(),
+        None => ().into_any(),
+    })
 }

@@ -23,7 +23,7 @@ pub fn ConversationPage() -> impl IntoView {
             section="Conversations"
             data=thread
             fallback=move || {
-                view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }
+                view! { <Layout title=String::new() list id><ThreadSkeleton /></Layout> }.into_any()
             }
             view=move |AsOf { now, value: ThreadPage { thread, message_key } }| {
                 let title = shown_title(&thread.conversation.title);

@@ -77,7 +77,7 @@ pub fn Column(
                                 <span class="skeleton w-3/5"></span>
                                 <span class="skeleton w-4/5"></span>
                             </p>
-                        }
+                        }.into_any()
                     }
                     view=move |AsOf { now, value }| {
                         view! { <Entries list=value now current /> }.into_any()
@@ -97,9 +97,9 @@ fn Entries(
     if list.items.is_empty() {
         return view! { <p class="p-2 text-ink-3">"No conversations yet."</p> }.into_any();
     }
-    let entry = move |conversation| view! { <Entry conversation now current /> };
+    let entry = move |conversation| view! { <Entry conversation now current /> }.into_any();
     view! {
-        <ul>{list.items.into_iter().map(entry).collect_view()}</ul>
+        <ul>{list.items.into_iter().map(entry).collect::<Vec<_>>()}</ul>
         <Pager path="/conversations" next=list.next />
     }
     .into_any()

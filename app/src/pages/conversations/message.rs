@@ -42,7 +42,7 @@ fn Question(message: LiveMessage, now: Timestamp) -> impl IntoView {
             <div class="bubble whitespace-pre-wrap" title=crate::time::age(created_at, now)>
                 {move || text.get()}
             </div>
-            {move || error.get().map(|error| view! { <Reason error run_id /> })}
+            {move || error.get().map(|error| view! { <Reason error run_id /> }.into_any())}
         </article>
     }
 }
@@ -98,12 +98,12 @@ fn Answer(
                     {move || {
                         is_writing
                             .get()
-                            .then(|| view! { <span class="caret" aria-hidden="true"></span> })
+                            .then(|| view! { <span class="caret" aria-hidden="true"></span> }.into_any())
                     }}
                 </p>
             </div>
-            {move || note().map(|note| view! { <p class="text-xs text-ink-3">{note}</p> })}
-            {move || error.get().map(|error| view! { <Reason error run_id /> })}
+            {move || note().map(|note| view! { <p class="text-xs text-ink-3">{note}</p> }.into_any())}
+            {move || error.get().map(|error| view! { <Reason error run_id /> }.into_any())}
         </article>
     }
 }

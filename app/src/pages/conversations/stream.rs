@@ -14,6 +14,7 @@ use web_sys::{EventSource, MessageEvent};
 
 use crate::layout::use_visit;
 use crate::pages::conversations::live_thread::LiveThread;
+use crate::ui::on_change;
 
 /// Logged events that change what the page shows.
 const LOGGED: [&str; 10] = [
@@ -36,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
     let is_interrupted = RwSignal::new(false);
     let visit = use_visit();
-    Effect::new(move |_| {
+    on_change(move || {
         let stream = Rc::new(RefCell::new(Stream::default()));
         let lost = move || {
             is_interrupted.try_set(true);

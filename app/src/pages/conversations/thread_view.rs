@@ -1,5 +1,7 @@
 //! One conversation: head, messages, composer.
 
+use std::cell::Cell;
+
 use domain::conversations::{Conversation, Thread};
 use domain::{Action, Timestamp};
 use leptos::prelude::*;
@@ -12,7 +14,7 @@ use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
 use crate::pages::runs::RunState;
-use crate::ui::{Avatar, Callout, Empty, Icon, Tone};
+use crate::ui::{Avatar, Callout, Empty, Icon, Tone, on_change};
 
 /// The thread; follows its events while it is shown.
 #[component]
@@ -34,9 +36,10 @@ pub fn ThreadView(
         ..
     } = thread;
     let is_interrupted = follow(live, conversation.id);
-    Effect::new(move |before: Option<()>| {
+    let is_later = Cell::new(false);
+    on_change(move || {
         live.ended_runs.track();
-        if before.is_some() {
+        if is_later.replace(true) {
             refresh_list.run(());
         }
     });
@@ -67,7 +70,7 @@ pub fn ThreadView(
                 aria-label="Messages"
             >
                 <div class="thread mb-auto" role="log" aria-live="off">
-                    {has_older.then(|| view! { <p class="note-line">"Only the latest messages are shown"</p> })}
+                    {has_older.then(|| view! { <p class="note-line">"Only the latest messages are shown"</p> }.into_any())}
                     <Show when=is_empty>
                         <Empty
                             icon="messages-square"
@@ -79,7 +82,7 @@ pub fn ThreadView(
                         each=move || live.messages.get()
                         key=|message| message.id
                         children=move |message| {
-                            view! { <MessageView message thread=live conversation=stored now /> }
+                            view! { <MessageView message thread=live conversation=stored now /> }.into_any()
                         }
                     />
                 </div>
@@ -106,11 +109,10 @@ fn ThreadHead(
     let state = move || {
         live.active_run
             .get()
-            .map(|(_, status)| view! { <RunState status /> })
+            .map(|(_, status)| view! { <RunState status /> }.into_any())
     };
-    let menu = may(Action::Converse).then(|| {
-        view! { <ConversationMenu id=conversation.id title refresh_list /> }
-    });
+    let menu = may(Action::Converse)
+        .then(|| view! { <ConversationMenu id=conversation.id title refresh_list /> }.into_any());
     view! {
         <header class="flex items-center gap-2 h-12 pl-4 pr-2 shrink-0 border-b border-line">
             <a

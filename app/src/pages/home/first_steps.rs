@@ -50,16 +50,16 @@ pub fn FirstSteps(
     ];
     view! {
         <Card id="first-steps" title="First steps">
-            <ol class="rows">{steps.map(step_row).collect_view()}</ol>
+            <ol class="rows">{Vec::from(steps.map(step_row))}</ol>
         </Card>
     }
 }
 
-fn step_row(step: Step) -> impl IntoView {
+fn step_row(step: Step) -> AnyView {
     let mark = if step.is_done {
-        view! { <LabelledIcon name="circle-check" label="Done" class="text-success" /> }
+        view! { <LabelledIcon name="circle-check" label="Done" class="text-success" /> }.into_any()
     } else {
-        view! { <LabelledIcon name="circle-dashed" label="To do" class="text-ink-3" /> }
+        view! { <LabelledIcon name="circle-dashed" label="To do" class="text-ink-3" /> }.into_any()
     };
     let is_link = !step.is_done && may(step.action);
     let name = if is_link {
@@ -80,4 +80,5 @@ fn step_row(step: Step) -> impl IntoView {
             </div>
         </li>
     }
+    .into_any()
 }

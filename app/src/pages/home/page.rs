@@ -29,7 +29,7 @@ pub fn HomePage() -> impl IntoView {
                 </PageHead>
                 <Loaded
                     data=overview
-                    fallback=|| view! { <SkeletonRows count=6 /> }
+                    fallback=|| view! { <SkeletonRows count=6 /> }.into_any()
                     view=|AsOf { now, value }| view! { <OverviewView overview=value now /> }.into_any()
                 />
             </div>
@@ -48,13 +48,14 @@ fn OverviewView(overview: Overview, now: Timestamp) -> impl IntoView {
     } = overview;
     let is_begun = has_connection && has_agent && !conversations.is_empty();
     let steps = (!is_begun)
-        .then(|| view! { <FirstSteps has_connection has_agent has_conversation={!conversations.is_empty()} /> });
+        .then(|| view! { <FirstSteps has_connection has_agent has_conversation={!conversations.is_empty()} /> }.into_any());
     let (failed, recent): (Vec<_>, Vec<_>) = runs
         .into_iter()
         .partition(|run| run.status == RunStatus::Failed);
-    let failed = (!failed.is_empty()).then(|| view! { <Failed runs=failed now /> });
-    let conversations = (!conversations.is_empty()).then(|| view! { <Recent conversations now /> });
-    let recent = (!recent.is_empty()).then(|| view! { <RecentRuns runs=recent now /> });
+    let failed = (!failed.is_empty()).then(|| view! { <Failed runs=failed now /> }.into_any());
+    let conversations =
+        (!conversations.is_empty()).then(|| view! { <Recent conversations now /> }.into_any());
+    let recent = (!recent.is_empty()).then(|| view! { <RecentRuns runs=recent now /> }.into_any());
     view! {
         <div class="grid gap-6 [&>*]:min-w-0">
             {steps} {failed}
@@ -74,16 +75,19 @@ fn Failed(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
             .error
             .map(|error| sentence(&error.message))
             .unwrap_or_default();
-        let mark = view! { <LabelledIcon name="circle-x" label="Failed" class="text-danger" /> };
+        let mark = view! { <LabelledIcon name="circle-x" label="Failed" class="text-danger" /> }
+            .into_any();
         let detail = view! {
             <Age at=run.created_at now />
             {format!(" · {} · {reason}", run.agent_name)}
-        };
+        }
+        .into_any();
         view! { <LinkRow mark=mark.into_any() href title detail=detail.into_any() end=None /> }
+            .into_any()
     };
     view! {
         <Card id="failed-title" title="What failed">
-            <ul class="rows">{runs.into_iter().take(5).map(row).collect_view()}</ul>
+            <ul class="rows">{runs.into_iter().take(5).map(row).collect::<Vec<_>>()}</ul>
         </Card>
     }
 }
@@ -100,12 +104,14 @@ fn Recent(conversations: Vec<Conversation>, now: Timestamp) -> impl IntoView {
                 name=name.clone()
                 class="avatar-agent"
             />
-        };
-        let detail = view! { {name} " · " <Age at=conversation.updated_at now /> };
+        }
+        .into_any();
+        let detail = view! { {name} " · " <Age at=conversation.updated_at now /> }.into_any();
         let end = conversation
             .run_status
             .map(|status| view! { <RunState status /> }.into_any());
         view! { <LinkRow mark=mark.into_any() href title detail=detail.into_any() end /> }
+            .into_any()
     };
     view! {
         <Card
@@ -113,7 +119,7 @@ fn Recent(conversations: Vec<Conversation>, now: Timestamp) -> impl IntoView {
             title="Recent conversations"
             link=("/conversations", "All conversations")
         >
-            <ul class="rows">{conversations.into_iter().map(row).collect_view()}</ul>
+            <ul class="rows">{conversations.into_iter().map(row).collect::<Vec<_>>()}</ul>
         </Card>
     }
 }
@@ -123,7 +129,7 @@ fn RecentRuns(runs: Vec<RunSummary>, now: Timestamp) -> impl IntoView {
     view! {
         <Card id="runs-title" title="Recent runs" link=("/runs", "All runs")>
             <ul class="rows">
-                {runs.into_iter().take(6).map(|run| view! { <RunItem run now /> }).collect_view()}
+                {runs.into_iter().take(6).map(|run| view! { <RunItem run now /> }.into_any()).collect::<Vec<_>>()}
             </ul>
         </Card>
     }

@@ -4,7 +4,7 @@ use domain::ConnectionId;
 use domain::models::Model;
 use leptos::prelude::*;
 
-use crate::ui::{LabelledIcon, grouped};
+use crate::ui::{LabelledIcon, grouped, live};
 
 /// A table of all models; absent until the providers have answered.
 #[component]
@@ -20,8 +20,10 @@ pub fn Catalog(
             .find(|(known, _)| *known == id)
             .map(|(_, name)| name.clone())
     };
-    move || {
-        let models = models.get().filter(|models| !models.is_empty())?;
+    live(move || {
+        let Some(models) = models.get().filter(|models| !models.is_empty()) else {
+            return ().into_any();
+        };
         let count = models.len();
         let rows = models
             .into_iter()
@@ -29,8 +31,8 @@ pub fn Catalog(
                 let connection = name_of(model.connection_id);
                 model_row(model, connection)
             })
-            .collect_view();
-        Some(view! {
+            .collect::<Vec<_>>();
+        view! {
             <div class="flex flex-wrap items-center gap-2 mb-3">
                 <h2 class="section-title">"All models"</h2>
                 <span class="count">{count}</span>
@@ -51,11 +53,12 @@ pub fn Catalog(
                     </table>
                 </div>
             </div>
-        })
-    }
+        }
+        .into_any()
+    })
 }
 
-fn model_row(model: Model, connection: Option<String>) -> impl IntoView {
+fn model_row(model: Model, connection: Option<String>) -> AnyView {
     let tools = match model.supports_tools {
         Some(true) => view! {
             <LabelledIcon name="check" label="Tools: yes" class="icon-sm text-ink-2 inline" />
@@ -77,4 +80,5 @@ fn model_row(model: Model, connection: Option<String>) -> impl IntoView {
             <td class="!text-center max-sm:hidden">{tools}</td>
         </tr>
     }
+    .into_any()
 }

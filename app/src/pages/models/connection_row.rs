@@ -33,7 +33,7 @@ pub fn ConnectionRow(
             1 => "1 model".to_owned(),
             count => format!("{count} models"),
         };
-        Some(view! { <span class="tag">{text}</span> })
+        Some(view! { <span class="tag">{text}</span> }.into_any())
     };
     let icon = match connection.kind {
         ConnectionKind::Local => "cpu",
@@ -60,6 +60,7 @@ pub fn ConnectionRow(
                 <Icon name="pencil" />
             </a>
         }
+        .into_any()
     });
     view! {
         <li class="max-sm:flex-wrap !py-3">

@@ -42,7 +42,7 @@ fn NewConnection() -> impl IntoView {
     let kind = RwSignal::new(ConnectionKind::ALL[0].as_str().to_owned());
     let has_address = move || kind.with(|kind| kind != ConnectionKind::Local.as_str());
     let option = |kind: ConnectionKind| {
-        view! { <option value=kind.as_str()>{kind.label()}</option> }
+        view! { <option value=kind.as_str()>{kind.label()}</option> }.into_any()
     };
     view! {
         <Page title="Add connection" section="Models" href="/models">
@@ -64,7 +64,7 @@ fn NewConnection() -> impl IntoView {
                             chosen=kind
                             errors
                         >
-                            {ConnectionKind::ALL.map(option).collect_view()}
+                            {Vec::from(ConnectionKind::ALL.map(option))}
                         </SelectField>
                         <div class="grid gap-4" class:hidden=move || !has_address()>
                             <BaseUrlField value=String::new() errors />
@@ -127,7 +127,8 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
             action=DeleteConnection::url()
             thing=id.to_string()
         />
-    };
+    }
+    .into_any();
     let remote = (kind != ConnectionKind::Local).then(|| {
         let hint = if has_api_key {
             "A key is stored. Leave this empty to keep it."
@@ -144,9 +145,9 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
                             <input class="checkbox" type="checkbox" name="remove_key" value="true" />
                             "Remove the stored key"
                         </label>
-                    }
+                    }.into_any()
                 })}
-        }
+        }.into_any()
     });
     view! {
         <Page title=name.clone() section="Models" href="/models">

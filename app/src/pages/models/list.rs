@@ -10,7 +10,7 @@ use crate::layout::{ListPage, NewButton, load};
 use crate::pages::models::catalog::Catalog;
 use crate::pages::models::connection_row::ConnectionRow;
 use crate::pages::models::server::{ListConnections, ListModels};
-use crate::ui::EmptyCard;
+use crate::ui::{EmptyCard, on_change};
 
 const NEW: NewButton = NewButton {
     action: Action::ManageModels,
@@ -49,7 +49,7 @@ fn Connections(connections: Vec<ModelConnection>) -> impl IntoView {
     }
     // Asking every provider takes seconds, so the page does not wait for it.
     let models = RwSignal::new(None::<Vec<Model>>);
-    Effect::new(move |_| {
+    on_change(move || {
         spawn_local(async move {
             let listed = call(ListModels {})
                 .await
@@ -64,8 +64,8 @@ fn Connections(connections: Vec<ModelConnection>) -> impl IntoView {
         .collect::<Vec<_>>();
     let rows = connections
         .into_iter()
-        .map(|connection| view! { <ConnectionRow connection models /> })
-        .collect_view();
+        .map(|connection| view! { <ConnectionRow connection models /> }.into_any())
+        .collect::<Vec<_>>();
     view! {
         <section class="card mb-8" aria-label="Connections">
             <ul class="rows">{rows}</ul>

@@ -13,7 +13,7 @@ use crate::pages::runs::text::{lasted, title};
 use crate::time::{Age, AsOf, duration};
 use crate::ui::{
     ActionForm, Avatar, Callout, FormAction, FormAlert, Icon, LabelledIcon, SubmitButton, Tone,
-    grouped, price, sentence,
+    grouped, on_change, price, sentence,
 };
 
 /// How often a run in progress is read again.
@@ -26,7 +26,7 @@ pub fn RunPage() -> impl IntoView {
     let is_active = Memo::new(
         move |_| matches!(run.get(), Some(Ok(run)) if !run.value.summary.status.is_final()),
     );
-    Effect::new(move |_| {
+    on_change(move || {
         if is_active.get()
             && let Ok(timer) = set_interval_with_handle(move || run.refetch(), REFRESH)
         {
@@ -37,7 +37,7 @@ pub fn RunPage() -> impl IntoView {
         <Loaded
             section="Runs"
             data=run
-            fallback=|| view! { <PageSkeleton title="Run" section="Runs" /> }
+            fallback=|| view! { <PageSkeleton title="Run" section="Runs" /> }.into_any()
             view=|AsOf { now, value }| view! { <RunView run=value now /> }.into_any()
         />
     }
@@ -57,6 +57,7 @@ fn RunView(run: Run, now: Timestamp) -> impl IntoView {
                 </p>
             </Callout>
         }
+        .into_any()
     });
     let adopted = (summary.attempt > 1).then(|| {
         view! {
@@ -70,6 +71,7 @@ fn RunView(run: Run, now: Timestamp) -> impl IntoView {
                 </p>
             </Callout>
         }
+        .into_any()
     });
     view! {
         <Page title=title.clone() section="Runs" href="/runs">
@@ -97,6 +99,7 @@ fn RunHead(run: RunSummary, title: String, now: Timestamp) -> impl IntoView {
                 </SubmitButton>
             </ActionForm>
         }
+        .into_any()
     });
     view! {
         <header class="page-head !mb-4">
@@ -149,10 +152,11 @@ fn Totals(run: RunSummary, step_count: usize, now: Timestamp) -> impl IntoView {
                 <span class="text-lg font-semibold tabular-nums">{value}</span>
             </div>
         }
+        .into_any()
     };
     view! {
         <section class="stats grid-cols-2 sm:grid-cols-3 lg:grid-cols-6 mb-4" aria-label="Totals">
-            {figures.map(figure).collect_view()}
+            {Vec::from(figures.map(figure))}
         </section>
     }
 }
@@ -166,9 +170,9 @@ fn Journal(steps: Vec<RunStep>, now: Timestamp) -> impl IntoView {
                 <h2 class="card-title grow">"Steps"</h2>
             </header>
             <ol class="rows">
-                {steps.into_iter().map(|step| view! { <Step step now /> }).collect_view()}
+                {steps.into_iter().map(|step| view! { <Step step now /> }.into_any()).collect::<Vec<_>>()}
             </ol>
-            {is_empty.then(|| view! { <p class="p-4 text-ink-3">"Nothing has been done yet."</p> })}
+            {is_empty.then(|| view! { <p class="p-4 text-ink-3">"Nothing has been done yet."</p> }.into_any())}
         </section>
     }
 }
@@ -177,21 +181,21 @@ fn Journal(steps: Vec<RunStep>, now: Timestamp) -> impl IntoView {
 fn Step(step: RunStep, now: Timestamp) -> impl IntoView {
     let mark = match step.status {
         StepStatus::Started => {
-            view! { <LabelledIcon name="loader-circle" label="Running" class="icon-sm text-accent-ink spin" /> }
+            view! { <LabelledIcon name="loader-circle" label="Running" class="icon-sm text-accent-ink spin" /> }.into_any()
         }
         StepStatus::Completed => {
-            view! { <LabelledIcon name="check" label="Done" class="icon-sm text-success" /> }
+            view! { <LabelledIcon name="check" label="Done" class="icon-sm text-success" /> }.into_any()
         }
         StepStatus::Failed => {
-            view! { <LabelledIcon name="circle-x" label="Failed" class="icon-sm text-danger" /> }
+            view! { <LabelledIcon name="circle-x" label="Failed" class="icon-sm text-danger" /> }.into_any()
         }
         StepStatus::Abandoned => {
-            view! { <LabelledIcon name="circle-dashed" label="Abandoned" class="icon-sm text-ink-3" /> }
+            view! { <LabelledIcon name="circle-dashed" label="Abandoned" class="icon-sm text-ink-3" /> }.into_any()
         }
     };
     let attempt = (step.attempt > 1).then(|| format!(" · attempt {}", step.attempt));
     let reason = step.error.map(|error| {
-        view! { <p class="text-xs text-danger-ink">{sentence(&error.message)}</p> }
+        view! { <p class="text-xs text-danger-ink">{sentence(&error.message)}</p> }.into_any()
     });
     let tokens = format!(
         "{} in · {} out",

@@ -80,7 +80,7 @@ fn RunRow(run: RunSummary, now: Timestamp) -> impl IntoView {
                     .error
                     .as_ref()
                     .map(|error| {
-                        view! { <span class="block text-xs text-ink-3">{error.message.clone()}</span> }
+                        view! { <span class="block text-xs text-ink-3">{error.message.clone()}</span> }.into_any()
                     })}
             </td>
             <td>

@@ -43,7 +43,7 @@ pub fn RunMark(
         RunStatus::Running => ("loader-circle", "icon-sm text-accent-ink spin"),
     };
     let label = look(status?).label;
-    Some(view! { <LabelledIcon name label class /> })
+    Some(view! { <LabelledIcon name label class /> }.into_any())
 }
 
 fn look(status: RunStatus) -> Look {

@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 
 use crate::layout::server::Visit;
-use crate::layout::{CredentialFields, EntranceFrame, load, load_when_done, use_visit};
+use crate::layout::{CredentialFields, EntranceFrame, awaited, load, load_when_done, use_visit};
 use crate::pages::set_up::server::{CheckMachine, SetUp};
 use crate::ui::{
     ActionForm, Card, FormAction, FormAlert, LabelledIcon, SubmitButton, TextField,
@@ -18,8 +18,8 @@ use crate::ui::{
 #[component]
 pub fn SetUpPage() -> impl IntoView {
     let visit = use_visit();
-    let guard = move || {
-        Suspend::new(async move {
+    let guard = awaited(ViewFn::default(), move || {
+        Box::pin(async move {
             match visit.await {
                 Ok(Visit::SignedOut | Visit::SignedIn(_)) => {
                     view! { <Redirect path="/" /> }.into_any()
@@ -27,10 +27,10 @@ pub fn SetUpPage() -> impl IntoView {
                 Ok(Visit::First) | Err(_) => ().into_any(),
             }
         })
-    };
+    });
     view! {
         <Title text="Set up" />
-        <Transition>{guard}</Transition>
+        {guard}
         <EntranceFrame class="max-w-3xl">
             <div class="grid gap-10 lg:grid-cols-[minmax(0,1fr)_20rem] items-start">
                 <div>
@@ -84,36 +84,37 @@ fn SetUpForm() -> impl IntoView {
 #[component]
 fn Machine() -> impl IntoView {
     let checks = load(|| CheckMachine {});
-    let body = move || {
-        Suspend::new(async move {
+    let wait = || {
+        view! {
+            <li class="py-2.5">
+                <span class="skeleton w-3/5"></span>
+            </li>
+        }
+        .into_any()
+    };
+    let rows = awaited(wait.into(), move || {
+        Box::pin(async move {
+            let checks = checks.await.unwrap_or_default();
             checks
-                .await
-                .unwrap_or_default()
                 .into_iter()
                 .map(machine_row)
-                .collect_view()
+                .collect::<Vec<_>>()
+                .into_any()
         })
-    };
+    });
     view! {
         <Card id="machine-title" title="This machine">
-            <ul class="px-4 py-1.5 divide-y divide-line">
-                <Transition fallback=|| {
-                    view! {
-                        <li class="py-2.5">
-                            <span class="skeleton w-3/5"></span>
-                        </li>
-                    }
-                }>{body}</Transition>
-            </ul>
+            <ul class="px-4 py-1.5 divide-y divide-line">{rows}</ul>
         </Card>
     }
 }
 
-fn machine_row(check: MachineCheck) -> impl IntoView {
+fn machine_row(check: MachineCheck) -> AnyView {
     let mark = if check.is_ok {
-        view! { <LabelledIcon name="circle-check" label="Good" class="text-success" /> }
+        view! { <LabelledIcon name="circle-check" label="Good" class="text-success" /> }.into_any()
     } else {
         view! { <LabelledIcon name="triangle-alert" label="Missing" class="text-warning" /> }
+            .into_any()
     };
     view! {
         <li class="flex gap-3 py-2.5">
@@ -124,4 +125,5 @@ fn machine_row(check: MachineCheck) -> impl IntoView {
             </div>
         </li>
     }
+    .into_any()
 }

@@ -8,9 +8,9 @@ use leptos_router::hooks::use_query_map;
 
 use crate::address::local_path;
 use crate::layout::server::Visit;
-use crate::layout::{CredentialFields, EntranceFrame, load_when_done, use_visit};
+use crate::layout::{CredentialFields, EntranceFrame, awaited, load_when_done, use_visit};
 use crate::pages::sign_in::server::SignIn;
-use crate::ui::{ActionForm, Callout, FormAction, FormAlert, FormErrors, SubmitButton, Tone};
+use crate::ui::{ActionForm, Callout, FormAction, FormAlert, FormErrors, SubmitButton, Tone, live};
 
 /// Address and password; members are sent on, and to the set-up while nobody exists.
 #[component]
@@ -25,19 +25,19 @@ pub fn SignInPage() -> impl IntoView {
     let next = local_path(&next).to_owned();
     load_when_done(action.has_succeeded(), next.clone());
     let onward = next.clone();
-    let guard = move || {
+    let guard = awaited(ViewFn::default(), move || {
         let onward = onward.clone();
-        Suspend::new(async move {
+        Box::pin(async move {
             match visit.await {
                 Ok(Visit::First) => view! { <Redirect path="/setup" /> }.into_any(),
                 Ok(Visit::SignedIn(_)) => view! { <Redirect path=onward /> }.into_any(),
                 Ok(Visit::SignedOut) | Err(_) => ().into_any(),
             }
         })
-    };
+    });
     view! {
         <Title text="Sign in" />
-        <Transition>{guard}</Transition>
+        {guard}
         <EntranceFrame class="max-w-90">
             <h1 class="text-2xl font-semibold mb-6">"Sign in"</h1>
             <ActionForm action=action>
@@ -57,7 +57,7 @@ pub fn SignInPage() -> impl IntoView {
 
 #[component]
 fn SignInAlert(errors: FormErrors) -> impl IntoView {
-    move || match errors.error() {
+    live(move || match errors.error() {
         Some(Error::Unauthenticated) => view! {
             <Callout tone=Tone::Danger icon="circle-alert">
                 <p>
@@ -67,5 +67,5 @@ fn SignInAlert(errors: FormErrors) -> impl IntoView {
         }
         .into_any(),
         _ => view! { <FormAlert errors=errors fields=&["email", "password"] /> }.into_any(),
-    }
+    })
 }

@@ -1,0 +1,44 @@
+//! Deeds in words.
+
+use domain::audit::{Deed, Via};
+
+/// What was done.
+pub fn deed(deed: Deed) -> &'static str {
+    match deed {
+        Deed::AgentCreate => "Created an agent",
+        Deed::AgentDelete => "Deleted an agent",
+        Deed::AgentRestore => "Restored an agent’s version",
+        Deed::AgentUpdate => "Changed an agent",
+        Deed::ApiKeyCreate => "Created an API key",
+        Deed::ApiKeyDelete => "Deleted an API key",
+        Deed::ConversationCreate => "Began a conversation",
+        Deed::ConversationDelete => "Deleted a conversation",
+        Deed::ConversationUpdate => "Renamed a conversation",
+        Deed::InvitationCreate => "Invited somebody",
+        Deed::InvitationDelete => "Took an invitation back",
+        Deed::MemberCreate => "Joined the workspace",
+        Deed::MemberDelete => "Removed a member",
+        Deed::MemberUpdate => "Changed a role",
+        Deed::MessageCreate => "Posted a message",
+        Deed::ModelConnectionCreate => "Added a model connection",
+        Deed::ModelConnectionDelete => "Deleted a model connection",
+        Deed::ModelConnectionTest => "Tested a model connection",
+        Deed::ModelConnectionUpdate => "Changed a model connection",
+        Deed::RunCancel => "Stopped a run",
+        Deed::SessionCreate => "Signed in",
+        Deed::SessionDelete => "Signed out",
+        Deed::SessionUpdate => "Went to another workspace",
+        Deed::UserUpdate => "Changed name or password",
+        Deed::WorkspaceCreate => "Created the workspace",
+        Deed::WorkspaceUpdate => "Renamed the workspace",
+    }
+}
+
+/// How the person was signed in.
+pub fn via(via: Via) -> &'static str {
+    match via {
+        Via::Session => "Browser",
+        Via::ApiKey => "API key",
+        Via::CommandLine => "Command line",
+    }
+}

@@ -1,0 +1,6 @@
+//! Accepting an invitation.
+
+mod page;
+pub mod server;
+
+pub use page::InvitationPage;

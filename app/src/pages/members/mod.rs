@@ -1,0 +1,7 @@
+//! Members of the workspace, and invitations that are open.
+
+mod invite;
+mod page;
+pub mod server;
+
+pub use page::members;
