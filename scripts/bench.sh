@@ -14,7 +14,7 @@ folder="$(mktemp -d /tmp/agentarea-bench.XXXXXX)"
 pids=()
 # shellcheck disable=SC2329 # Called by the trap.
 clean_up() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
   rm -rf "$folder"
 }
 trap clean_up EXIT
