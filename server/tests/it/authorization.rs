@@ -654,19 +654,7 @@ async fn members(app: &TestApp, ada: &Person) -> Vec<(&'static str, Role, Person
 
 /// Grace, owner of a workspace of her own.
 async fn stranger(app: &TestApp) -> Person {
-    let arguments = [
-        "admin",
-        "create-user",
-        "--email",
-        inputs::GRACE,
-        "--workspace",
-        "Initech",
-    ];
-    let output = app
-        .command(&arguments)
-        .env("AGENTAREA_PASSWORD", inputs::PASSWORD)
-        .output();
-    assert!(output.expect("run admin").status.success());
+    app.create_user(inputs::GRACE, "Initech");
     Person::sign_in(app, inputs::GRACE).await
 }
 

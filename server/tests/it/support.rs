@@ -172,6 +172,24 @@ impl TestApp {
         app
     }
 
+    /// Makes an account with the usual password, and its workspace if that is new.
+    pub fn create_user(&self, email: &str, workspace: &str) {
+        let arguments = [
+            "admin",
+            "create-user",
+            "--email",
+            email,
+            "--workspace",
+            workspace,
+        ];
+        let output = self
+            .command(&arguments)
+            .env("AGENTAREA_PASSWORD", inputs::PASSWORD)
+            .output()
+            .expect("run admin create-user");
+        assert!(output.status.success(), "{output:?}");
+    }
+
     /// Makes an API key by the command line.
     pub fn create_key(&self, email: &str, workspace: &str) -> String {
         let arguments = [

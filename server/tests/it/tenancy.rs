@@ -86,18 +86,6 @@ async fn ordinary_database_role_is_enough() {
 
 /// Makes Grace with a workspace of her own; gives her key.
 fn other_workspace(app: &TestApp) -> String {
-    let arguments = [
-        "admin",
-        "create-user",
-        "--email",
-        inputs::GRACE,
-        "--workspace",
-        "Initech",
-    ];
-    let output = app
-        .command(&arguments)
-        .env("AGENTAREA_PASSWORD", inputs::PASSWORD)
-        .output();
-    assert!(output.expect("run admin").status.success());
+    app.create_user(inputs::GRACE, "Initech");
     app.create_key(inputs::GRACE, "Initech")
 }

@@ -106,7 +106,7 @@ async fn unknown_and_known_addresses_take_equally_long() {
 
     let (known, unknown) = (known[4], unknown[4]);
     // 5 ms of the usual 25; more only where the machine is so busy that hashing takes longer.
-    let allowed = Duration::from_millis(5).max(known / 4);
+    let allowed = Duration::from_millis(5).max(known / 2);
     assert!(
         known.abs_diff(unknown) <= allowed,
         "known {known:?}, unknown {unknown:?}"
