@@ -1,0 +1,267 @@
+//! Who may use which route.
+
+use domain::Action;
+use reqwest::Method;
+use serde_json::{Value, json};
+use testkit::inputs;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Needs {
+    /// Anybody, signed in or not.
+    Nothing,
+    /// Whoever may do this in the workspace.
+    May(Action),
+    /// The same, but never with an API key.
+    Browser(Action),
+}
+
+/// A route, an address on it, and a body that is accepted.
+pub struct Row {
+    pub method: Method,
+    pub route: &'static str,
+    pub needs: Needs,
+    pub path: fn(&Objects) -> String,
+    pub body: fn(&Objects) -> Value,
+}
+
+/// What a workspace holds.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    pub workspace: String,
+    pub connection: String,
+    pub agent: String,
+    pub conversation: String,
+    pub run: String,
+    pub api_key: String,
+    pub session: String,
+    pub member: String,
+    pub invitation: String,
+}
+
+/// A row for every route but those that are open to everybody.
+pub fn rows() -> Vec<Row> {
+    use Action::*;
+    use Needs::*;
+    let none: fn(&Objects) -> Value = |_| Value::Null;
+    let row = |method: Method, route, needs, path, body| Row {
+        method,
+        route,
+        needs,
+        path,
+        body,
+    };
+    let get = |route, needs, path| row(Method::GET, route, needs, path, none);
+    let delete = |route, needs, path| row(Method::DELETE, route, needs, path, none);
+    vec![
+        row(Method::POST, "/setup", Nothing, |_| "/setup".into(), none),
+        row(
+            Method::POST,
+            "/session",
+            Nothing,
+            |_| "/session".into(),
+            none,
+        ),
+        row(
+            Method::PATCH,
+            "/session",
+            Browser(ManageOwnAccount),
+            |_| "/session".into(),
+            |o| json!({"workspace_id": o.workspace}),
+        ),
+        delete("/session", May(Read), |_| "/session".into()),
+        get("/me", May(Read), |_| "/me".into()),
+        row(
+            Method::PATCH,
+            "/me",
+            Browser(ManageOwnAccount),
+            |_| "/me".into(),
+            |_| json!({"name": "Somebody"}),
+        ),
+        row(
+            Method::PUT,
+            "/me/password",
+            Browser(ManageOwnAccount),
+            |_| "/me/password".into(),
+            |_| json!({"current_password": inputs::PASSWORD, "new_password": inputs::PASSWORD}),
+        ),
+        get("/sessions", Browser(ManageOwnAccount), |_| {
+            "/sessions".into()
+        }),
+        delete("/sessions", Browser(ManageOwnAccount), |_| {
+            "/sessions".into()
+        }),
+        delete("/sessions/{id}", Browser(ManageOwnAccount), |o| {
+            format!("/sessions/{}", o.session)
+        }),
+        row(
+            Method::POST,
+            "/workspaces",
+            May(CreateWorkspaces),
+            |_| "/workspaces".into(),
+            |_| json!({"name": "Another"}),
+        ),
+        row(
+            Method::PATCH,
+            "/workspaces/{id}",
+            May(ManageWorkspace),
+            |o| format!("/workspaces/{}", o.workspace),
+            |_| json!({"name": "Acme"}),
+        ),
+        get("/members", May(Read), |_| "/members".into()),
+        row(
+            Method::PATCH,
+            "/members/{id}",
+            May(ManageMembers),
+            |o| format!("/members/{}", o.member),
+            |_| json!({"role": "member"}),
+        ),
+        delete("/members/{id}", May(ManageMembers), |o| {
+            format!("/members/{}", o.member)
+        }),
+        get("/invitations", May(ManageMembers), |_| {
+            "/invitations".into()
+        }),
+        row(
+            Method::POST,
+            "/invitations",
+            May(ManageMembers),
+            |_| "/invitations".into(),
+            |_| json!({"email": "new@example.com", "role": "viewer"}),
+        ),
+        row(
+            Method::POST,
+            "/invitations/offer",
+            Nothing,
+            |_| "/invitations/offer".into(),
+            none,
+        ),
+        row(
+            Method::POST,
+            "/invitations/acceptance",
+            Nothing,
+            |_| "/invitations/acceptance".into(),
+            none,
+        ),
+        delete("/invitations/{id}", May(ManageMembers), |o| {
+            format!("/invitations/{}", o.invitation)
+        }),
+        get("/audit-events", May(ReadAudit), |_| "/audit-events".into()),
+        get("/api-keys", May(ManageOwnApiKeys), |_| "/api-keys".into()),
+        row(
+            Method::POST,
+            "/api-keys",
+            May(ManageOwnApiKeys),
+            |_| "/api-keys".into(),
+            |_| json!({"name": "another"}),
+        ),
+        delete("/api-keys/{id}", May(ManageOwnApiKeys), |o| {
+            format!("/api-keys/{}", o.api_key)
+        }),
+        get("/model-connections", May(Read), |_| {
+            "/model-connections".into()
+        }),
+        row(
+            Method::POST,
+            "/model-connections",
+            May(ManageModels),
+            |_| "/model-connections".into(),
+            |_| json!({"name": uuid::Uuid::now_v7().to_string(), "kind": "local"}),
+        ),
+        get("/model-connections/{id}", May(Read), |o| {
+            format!("/model-connections/{}", o.connection)
+        }),
+        row(
+            Method::PATCH,
+            "/model-connections/{id}",
+            May(ManageModels),
+            |o| format!("/model-connections/{}", o.connection),
+            |_| json!({"name": uuid::Uuid::now_v7().to_string()}),
+        ),
+        delete("/model-connections/{id}", May(ManageModels), |o| {
+            format!("/model-connections/{}", o.connection)
+        }),
+        row(
+            Method::POST,
+            "/model-connections/{id}/test",
+            May(ManageModels),
+            |o| format!("/model-connections/{}/test", o.connection),
+            none,
+        ),
+        get("/models", May(Read), |_| "/models".into()),
+        get("/agents", May(Read), |_| "/agents".into()),
+        row(
+            Method::POST,
+            "/agents",
+            May(BuildAgents),
+            |_| "/agents".into(),
+            |o| inputs::agent("Another", &o.connection, "scripted-large"),
+        ),
+        get("/agents/{id}", May(Read), |o| {
+            format!("/agents/{}", o.agent)
+        }),
+        row(
+            Method::PATCH,
+            "/agents/{id}",
+            May(BuildAgents),
+            |o| format!("/agents/{}", o.agent),
+            |_| json!({"description": "changed"}),
+        ),
+        delete("/agents/{id}", May(BuildAgents), |o| {
+            format!("/agents/{}", o.agent)
+        }),
+        get("/agents/{id}/versions", May(Read), |o| {
+            format!("/agents/{}/versions", o.agent)
+        }),
+        row(
+            Method::POST,
+            "/agents/{id}/versions/{version}/restoration",
+            May(BuildAgents),
+            |o| format!("/agents/{}/versions/1/restoration", o.agent),
+            none,
+        ),
+        get("/conversations", May(Read), |_| "/conversations".into()),
+        row(
+            Method::POST,
+            "/conversations",
+            May(Converse),
+            |_| "/conversations".into(),
+            |o| inputs::conversation(&o.agent),
+        ),
+        get("/conversations/{id}", May(Read), |o| {
+            format!("/conversations/{}", o.conversation)
+        }),
+        row(
+            Method::PATCH,
+            "/conversations/{id}",
+            May(Converse),
+            |o| format!("/conversations/{}", o.conversation),
+            |_| json!({"title": "Renamed"}),
+        ),
+        delete("/conversations/{id}", May(Converse), |o| {
+            format!("/conversations/{}", o.conversation)
+        }),
+        get("/conversations/{id}/messages", May(Read), |o| {
+            format!("/conversations/{}/messages", o.conversation)
+        }),
+        row(
+            Method::POST,
+            "/conversations/{id}/messages",
+            May(Converse),
+            |o| format!("/conversations/{}/messages", o.conversation),
+            |_| inputs::message("hello"),
+        ),
+        get("/conversations/{id}/events", May(Read), |o| {
+            format!("/conversations/{}/events?until=idle", o.conversation)
+        }),
+        get("/runs", May(Read), |_| "/runs".into()),
+        get("/runs/{id}", May(Read), |o| format!("/runs/{}", o.run)),
+        row(
+            Method::POST,
+            "/runs/{id}/cancellation",
+            May(Converse),
+            |o| format!("/runs/{}/cancellation", o.run),
+            none,
+        ),
+    ]
+}
