@@ -6,20 +6,32 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Every allowed arrow; whatever is not here is forbidden.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("app", &["domain"]),
     ("domain", &[]),
     ("engine", &["domain", "llm"]),
     ("frontend", &["app"]),
     ("llm", &["domain", "outbound"]),
+    ("mcp", &["domain", "outbound"]),
     ("outbound", &[]),
+    ("provisioner", &["domain"]),
     (
         "server",
-        &["app", "domain", "llm", "outbound", "services", "store"],
+        &[
+            "app", "domain", "llm", "mcp", "outbound", "services", "store",
+        ],
     ),
     (
         "services",
-        &["domain", "engine", "llm", "outbound", "store"],
+        &[
+            "domain",
+            "engine",
+            "llm",
+            "mcp",
+            "outbound",
+            "provisioner",
+            "store",
+        ],
     ),
     ("store", &["domain"]),
     ("testkit", &[]),
@@ -59,8 +71,12 @@ fn sql_and_sockets_stay_in_their_crates() {
             let target = text(dependency, "name");
             let homes: &[&str] = match target {
                 "sqlx" => &["store"],
-                "axum" | "hyper" => &["server"],
-                "reqwest" => &["outbound", "llm", "store"],
+                "axum" => &["server"],
+                "hyper" => &["server", "provisioner"],
+                "reqwest" => &["outbound", "llm", "mcp", "store"],
+                "bollard" => &["provisioner"],
+                "rmcp" => &["mcp"],
+                "redis" | "object_store" => &["store"],
                 "candle-core" => &["llm"],
                 _ => continue,
             };

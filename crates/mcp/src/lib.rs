@@ -1,0 +1,1 @@
+//! The Model Context Protocol: clients of tool servers, and the gateway to them.

@@ -1,0 +1,1 @@
+//! Runs tool servers in isolated containers.
