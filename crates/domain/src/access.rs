@@ -29,10 +29,14 @@ pub enum Action {
     Read,
     /// Talk to agents, cancel runs.
     Converse,
+    /// Let a tool call that asks go ahead, or not.
+    DecideApprovals,
     /// Create, change and delete agents.
     BuildAgents,
     /// Create, change and delete model connections.
     ManageModels,
+    /// Add, change and delete tool servers; accept changed tool definitions.
+    ManageTools,
     /// Invite and remove members, change roles; see [`can_assign`].
     ManageMembers,
     /// Rename the workspace.
@@ -69,10 +73,9 @@ pub fn can(role: Role, action: Action) -> bool {
     use Action::*;
     match action {
         Read | ManageOwnApiKeys | ManageOwnAccount => true,
-        Converse | BuildAgents => role != Role::Viewer,
-        ManageModels | ManageMembers | ManageWorkspace | ReadAudit | CreateWorkspaces => {
-            matches!(role, Role::Owner | Role::Admin)
-        }
+        Converse | DecideApprovals | BuildAgents => role != Role::Viewer,
+        ManageModels | ManageTools | ManageMembers | ManageWorkspace | ReadAudit
+        | CreateWorkspaces => matches!(role, Role::Owner | Role::Admin),
     }
 }
 
@@ -85,11 +88,13 @@ pub fn can_assign(actor: Role, from: Option<Role>, to: Option<Role>) -> bool {
 
 impl Action {
     /// Every action, in the order in which people are shown them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
         Self::Converse,
+        Self::DecideApprovals,
         Self::BuildAgents,
         Self::ManageModels,
+        Self::ManageTools,
         Self::ManageMembers,
         Self::ManageWorkspace,
         Self::ReadAudit,
@@ -103,8 +108,10 @@ impl Action {
         match self {
             Self::Read => "read",
             Self::Converse => "converse",
+            Self::DecideApprovals => "decide_approvals",
             Self::BuildAgents => "build_agents",
             Self::ManageModels => "manage_models",
+            Self::ManageTools => "manage_tools",
             Self::ManageMembers => "manage_members",
             Self::ManageWorkspace => "manage_workspace",
             Self::ReadAudit => "read_audit",
@@ -238,7 +245,11 @@ mod tests {
     fn table_says_who_may_do_what() {
         let own = ["manage_own_api_keys", "manage_own_account"];
         let viewer = [&["read"][..], &own].concat();
-        let member = [&["read", "converse", "build_agents"][..], &own].concat();
+        let member = [
+            &["read", "converse", "decide_approvals", "build_agents"][..],
+            &own,
+        ]
+        .concat();
         let everything: Vec<_> = Action::ALL.into_iter().map(Action::as_str).collect();
 
         assert_eq!(allowed(Role::Viewer), viewer);

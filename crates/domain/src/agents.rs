@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::tools::{self, AgentTool};
 use crate::{AgentId, ConnectionId, Error, FieldErrors, Page, Paged, Timestamp};
 
 /// An agent in its current version.
@@ -42,7 +43,7 @@ pub struct AgentConfig {
     pub fallbacks: Vec<ModelChoice>,
     /// Tools it may call. None can be given yet.
     #[serde(default)]
-    pub tools: Vec<serde_json::Value>,
+    pub tools: Vec<AgentTool>,
     /// What a run may use up.
     #[serde(default)]
     pub limits: Limits,
@@ -130,7 +131,7 @@ pub struct UpdateAgent {
     pub fallbacks: Option<Vec<ModelChoice>>,
     /// New tools, as a whole.
     #[serde(default)]
-    pub tools: Option<Vec<serde_json::Value>>,
+    pub tools: Option<Vec<AgentTool>>,
     /// New limits, as a whole.
     #[serde(default)]
     pub limits: Option<Limits>,
@@ -218,6 +219,7 @@ impl AgentConfig {
         if !self.fallbacks.is_empty() {
             errors.push("fallbacks", "cannot be used yet; leave the list empty");
         }
+        tools::check(&mut errors, &self.tools);
         if !self.tools.is_empty() {
             errors.push("tools", "cannot be used yet; leave the list empty");
         }

@@ -43,6 +43,8 @@ deeds! {
     ApiKeyCreate = "api_key.create",
     /// An API key was deleted.
     ApiKeyDelete = "api_key.delete",
+    /// A tool call that asked was decided.
+    ApprovalDecide = "approval.decide",
     /// A conversation was begun.
     ConversationCreate = "conversation.create",
     /// A conversation was deleted.

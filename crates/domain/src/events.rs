@@ -1,10 +1,15 @@
 //! Everything a client sees of a conversation: one append-only log of these.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::approvals::{ApprovalReason, Decision};
 use crate::conversations::MessageRole;
 use crate::runs::{RunError, Usage};
-use crate::{AgentId, ConversationId, EventId, MessageId, RunId, Timestamp};
+use crate::{
+    AgentId, ApprovalId, CallId, ConversationId, EventId, FileId, MessageId, RunId, Timestamp,
+    UserId,
+};
 
 /// One entry of a conversation's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +46,8 @@ pub enum EventBody {
     RunAdopted(RunBegin),
     /// Text was added to a message.
     TextDelta(TextDelta),
+    /// The model thought aloud; no part of the message's text.
+    ReasoningDelta(TextDelta),
     /// A crashed attempt's text beyond `offset` was withdrawn.
     TextTruncated {
         /// The message.
@@ -48,6 +55,18 @@ pub enum EventBody {
         /// Bytes that stay.
         offset: u64,
     },
+    /// A tool is being called.
+    ToolCallStarted(ToolCallStarted),
+    /// There is a tool's result, or the reason why there is none.
+    ToolCallCompleted(ToolCallCompleted),
+    /// A person is asked about a tool call.
+    ApprovalRequested(ApprovalRequested),
+    /// A person has decided.
+    ApprovalDecided(ApprovalDecided),
+    /// Most of a budget is spent.
+    BudgetWarning(BudgetState),
+    /// A budget is spent; the next call is refused.
+    BudgetExceeded(BudgetState),
     /// A message is whole.
     MessageCompleted {
         /// The message.
@@ -89,6 +108,86 @@ pub struct TextDelta {
     pub offset: u64,
     /// The added text.
     pub text: String,
+}
+
+/// A tool call that begins.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCallStarted {
+    /// The call.
+    pub call_id: CallId,
+    /// The message that asked for it.
+    pub message_id: MessageId,
+    /// The server's name, or `builtin`.
+    pub server: String,
+    /// The tool's bare name.
+    pub tool: String,
+    /// What it is called with.
+    pub arguments: Value,
+}
+
+/// A tool call that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCallCompleted {
+    /// The call.
+    pub call_id: CallId,
+    /// Whether the tool failed, was refused or does not exist.
+    pub is_error: bool,
+    /// What the model is told.
+    pub result: String,
+    /// How long the tool took.
+    pub duration_ms: u64,
+    /// The whole result, if it was too long for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_id: Option<FileId>,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalRequested {
+    /// The question.
+    pub approval_id: ApprovalId,
+    /// The call that it is about.
+    pub call_id: CallId,
+    /// The message that asked for the call.
+    pub message_id: MessageId,
+    /// Why a person is asked.
+    pub reason: ApprovalReason,
+    /// The server's name, or `builtin`.
+    pub server: String,
+    /// The tool's bare name.
+    pub tool: String,
+    /// What it would be called with.
+    pub arguments: Value,
+    /// When it is taken as rejected.
+    pub expires_at: Timestamp,
+}
+
+/// A person's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalDecided {
+    /// The question.
+    pub approval_id: ApprovalId,
+    /// The call that it is about.
+    pub call_id: CallId,
+    /// Yes or no.
+    pub decision: Decision,
+    /// What the person said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Who decided; `None` if nobody did in time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<UserId>,
+}
+
+/// Where a budget stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetState {
+    /// Whose it is: `run`, `agent` or `workspace`.
+    pub scope: String,
+    /// Spent so far.
+    pub spent_usd_micros: u64,
+    /// What may be spent.
+    pub limit_usd_micros: u64,
 }
 
 /// A run's beginning.
@@ -137,7 +236,14 @@ impl EventBody {
             Self::RunStarted(_) => "run_started",
             Self::RunAdopted(_) => "run_adopted",
             Self::TextDelta(_) => "text_delta",
+            Self::ReasoningDelta(_) => "reasoning_delta",
             Self::TextTruncated { .. } => "text_truncated",
+            Self::ToolCallStarted(_) => "tool_call_started",
+            Self::ToolCallCompleted(_) => "tool_call_completed",
+            Self::ApprovalRequested(_) => "approval_requested",
+            Self::ApprovalDecided(_) => "approval_decided",
+            Self::BudgetWarning(_) => "budget_warning",
+            Self::BudgetExceeded(_) => "budget_exceeded",
             Self::MessageCompleted { .. } => "message_completed",
             Self::RunCompleted(_) => "run_completed",
             Self::RunFailed(_) => "run_failed",

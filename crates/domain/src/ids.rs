@@ -47,16 +47,24 @@ ids! {
     AgentId;
     /// An API key.
     ApiKeyId;
+    /// A tool call that asks a person.
+    ApprovalId;
     /// One line of the audit log.
     AuditId;
+    /// One call of a tool; also the id of its journalled step.
+    CallId;
     /// A model connection.
     ConnectionId;
     /// A conversation.
     ConversationId;
     /// One event of a conversation's log.
     EventId;
+    /// An uploaded file, or a result kept whole.
+    FileId;
     /// An invitation into a workspace.
     InvitationId;
+    /// A tool server of the workspace.
+    McpServerId;
     /// A message of a person or an agent.
     MessageId;
     /// One run of an agent.

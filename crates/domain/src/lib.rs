@@ -6,6 +6,7 @@ pub mod access;
 pub mod accounts;
 pub mod agents;
 pub mod api_keys;
+pub mod approvals;
 pub mod audit;
 pub mod conversations;
 mod error;
@@ -19,13 +20,14 @@ mod platform;
 pub mod runs;
 mod secret;
 mod timestamp;
+pub mod tools;
 mod validation;
 
 pub use access::{Action, Actor, Role, Scopes, can, can_assign};
 pub use error::{Error, FieldError};
 pub use ids::{
-    AgentId, ApiKeyId, AuditId, ConnectionId, ConversationId, EventId, InvitationId, MessageId,
-    RunId, SecretId, SessionId, StepId, UserId, WorkspaceId,
+    AgentId, ApiKeyId, ApprovalId, AuditId, CallId, ConnectionId, ConversationId, EventId, FileId,
+    InvitationId, McpServerId, MessageId, RunId, SecretId, SessionId, StepId, UserId, WorkspaceId,
 };
 pub use paging::{Cursor, Page, Paged};
 pub use platform::{Entrance, Platform};

@@ -105,6 +105,8 @@ pub struct RunSummary {
 pub enum StepKind {
     /// Asks the model.
     ModelCall,
+    /// Calls a tool.
+    ToolCall,
 }
 
 /// Where a journalled step stands.

@@ -12,8 +12,8 @@ pub fn window(messages: Vec<ModelMessage>) -> Vec<ModelMessage> {
         .iter()
         .rev()
         .take_while(|message| {
-            let fits = message.text.len() <= room;
-            room = room.saturating_sub(message.text.len());
+            let fits = message.size_bytes() <= room;
+            room = room.saturating_sub(message.size_bytes());
             fits
         })
         .count()
@@ -24,15 +24,10 @@ pub fn window(messages: Vec<ModelMessage>) -> Vec<ModelMessage> {
 
 #[cfg(test)]
 mod tests {
-    use domain::conversations::MessageRole;
-
     use super::*;
 
     fn message(text: &str) -> ModelMessage {
-        ModelMessage {
-            role: MessageRole::User,
-            text: text.into(),
-        }
+        ModelMessage::user(text)
     }
 
     #[test]
@@ -43,7 +38,7 @@ mod tests {
         let alone = window(vec![message("old"), message(&"x".repeat(MAX_CHARS + 1))]);
 
         assert_eq!(kept.len(), 2);
-        assert_eq!(&*kept[1].text, "latest");
+        assert_eq!(&**kept[1].text(), "latest");
         assert_eq!(alone.len(), 1);
     }
 }

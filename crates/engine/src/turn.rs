@@ -118,6 +118,10 @@ async fn converse(turn: Turn, said: &mut Said, log: &dyn TurnLog) -> Result<Ende
                     said.text.push_str(&text);
                     flush_at.get_or_insert_with(|| Instant::now() + FLUSH_AFTER);
                 }
+                // No tools are offered, and thoughts are not shown.
+                Some(Ok(
+                    ModelEvent::Reasoning(_) | ModelEvent::ToolCall(_) | ModelEvent::Carry(_),
+                )) => {}
                 Some(Ok(ModelEvent::Finished { reason, usage })) => {
                     break Ended::Finished { reason, usage };
                 }

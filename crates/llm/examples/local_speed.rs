@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use domain::conversations::MessageRole;
 use futures::StreamExt;
 use llm::local::Local;
 use llm::{ChatModel, ModelEvent, ModelMessage, ModelRequest, WEIGHTS_FILE};
@@ -21,16 +20,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "Explain why the sky is blue.",
         &long,
     ] {
-        messages.push(ModelMessage {
-            role: MessageRole::User,
-            text: question.into(),
-        });
+        messages.push(ModelMessage::user(question));
         let request = ModelRequest {
             model: String::new(),
             instructions: String::new(),
             messages: messages.clone(),
             temperature: Some(0.0),
             max_output_tokens: Some(128),
+            tools: Default::default(),
         };
         let begin = Instant::now();
         let mut first = None;
@@ -51,12 +48,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                         (first - begin).as_millis()
                     );
                 }
+                other => println!("unexpected: {other:?}"),
             }
         }
-        messages.push(ModelMessage {
-            role: MessageRole::Assistant,
-            text: answer.into(),
-        });
+        messages.push(ModelMessage::assistant(answer));
     }
     Ok(())
 }

@@ -5,30 +5,22 @@
 
 mod error;
 pub mod local;
+mod message;
 pub mod openai;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use domain::conversations::MessageRole;
 use domain::events::FinishReason;
 use domain::runs::Usage;
 use futures::Stream;
 
 pub use error::ModelError;
+pub use message::{Image, ModelMessage, ToolCall, ToolSpec};
 
 /// Name of the built-in model's file.
 pub const WEIGHTS_FILE: &str = "SmolLM2-135M-Instruct.Q4_1.gguf";
-
-/// One message of a conversation, as a model reads it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelMessage {
-    /// Who wrote it.
-    pub role: MessageRole,
-    /// What it says; shared, because the same history is sent again with every message.
-    pub text: Arc<str>,
-}
 
 /// What to answer, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +35,8 @@ pub struct ModelRequest {
     pub temperature: Option<f32>,
     /// Longest answer in tokens; `None` is the provider's default.
     pub max_output_tokens: Option<u32>,
+    /// What the model may ask to be called; empty offers nothing.
+    pub tools: Arc<[ToolSpec]>,
 }
 
 /// What a model says, as it says it.
@@ -50,6 +44,12 @@ pub struct ModelRequest {
 pub enum ModelEvent {
     /// The next piece of the answer; never empty.
     Text(String),
+    /// The next piece of what the model thinks before it answers; never empty.
+    Reasoning(String),
+    /// The model asks for a tool; its arguments are complete. Any number, before `Finished`.
+    ToolCall(ToolCall),
+    /// What this provider wants to see again with this message, in its own format; at most once.
+    Carry(String),
     /// The end; nothing follows.
     Finished {
         /// How it ended.
@@ -60,7 +60,7 @@ pub enum ModelEvent {
     },
 }
 
-/// An answer as it comes: texts, then one `Finished` or one error, then the end.
+/// An answer as it comes: pieces of it, then one `Finished` or one error, then the end.
 pub type ModelStream = Pin<Box<dyn Stream<Item = Result<ModelEvent, ModelError>> + Send>>;
 
 /// A model that a provider offers.

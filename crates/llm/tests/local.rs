@@ -39,12 +39,15 @@ fn request(text: &str, max_output_tokens: u32) -> ModelRequest {
         messages: vec![said(MessageRole::User, text)],
         temperature: Some(0.0),
         max_output_tokens: Some(max_output_tokens),
+        tools: Default::default(),
     }
 }
 
 fn said(role: MessageRole, text: &str) -> ModelMessage {
-    let text = text.into();
-    ModelMessage { role, text }
+    match role {
+        MessageRole::User => ModelMessage::user(text),
+        MessageRole::Assistant => ModelMessage::assistant(text),
+    }
 }
 
 async fn answer(local: &Local, request: ModelRequest) -> (String, FinishReason, u64) {
@@ -54,6 +57,7 @@ async fn answer(local: &Local, request: ModelRequest) -> (String, FinishReason, 
         match event.expect("an event") {
             ModelEvent::Text(piece) => text += &piece,
             ModelEvent::Finished { reason, usage } => return (text, reason, usage.input_tokens),
+            other => panic!("unexpected: {other:?}"),
         }
     }
     panic!("the stream ends without an end");

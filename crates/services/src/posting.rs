@@ -161,10 +161,7 @@ impl Session {
         mut messages: Vec<ModelMessage>,
         last_seq: u64,
     ) -> Begun {
-        messages.push(ModelMessage {
-            role: MessageRole::User,
-            text: posting.text.into(),
-        });
+        messages.push(ModelMessage::user(posting.text));
         let run = StartedRun {
             lease: Lease {
                 run_id: posting.run_id,
@@ -255,9 +252,9 @@ impl<'a> Posting<'a> {
 
 /// A message of the past, as the model reads it.
 pub(crate) fn model_message(message: store::runs::PriorMessage) -> ModelMessage {
-    ModelMessage {
-        role: message.role,
-        text: message.text.into(),
+    match message.role {
+        MessageRole::User => ModelMessage::user(message.text),
+        MessageRole::Assistant => ModelMessage::assistant(message.text),
     }
 }
 

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use domain::conversations::MessageRole;
 use domain::{ConversationId, WorkspaceId};
 use llm::ModelMessage;
 use moka::sync::Cache;
@@ -57,10 +56,7 @@ impl Recents {
     /// Remembers a conversation whose last message is `answer`.
     pub(crate) fn keep(&self, id: ConversationId, mut recent: Recent, answer: &str) {
         if !answer.is_empty() {
-            recent.messages.push(ModelMessage {
-                role: MessageRole::Assistant,
-                text: answer.into(),
-            });
+            recent.messages.push(ModelMessage::assistant(answer));
         }
         let too_many = recent
             .messages
@@ -80,7 +76,7 @@ impl Recent {
         let texts: usize = self
             .messages
             .iter()
-            .map(|message| message.text.len() + size_of::<ModelMessage>())
+            .map(|message| message.size_bytes() + size_of::<ModelMessage>())
             .sum();
         let bytes = texts + self.agent.config.instructions.len() + OVERHEAD_BYTES;
         u32::try_from(bytes).unwrap_or(u32::MAX)

@@ -102,6 +102,14 @@ impl ThreadState {
                 finish_reason,
                 ..
             } => self.complete(message_id, text, finish_reason),
+            // Agents have no tools yet.
+            EventBody::ReasoningDelta(_)
+            | EventBody::ToolCallStarted(_)
+            | EventBody::ToolCallCompleted(_)
+            | EventBody::ApprovalRequested(_)
+            | EventBody::ApprovalDecided(_)
+            | EventBody::BudgetWarning(_)
+            | EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
             EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
             EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),

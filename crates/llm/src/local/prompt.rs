@@ -1,7 +1,5 @@
 //! The conversation as the model was trained to read it (ChatML).
 
-use domain::conversations::MessageRole;
-
 use super::vocabulary::Vocabulary;
 use crate::{ModelError, ModelMessage, ModelRequest};
 
@@ -32,11 +30,13 @@ pub(super) fn tokens(
     let mut room = limit.saturating_sub(prompt.len() + opening.len());
     let mut kept: Vec<(&ModelMessage, Vec<u32>)> = Vec::new();
     for said in request.messages.iter().rev() {
-        let role = match said.role {
-            MessageRole::User => "user",
-            MessageRole::Assistant => "assistant",
+        let role = match said {
+            ModelMessage::User { .. } => "user",
+            ModelMessage::Assistant { .. } => "assistant",
+            // It was never trained to read these.
+            ModelMessage::Tool { .. } => continue,
         };
-        let tokens = message(vocabulary, role, &said.text)?;
+        let tokens = message(vocabulary, role, said.text())?;
         if tokens.len() > room {
             break;
         }
@@ -47,12 +47,7 @@ pub(super) fn tokens(
         return Ok(Err(ModelError::TooLong));
     }
     let is_cut = kept.len() < request.messages.len();
-    while is_cut
-        && kept.len() > 1
-        && kept
-            .last()
-            .is_some_and(|(m, _)| m.role != MessageRole::User)
-    {
+    while is_cut && kept.len() > 1 && kept.last().is_some_and(|(message, _)| !message.is_user()) {
         kept.pop();
     }
     prompt.extend(kept.into_iter().rev().flat_map(|(_, tokens)| tokens));

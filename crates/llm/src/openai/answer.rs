@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Deadlines;
 use super::events::Events;
+use super::tool_calls::ToolCalls;
 use super::wire::{Chunk, WireFinish, WireUsage};
 use crate::error::presentable;
 use crate::{ModelError, ModelEvent, ModelRequest};
@@ -27,6 +28,9 @@ pub(super) struct Answer {
     input_chars: u64,
     output_chars: u64,
     key: Option<secrecy::SecretString>,
+    tool_calls: ToolCalls,
+    /// The last item, kept until every tool call is handed on.
+    last: Option<Result<ModelEvent, ModelError>>,
     is_over: bool,
 }
 
@@ -46,6 +50,8 @@ impl Answer {
             input_chars: input_chars(request),
             output_chars: 0,
             key: key.map(Into::into),
+            tool_calls: ToolCalls::default(),
+            last: None,
             is_over: false,
         }
     }
@@ -66,8 +72,15 @@ impl Answer {
             return Ok(None);
         };
         self.finish = choice.finish_reason.or(self.finish);
-        let text = choice.delta.and_then(|delta| delta.content);
-        let Some(text) = text.filter(|text| !text.is_empty()) else {
+        let Some(delta) = choice.delta else {
+            return Ok(None);
+        };
+        for piece in delta.tool_calls.into_iter().flatten() {
+            // Whoever writes arguments is at work, as with text.
+            self.events.set_patience(self.idle);
+            self.tool_calls.take(piece)?;
+        }
+        let Some(text) = delta.content.filter(|text| !text.is_empty()) else {
             return Ok(None);
         };
         if self.output_chars == 0 {
@@ -81,10 +94,25 @@ impl Answer {
         Ok(Some(text))
     }
 
+    /// Tool calls, then the last item; of a failed answer only that.
+    fn hand_on(&mut self) -> Option<Result<ModelEvent, ModelError>> {
+        if matches!(self.last, Some(Ok(_)))
+            && let Some(call) = self.tool_calls.pop_front()
+        {
+            return Some(Ok(ModelEvent::ToolCall(call)));
+        }
+        self.is_over = true;
+        self.last.take()
+    }
+
     /// The last item, once the body or the end mark says so.
     fn end(&self, has_end_mark: bool) -> Result<ModelEvent, ModelError> {
         let reason = match self.finish {
             None if !has_end_mark => return Err(ModelError::Interrupted),
+            // Some servers say "stop" although they ask for tools.
+            None | Some(WireFinish::Stop | WireFinish::Other) if !self.tool_calls.is_empty() => {
+                FinishReason::ToolCalls
+            }
             Some(WireFinish::ContentFilter) => return Err(ModelError::Filtered),
             Some(WireFinish::Length) => FinishReason::Length,
             Some(WireFinish::ToolCalls | WireFinish::FunctionCall) => FinishReason::ToolCalls,
@@ -109,6 +137,9 @@ impl Stream for Answer {
         if this.is_over {
             return Poll::Ready(None);
         }
+        if this.last.is_some() {
+            return Poll::Ready(this.hand_on());
+        }
         let last = loop {
             match ready!(this.events.poll_data(cx)) {
                 Some(Ok(data)) if data.trim() == END_MARK => {
@@ -126,13 +157,13 @@ impl Stream for Answer {
                 Some(Err(error)) => break Err(error),
             }
         };
-        this.is_over = true;
-        Poll::Ready(Some(last))
+        this.last = Some(last);
+        Poll::Ready(this.hand_on())
     }
 }
 
 fn input_chars(request: &ModelRequest) -> u64 {
-    let messages = request.messages.iter().map(|message| &*message.text);
+    let messages = request.messages.iter().map(|message| &**message.text());
     std::iter::once(request.instructions.as_str())
         .chain(messages)
         .map(|text| text.chars().count() as u64)

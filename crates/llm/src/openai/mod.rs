@@ -3,6 +3,7 @@
 mod answer;
 mod events;
 mod failure;
+mod tool_calls;
 mod wire;
 
 use std::time::Duration;

@@ -1,9 +1,8 @@
 //! The JSON of Chat Completions, as far as it is used.
 
-use domain::conversations::MessageRole;
 use serde::{Deserialize, Serialize};
 
-use crate::{ListedModel, ModelError, ModelRequest};
+use crate::{ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec};
 
 #[derive(Serialize)]
 pub(super) struct ChatRequest<'a> {
@@ -15,12 +14,54 @@ pub(super) struct ChatRequest<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
 }
 
 #[derive(Serialize)]
-struct ChatMessage<'a> {
-    role: &'static str,
-    content: &'a str,
+#[serde(tag = "role", rename_all = "snake_case")]
+enum ChatMessage<'a> {
+    System {
+        content: &'a str,
+    },
+    User {
+        content: &'a str,
+    },
+    Assistant {
+        content: &'a str,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<AskedTool<'a>>,
+    },
+    Tool {
+        tool_call_id: &'a str,
+        content: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+struct AskedTool<'a> {
+    id: &'a str,
+    r#type: &'static str,
+    function: AskedFunction<'a>,
+}
+
+#[derive(Serialize)]
+struct AskedFunction<'a> {
+    name: &'a str,
+    arguments: &'a str,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters: &'a serde_json::Value,
 }
 
 #[derive(Serialize)]
@@ -51,6 +92,27 @@ pub(super) struct Choice {
 pub(super) struct Delta {
     #[serde(default)]
     pub(super) content: Option<String>,
+    #[serde(default)]
+    pub(super) tool_calls: Option<Vec<ToolCallDelta>>,
+}
+
+/// A piece of a tool call; the pieces of one call share its index.
+#[derive(Deserialize)]
+pub(super) struct ToolCallDelta {
+    #[serde(default)]
+    pub(super) index: Option<usize>,
+    #[serde(default)]
+    pub(super) id: Option<String>,
+    #[serde(default)]
+    pub(super) function: Option<FunctionDelta>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct FunctionDelta {
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) arguments: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -108,17 +170,10 @@ struct WireModel {
 
 impl<'a> ChatRequest<'a> {
     pub(super) fn new(request: &'a ModelRequest) -> Self {
-        let instructions = (!request.instructions.is_empty()).then_some(ChatMessage {
-            role: "system",
+        let instructions = (!request.instructions.is_empty()).then_some(ChatMessage::System {
             content: &request.instructions,
         });
-        let messages = request.messages.iter().map(|message| ChatMessage {
-            role: match message.role {
-                MessageRole::User => "user",
-                MessageRole::Assistant => "assistant",
-            },
-            content: &message.text,
-        });
+        let messages = request.messages.iter().map(ChatMessage::new);
         Self {
             model: &request.model,
             messages: instructions.into_iter().chain(messages).collect(),
@@ -128,6 +183,51 @@ impl<'a> ChatRequest<'a> {
             },
             temperature: request.temperature,
             max_tokens: request.max_output_tokens,
+            tools: request.tools.iter().map(Tool::new).collect(),
+        }
+    }
+}
+
+impl<'a> ChatMessage<'a> {
+    fn new(message: &'a ModelMessage) -> Self {
+        match message {
+            ModelMessage::User { text, .. } => Self::User { content: text },
+            ModelMessage::Assistant {
+                text, tool_calls, ..
+            } => Self::Assistant {
+                content: text,
+                tool_calls: tool_calls.iter().map(AskedTool::new).collect(),
+            },
+            ModelMessage::Tool { call_id, text, .. } => Self::Tool {
+                tool_call_id: call_id,
+                content: text,
+            },
+        }
+    }
+}
+
+impl<'a> AskedTool<'a> {
+    fn new(call: &'a ToolCall) -> Self {
+        Self {
+            id: &call.id,
+            r#type: "function",
+            function: AskedFunction {
+                name: &call.name,
+                arguments: &call.arguments,
+            },
+        }
+    }
+}
+
+impl<'a> Tool<'a> {
+    fn new(tool: &'a ToolSpec) -> Self {
+        Self {
+            r#type: "function",
+            function: Function {
+                name: &tool.name,
+                description: &tool.description,
+                parameters: &tool.input_schema,
+            },
         }
     }
 }

@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-use domain::conversations::MessageRole;
 use futures::StreamExt;
 use llm::openai::OpenAi;
 use llm::{ChatModel, ModelError, ModelEvent, ModelMessage, ModelRequest};
@@ -102,12 +101,10 @@ pub fn hello() -> ModelRequest {
     ModelRequest {
         model: "m".to_owned(),
         instructions: "Be kind.".to_owned(),
-        messages: vec![ModelMessage {
-            role: MessageRole::User,
-            text: "Hello".into(),
-        }],
+        messages: vec![ModelMessage::user("Hello")],
         temperature: None,
         max_output_tokens: None,
+        tools: Default::default(),
     }
 }
 

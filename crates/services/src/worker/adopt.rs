@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use domain::Error;
-use domain::conversations::MessageRole;
 use domain::events::{EventBody, RunBegin};
 use llm::ModelMessage;
 use store::runs::{AnsweringAgent, ClaimedRun, Lease, NewStep};
@@ -189,11 +188,7 @@ async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), E
         .or_fault()?;
     tx.commit().await.or_fault()?;
     let messages: Vec<ModelMessage> = prior.into_iter().map(model_message).collect();
-    debug_assert!(
-        messages
-            .last()
-            .is_some_and(|last| last.role == MessageRole::User)
-    );
+    debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
     let run = StartedRun {
         lease: claimed.lease,
         answer_id: claimed.answer_id,

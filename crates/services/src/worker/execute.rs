@@ -39,6 +39,7 @@ pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>,
                     messages: window(run.messages.clone()),
                     temperature: config.model.temperature,
                     max_output_tokens: max_output_tokens(&run),
+                    tools: Arc::new([]),
                 },
                 deadline: Instant::now()
                     + Duration::from_secs(u64::from(config.limits.max_seconds)),
