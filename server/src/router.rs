@@ -97,7 +97,8 @@ pub fn router(
 
 fn api(state: &AppState) -> Router<AppState> {
     use rest::{
-        account, agents, api_keys, audit, conversations, invitations, members, models, runs,
+        account, agents, api_keys, approvals, audit, conversations, invitations, members, models,
+        runs,
     };
     Router::new()
         .route("/setup", post(account::set_up))
@@ -166,6 +167,9 @@ fn api(state: &AppState) -> Router<AppState> {
             "/conversations/{id}/messages",
             get(conversations::list_messages).post(conversations::post_message),
         )
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::get))
+        .route("/approvals/{id}/decision", post(approvals::decide))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/cancellation", post(runs::cancel))

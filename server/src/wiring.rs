@@ -53,10 +53,15 @@ impl Backend {
                 return Err(error);
             }
         };
+        let outbound = Outbound::new(policy(config)?).context("make the HTTP client")?;
+        // The public internet and what is listed, but not this machine.
+        let web = Outbound::new(Policy::new(config.allowed_private_hosts()?, false))
+            .context("make the HTTP client of the web tool")?;
         let services_config = services::Config {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
             local_model: find_weights(&data_dir),
+            web,
             public_url: config.public_url().origin().ascii_serialization(),
             database_label: match &embedded {
                 Some(embedded) => {
@@ -72,7 +77,6 @@ impl Backend {
                 None => "Key file created, readable only by this user".to_owned(),
             },
         };
-        let outbound = Outbound::new(policy(config)?).context("make the HTTP client")?;
         Ok(Self {
             services: Services::new(store, vault, outbound, services_config),
             key_place,

@@ -220,9 +220,6 @@ impl AgentConfig {
             errors.push("fallbacks", "cannot be used yet; leave the list empty");
         }
         tools::check(&mut errors, &self.tools);
-        if !self.tools.is_empty() {
-            errors.push("tools", "cannot be used yet; leave the list empty");
-        }
         if !(1..=100).contains(&self.limits.max_iterations) {
             errors.push("limits.max_iterations", "must be between 1 and 100");
         }

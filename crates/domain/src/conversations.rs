@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::FinishReason;
 use crate::runs::{RunError, RunStatus};
+use crate::tools::ToolCall;
 use crate::{
     AgentId, ConversationId, Error, FieldErrors, MessageId, Page, Paged, RunId, Timestamp,
 };
@@ -70,6 +71,12 @@ pub struct Message {
     pub role: MessageRole,
     /// The text; of an answer in progress, what is logged so far.
     pub text: String,
+    /// What the model thought before it answered, if it says so.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reasoning: String,
+    /// Tools that it asked for, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tool_calls: Vec<ToolCall>,
     /// The run it started (user) or came from (assistant).
     pub run_id: RunId,
     /// How an answer ended; `None` while it is in progress and for user messages.

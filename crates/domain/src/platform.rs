@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use crate::accounts::{Accounts, MachineCheck, SetUp, SignIn, SignedIn};
 use crate::agents::Agents;
 use crate::api_keys::ApiKeys;
+use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::conversations::Conversations;
 use crate::invitations::{AcceptInvitation, Invitations, Offer};
@@ -15,12 +16,30 @@ use crate::{Error, Secret};
 
 /// Everything a signed-in actor can do. Every call is authorized against that actor.
 pub trait Platform:
-    Accounts + Agents + ApiKeys + Audit + Conversations + Invitations + Members + Models + Runs
+    Accounts
+    + Agents
+    + ApiKeys
+    + Approvals
+    + Audit
+    + Conversations
+    + Invitations
+    + Members
+    + Models
+    + Runs
 {
 }
 
 impl<T> Platform for T where
-    T: Accounts + Agents + ApiKeys + Audit + Conversations + Invitations + Members + Models + Runs
+    T: Accounts
+        + Agents
+        + ApiKeys
+        + Approvals
+        + Audit
+        + Conversations
+        + Invitations
+        + Members
+        + Models
+        + Runs
 {
 }
 

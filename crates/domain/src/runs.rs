@@ -212,6 +212,18 @@ impl FromStr for RunStatus {
     }
 }
 
+impl FromStr for StepKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "model_call" => Ok(Self::ModelCall),
+            "tool_call" => Ok(Self::ToolCall),
+            _ => Err(format!("no step kind is called {text:?}")),
+        }
+    }
+}
+
 impl StepStatus {
     /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {

@@ -1,9 +1,18 @@
-//! The agent runtime: takes one turn of an agent and reports what it says.
+//! The agent runtime: asks the model, calls the tools that it asks for, and so on until it answers.
 //!
-//! Knows nothing of databases or clients; they are behind [`TurnLog`].
+//! Knows nothing of databases, clients or how tools work; they are behind [`RunLog`] and
+//! [`Toolbox`].
 
+mod agent;
+mod calls;
+mod cap;
 mod context;
+mod log;
+mod repetition;
+mod toolbox;
 mod turn;
 
+pub use agent::{AgentRun, Ended, Limits, Outcome, Spent, run_agent};
 pub use context::window;
-pub use turn::{LeaseLost, Outcome, Turn, TurnLog, run_turn};
+pub use log::{AskingMessage, LeaseLost, Pieces, RunLog, Said};
+pub use toolbox::{AskedCall, BUILTIN, CallResult, CallState, Plan, ToolOutput, Toolbox, Verdict};

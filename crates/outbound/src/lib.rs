@@ -5,10 +5,12 @@
 
 mod address;
 mod client;
+mod fetch;
 mod policy;
 mod refused;
 mod resolver;
 
 pub use client::Outbound;
+pub use fetch::{FetchError, Fetched};
 pub use policy::{AllowedHost, AllowedHostError, Policy};
 pub use refused::{Refused, refusal};

@@ -6,7 +6,7 @@ use domain::conversations::{
     Conversation, Conversations, CreateConversation, Message, MessageRole, PostMessage,
     PostedMessage, Thread, UpdateConversation, check_title,
 };
-use domain::events::{CreatedMessage, EventBody, TextDelta};
+use domain::events::{CreatedMessage, EventBody, FinishReason};
 use domain::{Action, ConversationId, Error, MessageId, Page, Paged, RunId};
 use store::TenantTx;
 use store::conversations::ConversationState;
@@ -97,6 +97,7 @@ impl Conversations for Session {
         let state = get(&mut tx, id).await?;
         let mut messages = tx.list_messages(id, &page).await.or_fault()?;
         fill_in_progress(&mut tx, &state, &mut messages.items).await?;
+        fill_tool_calls(&mut tx, &mut messages.items).await?;
         Ok(messages)
     }
 
@@ -109,6 +110,7 @@ impl Conversations for Session {
             .await
             .or_fault()?;
         fill_in_progress(&mut tx, &state, &mut messages.items).await?;
+        fill_tool_calls(&mut tx, &mut messages.items).await?;
         messages.items.reverse();
         Ok(Thread {
             conversation: state.conversation,
@@ -188,17 +190,41 @@ async fn fill_in_progress(
         let is_in_progress =
             message.role == MessageRole::Assistant && message.finish_reason.is_none();
         if is_in_progress {
-            message.text = logged_text(tx, state.conversation.id, message.run_id).await?;
+            message.text =
+                logged_text(tx, state.conversation.id, message.run_id, message.id).await?;
         }
     }
     Ok(())
 }
 
-/// What the log says of a run's answer.
+/// Puts the tool calls into the messages that asked for them.
+async fn fill_tool_calls(tx: &mut TenantTx, messages: &mut [Message]) -> Result<(), Error> {
+    let asking: Vec<MessageId> = messages
+        .iter()
+        .filter(|message| message.finish_reason == Some(FinishReason::ToolCalls))
+        .map(|message| message.id)
+        .collect();
+    if asking.is_empty() {
+        return Ok(());
+    }
+    let calls = tx.list_calls_of_messages(&asking).await.or_fault()?;
+    for call in calls {
+        let of = messages
+            .iter_mut()
+            .find(|message| message.id == call.message_id);
+        if let Some(message) = of {
+            message.tool_calls.push(call.into_tool_call());
+        }
+    }
+    Ok(())
+}
+
+/// What the log says of a message that a run has not ended.
 pub(crate) async fn logged_text(
     tx: &mut TenantTx,
     conversation_id: ConversationId,
     run_id: RunId,
+    message_id: MessageId,
 ) -> Result<String, Error> {
     let events = tx
         .list_text_events(conversation_id, run_id)
@@ -207,8 +233,13 @@ pub(crate) async fn logged_text(
     let mut text = String::new();
     for event in events {
         match event.parse().or_fault()?.body {
-            EventBody::TextDelta(TextDelta { text: added, .. }) => text.push_str(&added),
-            EventBody::TextTruncated { offset, .. } => text.truncate(offset as usize),
+            EventBody::TextDelta(delta) if delta.message_id == message_id => {
+                text.push_str(&delta.text);
+            }
+            EventBody::TextTruncated {
+                message_id: of,
+                offset,
+            } if of == message_id => text.truncate(offset as usize),
             _ => {}
         }
     }

@@ -2,32 +2,33 @@
 
 use std::time::Duration;
 
-use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::SESSION_LIFETIME;
-use crate::{mint, throttle};
+use crate::{Services, mint, throttle};
 
 const INTERVAL: Duration = Duration::from_secs(600);
 /// How long first answers are kept.
 const ANSWERS_KEPT: time::Duration = time::Duration::hours(24);
 
 /// Cleans up every ten minutes until `stopping`.
-pub(crate) fn start(store: Store, stopping: CancellationToken) {
+pub(crate) fn start(services: Services, stopping: CancellationToken) {
     tokio::spawn(async move {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
             }
-            if let Err(error) = clean_up(&store).await {
+            // It logs its own failures.
+            let _ = services.expire_approvals().await;
+            if let Err(error) = clean_up(&services.store).await {
                 tracing::warn!(error = %error, "cannot clean up; trying again later");
             }
         }
     });
 }
 
-async fn clean_up(store: &Store) -> store::Result<()> {
+async fn clean_up(store: &store::Store) -> store::Result<()> {
     let now = mint::now().date_time();
     let mut db = store.system().await?;
     store::sessions::delete_stale(&mut db, (now - SESSION_LIFETIME).into()).await?;

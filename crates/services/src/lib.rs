@@ -8,6 +8,7 @@ mod accounts;
 mod administration;
 mod agents;
 mod api_keys;
+mod approvals;
 mod audit;
 mod authentication;
 mod change;
@@ -26,6 +27,7 @@ mod recents;
 mod runs;
 mod session;
 mod throttle;
+mod tools;
 mod watch;
 mod worker;
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::conversations::{MessageRole, PostedMessage};
 use domain::events::{EventBody, RunBegin};
 use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
+use engine::{AskedCall, Spent};
 use llm::ModelMessage;
 use store::audit::Author;
 use store::events::NewEvent;
@@ -12,7 +13,7 @@ use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
-use crate::worker::{Begun, Slot, StartedRun};
+use crate::worker::{Begun, Slot, StartedRun, asked_call};
 use crate::{Session, mint, watch};
 
 /// Earlier messages that a model is shown at most.
@@ -136,7 +137,7 @@ impl Session {
         let events = posting.events(slot.is_some());
         let run = posting.run(self, slot.is_some());
         let begun = slot.map(|slot| {
-            let messages = prior.into_iter().map(model_message).collect();
+            let messages = prior.into_iter().flat_map(model_messages).collect();
             self.begin_run(slot, &posting, messages, context.last_seq)
         });
         let logged = tx
@@ -172,6 +173,9 @@ impl Session {
             answer_id: posting.answer_id,
             agent: posting.agent.clone(),
             messages,
+            pending: Vec::new(),
+            spent: Spent::default(),
+            attempt: 1,
             is_cancel_requested: false,
             whole_log_until: Some(last_seq + STARTED_EVENTS),
         };
@@ -250,12 +254,30 @@ impl<'a> Posting<'a> {
     }
 }
 
-/// A message of the past, as the model reads it.
-pub(crate) fn model_message(message: store::runs::PriorMessage) -> ModelMessage {
+/// A message of the past as the model reads it, with what came of the tools that it asked for.
+pub(crate) fn model_messages(message: store::runs::PriorMessage) -> Vec<ModelMessage> {
     match message.role {
-        MessageRole::User => ModelMessage::user(message.text),
-        MessageRole::Assistant => ModelMessage::assistant(message.text),
+        MessageRole::User => vec![ModelMessage::user(message.text)],
+        MessageRole::Assistant => {
+            let calls: Vec<AskedCall> = message.calls.into_iter().map(asked_call).collect();
+            asking_messages(message.text.into(), None, &calls)
+        }
     }
+}
+
+/// A message of an agent, followed by what came of its tool calls.
+pub(crate) fn asking_messages(
+    text: Arc<str>,
+    carry: Option<Arc<str>>,
+    calls: &[AskedCall],
+) -> Vec<ModelMessage> {
+    let message = ModelMessage::Assistant {
+        text,
+        tool_calls: calls.iter().map(|call| call.asked.clone()).collect(),
+        carry,
+    };
+    let results = calls.iter().map(AskedCall::message);
+    std::iter::once(message).chain(results).collect()
 }
 
 /// The first line of a message, cut at a word.

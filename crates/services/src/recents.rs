@@ -63,6 +63,12 @@ impl Recents {
             .len()
             .saturating_sub(PRIOR_MESSAGES as usize);
         recent.messages.drain(..too_many);
+        // What came of a tool call says nothing without the message that asked.
+        let first = recent
+            .messages
+            .iter()
+            .position(|message| !matches!(message, ModelMessage::Tool { .. }));
+        recent.messages.drain(..first.unwrap_or_default());
         self.cache.insert(id, Arc::new(recent));
     }
 

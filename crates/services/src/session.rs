@@ -18,6 +18,7 @@ use crate::models::ModelPool;
 use crate::passwords::Passwords;
 use crate::recents::Recents;
 use crate::throttle::Throttle;
+use crate::tools::Builtins;
 use crate::worker::Worker;
 
 /// What the services need to know.
@@ -31,6 +32,8 @@ pub struct Config {
     pub local_model: Option<PathBuf>,
     /// Origin that users see, without a slash at the end.
     pub public_url: String,
+    /// The client of the tool that reads the web; it never reaches this machine by itself.
+    pub web: Outbound,
     /// How the set-up page names the database.
     pub database_label: String,
     /// How the set-up page says where the master key is.
@@ -77,6 +80,7 @@ impl Services {
             bus.clone(),
             models.clone(),
             recents.clone(),
+            Arc::new(Builtins::new(config.web.clone())),
             &config,
         );
         Self {
@@ -100,7 +104,7 @@ impl Services {
     /// every lease left over belongs to a dead process.
     pub fn start_jobs(&self, stopping: &CancellationToken, is_alone: bool) {
         self.worker.start(stopping, is_alone);
-        crate::housekeeping::start(self.store.clone(), stopping.clone());
+        crate::housekeeping::start(self.clone(), stopping.clone());
         let bell = self.access.clone();
         bell.start(
             self.store.clone(),

@@ -38,6 +38,7 @@ struct MessageRow {
     id: Uuid,
     role: String,
     text: String,
+    reasoning: String,
     run_id: Uuid,
     finish_reason: Option<String>,
     error: Option<Json<RunError>>,
@@ -188,6 +189,10 @@ impl TenantTx {
                delete from events where workspace_id = $1 and conversation_id = $2
              ), gone_messages as (
                delete from messages where workspace_id = $1 and conversation_id = $2
+             ), gone_calls as (
+               delete from tool_calls where workspace_id = $1 and conversation_id = $2
+             ), gone_approvals as (
+               delete from approvals where workspace_id = $1 and conversation_id = $2
              ), gone_runs as (
                delete from runs where workspace_id = $1 and conversation_id = $2
              )
@@ -224,7 +229,7 @@ impl TenantTx {
     ) -> Result<Paged<Message>> {
         let mut rows = sqlx::query_as!(
             MessageRow,
-            r#"select m.id, m.role, m.text, m.run_id, m.finish_reason,
+            r#"select m.id, m.role, m.text, m.reasoning, m.run_id, m.finish_reason,
                  r.error as "error: Json<RunError>", m.position, m.created_at
                from messages m
                join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
@@ -314,6 +319,8 @@ impl MessageRow {
             id: self.id.into(),
             role,
             text: self.text,
+            reasoning: self.reasoning,
+            tool_calls: Vec::new(),
             run_id: self.run_id.into(),
             finish_reason,
             error,

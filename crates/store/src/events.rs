@@ -138,6 +138,48 @@ impl TenantTx {
         Ok(columns.into_logged(last_seq, lease.conversation_id, lease.run_id, now))
     }
 
+    /// Appends what somebody did about a run that has not ended, whoever holds it.
+    ///
+    /// # Errors
+    /// `LeaseLost` if the run has ended.
+    pub async fn append_events_about(
+        &mut self,
+        conversation_id: ConversationId,
+        run_id: RunId,
+        events: &[NewEvent],
+        now: Timestamp,
+    ) -> Result<Vec<LoggedEvent>> {
+        let columns = EventColumns::new(events);
+        // Gives the new end of the log, or no row if the run has ended.
+        let last_seq = sqlx::query_scalar!(
+            "with log as (
+               update conversations set last_seq = last_seq + $3
+               where workspace_id = $1 and id = $4 and exists (
+                 select from runs where workspace_id = $1 and id = $2
+                   and status in ('running', 'waiting'))
+               returning last_seq
+             ), written as (
+               insert into events (workspace_id, conversation_id, seq, id, run_id, type, time, data)
+               select $1, $4, log.last_seq - $3 + new.number, new.id, $2, new.type, $5, new.data::json
+               from log, unnest($6::uuid[], $7::text[], $8::text[])
+                 with ordinality as new (id, type, data, number)
+             )
+             select last_seq from log",
+            self.workspace_id().uuid(),
+            run_id.uuid(),
+            events.len() as i64,
+            conversation_id.uuid(),
+            now.date_time(),
+            &columns.ids,
+            &columns.kinds,
+            &columns.data
+        )
+        .fetch_optional(self.connection())
+        .await?
+        .ok_or(Error::LeaseLost)?;
+        Ok(columns.into_logged(last_seq, conversation_id, run_id, now))
+    }
+
     /// Events after `after`, in order, at most `limit`.
     pub async fn list_events(
         &mut self,

@@ -6,6 +6,7 @@ pub mod access;
 pub mod accounts;
 pub mod agents;
 pub mod api_keys;
+pub mod approvals;
 pub mod audit;
 pub mod bus;
 pub mod conversations;
@@ -23,6 +24,7 @@ mod rewrapping;
 pub mod runs;
 pub mod sessions;
 pub mod sign_in_failures;
+pub mod tool_calls;
 pub mod vault;
 
 pub use database::{Config, Store, SystemConnection, TenantTx};

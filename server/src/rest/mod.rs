@@ -3,6 +3,7 @@
 pub mod account;
 pub mod agents;
 pub mod api_keys;
+pub mod approvals;
 pub mod audit;
 pub mod conversations;
 pub mod events;

@@ -2,6 +2,7 @@
 
 mod access;
 mod agents;
+mod approvals;
 mod authorization;
 mod boundaries;
 mod canaries;
@@ -17,4 +18,5 @@ mod slow_clients;
 mod support;
 mod tenancy;
 mod throttling;
+mod tools;
 mod vault;

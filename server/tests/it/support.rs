@@ -369,3 +369,14 @@ fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
+
+/// Asks again until the answer is yes; `false` if it never is within 30 s.
+pub async fn eventually(question: impl AsyncFn() -> bool) -> bool {
+    let asked = async {
+        while !question().await {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let patience = std::time::Duration::from_secs(30);
+    tokio::time::timeout(patience, asked).await.is_ok()
+}

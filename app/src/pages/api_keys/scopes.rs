@@ -10,8 +10,10 @@ pub fn label(action: Action) -> &'static str {
     match action {
         Action::Read => "Read",
         Action::Converse => "Converse",
+        Action::DecideApprovals => "Decide approvals",
         Action::BuildAgents => "Build agents",
         Action::ManageModels => "Manage models",
+        Action::ManageTools => "Manage tools",
         Action::ManageMembers => "Manage members",
         Action::ManageWorkspace => "Manage the workspace",
         Action::ReadAudit => "Read the audit log",

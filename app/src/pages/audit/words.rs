@@ -11,6 +11,7 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::AgentUpdate => "Changed an agent",
         Deed::ApiKeyCreate => "Created an API key",
         Deed::ApiKeyDelete => "Deleted an API key",
+        Deed::ApprovalDecide => "Decided about a tool call",
         Deed::ConversationCreate => "Began a conversation",
         Deed::ConversationDelete => "Deleted a conversation",
         Deed::ConversationUpdate => "Renamed a conversation",

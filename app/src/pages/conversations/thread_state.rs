@@ -83,6 +83,8 @@ impl ThreadState {
                     id: message.id,
                     role: message.role,
                     text: message.text,
+                    reasoning: String::new(),
+                    tool_calls: Vec::new(),
                     run_id,
                     finish_reason: None,
                     error: None,

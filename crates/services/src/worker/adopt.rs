@@ -1,19 +1,12 @@
 //! Taking runs: from the queue, and from workers that died.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use domain::Error;
-use domain::events::{EventBody, RunBegin};
-use llm::ModelMessage;
-use store::runs::{AnsweringAgent, ClaimedRun, Lease, NewStep};
+use store::runs::Lease;
 use tokio_util::sync::CancellationToken;
 
-use super::{LOOK_EVERY, RENEW_EVERY, Slot, StartedRun, Worker};
-use crate::conversations::{answer_created, logged_text, new_event};
-use crate::fault::OrFault;
-use crate::mint;
-use crate::posting::{PRIOR_MESSAGES, model_message};
+use super::begin::begin;
+use super::{LOOK_EVERY, RENEW_EVERY, Slot, Worker};
 
 /// Runs taken at once.
 const BATCH: usize = 16;
@@ -137,71 +130,4 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
         });
     }
     Ok(taken)
-}
-
-/// Writes the beginning of a taken run and executes it.
-async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
-    let store = &worker.inner.store;
-    let mut tx = store.begin(claimed.lease.workspace_id).await.or_fault()?;
-    let config = tx
-        .find_agent_version(claimed.agent_id, claimed.agent_version)
-        .await
-        .or_fault()?
-        .ok_or(Error::NotFound)?;
-    let prior = tx
-        .list_prior_messages(
-            claimed.lease.conversation_id,
-            claimed.message_id,
-            PRIOR_MESSAGES,
-        )
-        .await
-        .or_fault()?;
-    let run_begin = RunBegin {
-        agent_id: claimed.agent_id,
-        agent_version: claimed.agent_version,
-        attempt: claimed.attempt,
-    };
-    let mut events = Vec::new();
-    if claimed.attempt == 1 {
-        events.push(new_event(EventBody::RunStarted(run_begin)));
-    } else {
-        events.push(new_event(EventBody::RunAdopted(run_begin)));
-        let conversation_id = claimed.lease.conversation_id;
-        let text = logged_text(&mut tx, conversation_id, claimed.lease.run_id).await?;
-        if !text.is_empty() {
-            events.push(new_event(EventBody::TextTruncated {
-                message_id: claimed.answer_id,
-                offset: 0,
-            }));
-        }
-    }
-    if claimed.attempt == 1 || tx.is_answer_missing(&claimed).await.or_fault()? {
-        events.push(answer_created(claimed.answer_id));
-    }
-    let step = NewStep {
-        id: mint::id(),
-        target: &config.model.name,
-    };
-    let logged = tx
-        .begin_attempt(&claimed, step, &events, mint::now())
-        .await
-        .or_fault()?;
-    tx.commit().await.or_fault()?;
-    let messages: Vec<ModelMessage> = prior.into_iter().map(model_message).collect();
-    debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
-    let run = StartedRun {
-        lease: claimed.lease,
-        answer_id: claimed.answer_id,
-        agent: Arc::new(AnsweringAgent {
-            id: claimed.agent_id,
-            version: claimed.agent_version,
-            config,
-            connection_updated_at: None,
-        }),
-        messages,
-        is_cancel_requested: claimed.is_cancel_requested,
-        whole_log_until: None,
-    };
-    worker.begin(slot, run).written(&logged);
-    Ok(())
 }

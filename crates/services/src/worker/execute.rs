@@ -3,12 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::events::{EventBody, FinishReason, RunEnd, TextDelta};
+use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus};
-use engine::{Outcome, Turn, run_turn, window};
+use engine::{AgentRun, Ended, Limits, Outcome, Pieces, Said, run_agent};
 use llm::{ChatModel, ModelRequest};
-use store::events::LoggedEvent;
-use store::runs::Ending;
+use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
 
 use super::log::{Log, retrying};
@@ -18,54 +17,81 @@ use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
 use crate::recents::Recent;
+use crate::tools::RunToolbox;
 
-/// Executes a run. Returns early, writing nothing more, when the lease is lost.
+/// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
+/// people.
 pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>, stops: Stops) {
     let log = Log {
         store: worker.inner.store.clone(),
         lease: run.lease,
-        message_id: run.answer_id,
+        agent_id: run.agent.id,
+        target: run.agent.config.model.name.clone(),
+        attempt: run.attempt,
+        message_id: run.answer_id.into(),
         stage,
         whole_until: run.whole_log_until.into(),
     };
-    let outcome = match find_model(worker, &run).await {
-        Ok(model) => {
-            let config = &run.agent.config;
-            let turn = Turn {
-                model,
-                request: ModelRequest {
-                    model: config.model.name.clone(),
-                    instructions: config.instructions.clone(),
-                    messages: window(run.messages.clone()),
-                    temperature: config.model.temperature,
-                    max_output_tokens: max_output_tokens(&run),
-                    tools: Arc::new([]),
-                },
-                deadline: Instant::now()
-                    + Duration::from_secs(u64::from(config.limits.max_seconds)),
-                cancel: stops.cancel,
-            };
-            // Only the turn can be abandoned. Once it is over its end is written and shown whole:
-            // the fence decides whether it counts.
-            let turn = tokio::select! {
+    let prepared = match find_model(worker, &run).await {
+        Ok(model) => find_tools(worker, &run).await.map(|tools| (model, tools)),
+        Err(error) => Err(error),
+    };
+    let outcome = match prepared {
+        Ok((model, toolbox)) => {
+            let agent_run = agent_run(&run, model, toolbox, &stops);
+            // Only this can be abandoned. Once it is over its end is written and shown whole: the
+            // fence decides whether it counts.
+            let ended = tokio::select! {
                 () = stops.abandon.cancelled() => return,
-                turn = run_turn(turn, &log) => turn,
+                ended = run_agent(agent_run, &log) => ended,
             };
-            match turn {
-                Ok(outcome) => outcome,
+            match ended {
+                Ok(Ended::Over(outcome)) => *outcome,
+                Ok(Ended::Waiting) => return,
                 Err(lost) => {
                     tracing::info!(run.id = %run.lease.run_id, reason = %lost, "run let go");
                     return;
                 }
             }
         }
-        Err(error) => failed(error),
+        Err(error) => failed(error, &run),
     };
     tokio::select! {
         () = stops.abandon.cancelled() => return,
         () = log.stage.opened() => {}
     }
-    end(worker, run, &log, &outcome).await;
+    end(worker, run, &log, outcome).await;
+}
+
+fn agent_run(
+    run: &StartedRun,
+    model: Arc<dyn ChatModel>,
+    toolbox: RunToolbox,
+    stops: &Stops,
+) -> AgentRun {
+    let config = &run.agent.config;
+    AgentRun {
+        model,
+        request: ModelRequest {
+            model: config.model.name.clone(),
+            instructions: config.instructions.clone(),
+            messages: run.messages.clone(),
+            temperature: config.model.temperature,
+            max_output_tokens: config.model.max_output_tokens,
+            tools: Default::default(),
+        },
+        toolbox: Arc::new(toolbox),
+        pending: run.pending.clone(),
+        limits: Limits {
+            max_iterations: config.limits.max_iterations,
+            max_tokens: config.limits.max_tokens,
+            max_cost_usd_micros: config.limits.max_cost_usd_micros,
+        },
+        spent: run.spent,
+        deadline: Instant::now() + Duration::from_secs(u64::from(config.limits.max_seconds)),
+        cancel: stops.cancel.clone(),
+        new_call_id: mint::id,
+    }
 }
 
 async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatModel>, RunError> {
@@ -93,31 +119,45 @@ async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatMod
     }
 }
 
-fn max_output_tokens(run: &StartedRun) -> Option<u32> {
-    let config = &run.agent.config;
-    let of_run = config
-        .limits
-        .max_tokens
-        .map(|tokens| u32::try_from(tokens).unwrap_or(u32::MAX));
-    match (config.model.max_output_tokens, of_run) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
+/// The run's tools. An agent without any costs no look-up.
+async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, RunError> {
+    let tools = &run.agent.config.tools;
+    let builtins = worker.inner.builtins.clone();
+    if tools.is_empty() {
+        return Ok(RunToolbox::new(&[], [], builtins));
+    }
+    let found = retrying(|| async {
+        let mut tx = worker.inner.store.begin(run.lease.workspace_id).await?;
+        tx.list_approved_tools(run.lease.conversation_id).await
+    });
+    match found.await {
+        Ok(approved) => Ok(RunToolbox::new(tools, approved, builtins)),
+        Err(error) => {
+            tracing::error!(run.id = %run.lease.run_id, error = %error, "find a run's tools");
+            Err(RunError {
+                kind: "tools".to_owned(),
+                message: "the agent's tools cannot be read; an admin finds the cause in the log"
+                    .to_owned(),
+                retryable: true,
+            })
+        }
     }
 }
 
-fn failed(error: RunError) -> Outcome {
+fn failed(error: RunError, run: &StartedRun) -> Outcome {
     Outcome {
-        text: String::new(),
-        persisted: 0,
+        said: run.pending.is_empty().then(Said::default),
         finish_reason: FinishReason::Error,
         usage: Default::default(),
+        total: run.spent.usage,
         error: Some(error),
+        messages: run.messages.clone(),
     }
 }
 
-async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: &Outcome) {
+async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     let run_end = RunEnd {
-        usage: outcome.usage,
+        usage: outcome.total,
         error: outcome.error.clone(),
     };
     let (status, last) = match outcome.finish_reason {
@@ -125,27 +165,29 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: &Outcome) {
         FinishReason::Error => (RunStatus::Failed, EventBody::RunFailed(run_end)),
         _ => (RunStatus::Completed, EventBody::RunCompleted(run_end)),
     };
-    let mut events = Vec::with_capacity(3);
-    if outcome.persisted < outcome.text.len() {
-        events.push(new_event(EventBody::TextDelta(TextDelta {
-            message_id: run.answer_id,
-            offset: outcome.persisted as u64,
-            text: outcome.text[outcome.persisted..].to_owned(),
-        })));
+    let rest = outcome.said.as_ref().map(Said::rest);
+    let mut events = log.said(rest.unwrap_or_else(Pieces::default));
+    if let Some(said) = &outcome.said {
+        events.push(new_event(EventBody::MessageCompleted {
+            message_id: log.message_id(),
+            text: said.text.clone(),
+            finish_reason: outcome.finish_reason,
+            usage: outcome.usage,
+        }));
     }
-    events.push(new_event(EventBody::MessageCompleted {
-        message_id: run.answer_id,
-        text: outcome.text.clone(),
-        finish_reason: outcome.finish_reason,
-        usage: outcome.usage,
-    }));
     events.push(new_event(last));
-    let ending = Ending {
-        answer_id: run.answer_id,
-        status,
-        text: &outcome.text,
+    let message = outcome.said.as_ref().map(|said| WholeMessage {
+        id: log.message_id(),
+        text: &said.text,
+        reasoning: &said.reasoning,
+        carry: said.carry.as_deref(),
         finish_reason: outcome.finish_reason,
         usage: outcome.usage,
+    });
+    let ending = Ending {
+        message,
+        status,
+        usage: outcome.total,
         error: outcome.error.as_ref(),
         now: mint::now(),
     };
@@ -157,7 +199,8 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: &Outcome) {
     });
     match written.await {
         Ok(logged) => {
-            remember(worker, run, log, &logged, &outcome.text);
+            log.note(&logged);
+            remember(worker, run, log, outcome);
             log.stage.publish(&logged);
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);
         }
@@ -172,19 +215,18 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: &Outcome) {
 }
 
 /// Keeps the conversation for its next message, unless others wrote into it during the run.
-fn remember(worker: &Worker, run: StartedRun, log: &Log, logged: &[LoggedEvent], answer: &str) {
-    log.note(logged);
-    let Some(last_seq) = log.whole_until() else {
+fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
+    let (Some(last_seq), Some(said)) = (log.whole_until(), outcome.said) else {
         return;
     };
     let recent = Recent {
         workspace_id: run.lease.workspace_id,
         last_seq,
         agent: run.agent,
-        messages: run.messages,
+        messages: outcome.messages,
     };
     worker
         .inner
         .recents
-        .keep(run.lease.conversation_id, recent, answer);
+        .keep(run.lease.conversation_id, recent, &said.text);
 }

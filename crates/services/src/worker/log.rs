@@ -1,31 +1,60 @@
-//! Where a turn's text goes: watchers at once, the log in batches.
+//! Where a run writes what it does: watchers at once, journal and log in transactions.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::MessageId;
-use domain::events::{EventBody, TextDelta};
-use engine::{LeaseLost, TurnLog};
+use domain::approvals::{ApprovalReason, OPEN_DAYS};
+use domain::events::{ApprovalRequested, EventBody, TextDelta, ToolCallCompleted, ToolCallStarted};
+use domain::tools::ToolCallStatus;
+use domain::{AgentId, CallId, MessageId};
+use engine::{
+    AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, Plan, RunLog, Verdict,
+};
+use llm::ToolCall;
 use store::Store;
-use store::events::LoggedEvent;
-use store::runs::Lease;
+use store::approvals::NewApproval;
+use store::events::{LoggedEvent, NewEvent};
+use store::runs::{Attempt, Lease, NewStep, StartedCall, WholeMessage};
+use store::tool_calls::{CallOutcome, StoredCall};
 
 use super::stage::Stage;
-use crate::conversations::new_event;
+use crate::conversations::{answer_created, new_event};
 use crate::mint;
 
 /// Pauses between tries while the database is away: about 30 s in all.
 const PAUSES_MS: [u64; 9] = [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_000];
 
-/// The log of one run's answer.
+/// The log of one run.
 pub(super) struct Log {
     pub(super) store: Store,
     pub(super) lease: Lease,
-    pub(super) message_id: MessageId,
+    pub(super) agent_id: AgentId,
+    /// The model's name, for the journal.
+    pub(super) target: String,
+    pub(super) attempt: u32,
+    /// The message that is open, or was last.
+    pub(super) message_id: Mutex<MessageId>,
     pub(super) stage: Arc<Stage>,
     /// Number of the log's last event while nobody else has written into it during the run.
     pub(super) whole_until: Mutex<Option<u64>>,
+}
+
+/// One transaction of the journal.
+#[derive(Clone, Copy)]
+enum Entry<'a> {
+    Text,
+    AskingMessage {
+        message: WholeMessage<'a>,
+        calls: &'a [StoredCall],
+        approvals: &'a [NewApproval],
+    },
+    NewMessage {
+        id: MessageId,
+        attempt: Attempt<'a>,
+    },
+    StartedCalls(&'a [StartedCall<'a>]),
+    FinishedCall(CallOutcome<'a>),
 }
 
 impl Log {
@@ -43,24 +72,55 @@ impl Log {
     pub(super) fn whole_until(&self) -> Option<u64> {
         *self.whole_until.lock().expect("no holder panics")
     }
-}
 
-#[async_trait]
-impl TurnLog for Log {
-    fn show(&self, offset: usize, text: &str) {
-        self.stage.show(self.message_id, offset, text);
+    pub(super) fn message_id(&self) -> MessageId {
+        *self.message_id.lock().expect("no holder panics")
     }
 
-    async fn persist(&self, offset: usize, text: String) -> Result<(), LeaseLost> {
+    /// The events of what was said and is not logged yet.
+    pub(super) fn said(&self, pieces: Pieces) -> Vec<NewEvent> {
+        let message_id = self.message_id();
+        let mut events = Vec::with_capacity(2);
+        if !pieces.reasoning.is_empty() {
+            events.push(new_event(EventBody::ReasoningDelta(TextDelta {
+                message_id,
+                offset: pieces.reasoning_offset as u64,
+                text: pieces.reasoning,
+            })));
+        }
+        if !pieces.text.is_empty() {
+            events.push(new_event(EventBody::TextDelta(TextDelta {
+                message_id,
+                offset: pieces.offset as u64,
+                text: pieces.text,
+            })));
+        }
+        events
+    }
+
+    /// Writes an entry in a transaction, again while the database is away, and shows its events.
+    async fn write(&self, entry: Entry<'_>, events: &[NewEvent]) -> Result<(), LeaseLost> {
         self.stage.opened().await;
-        let events = [new_event(EventBody::TextDelta(TextDelta {
-            message_id: self.message_id,
-            offset: offset as u64,
-            text,
-        }))];
+        let now = mint::now();
+        let lease = &self.lease;
         let written = retrying(|| async {
-            let mut tx = self.store.begin(self.lease.workspace_id).await?;
-            let logged = tx.append_events(&self.lease, &events, mint::now()).await?;
+            let mut tx = self.store.begin(lease.workspace_id).await?;
+            let logged = match entry {
+                Entry::Text => tx.append_events(lease, events, now).await?,
+                Entry::AskingMessage {
+                    message,
+                    calls,
+                    approvals,
+                } => {
+                    tx.end_asking_message(lease, message, calls, approvals, events, now)
+                        .await?
+                }
+                Entry::NewMessage { id, attempt } => {
+                    tx.begin_message(lease, id, attempt, events).await?
+                }
+                Entry::StartedCalls(calls) => tx.start_calls(lease, calls, events, now).await?,
+                Entry::FinishedCall(outcome) => tx.finish_call(lease, outcome, events, now).await?,
+            };
             tx.commit().await?;
             Ok(logged)
         });
@@ -73,10 +133,256 @@ impl TurnLog for Log {
             // An earlier try did get through; watchers find its events in the log.
             Err(store::Error::Constraint(name)) if name == "events_id_key" => Ok(()),
             Err(error) => {
-                tracing::warn!(run.id = %self.lease.run_id, error = %error, "persist text");
+                tracing::warn!(run.id = %lease.run_id, error = %error, "a run cannot be written");
                 Err(LeaseLost)
             }
         }
+    }
+}
+
+#[async_trait]
+impl RunLog for Log {
+    fn show(&self, offset: usize, text: &str) {
+        self.stage.show(self.message_id(), offset, text);
+    }
+
+    async fn persist(&self, pieces: Pieces) -> Result<(), LeaseLost> {
+        let events = self.said(pieces);
+        self.write(Entry::Text, &events).await
+    }
+
+    async fn end_message(
+        &self,
+        message: AskingMessage<'_>,
+        calls: &[AskedCall],
+    ) -> Result<(), LeaseLost> {
+        let now = mint::now();
+        let message_id = self.message_id();
+        let said = message.said;
+        let mut events = self.said(said.rest());
+        events.push(new_event(EventBody::MessageCompleted {
+            message_id,
+            text: said.text.clone(),
+            finish_reason: message.finish_reason,
+            usage: message.usage,
+        }));
+        let mut approvals = Vec::new();
+        for call in calls {
+            match (&call.state, &call.plan.verdict) {
+                (CallState::Waiting, Verdict::Ask(reason)) => {
+                    let approval = question(self.agent_id, call, *reason, now);
+                    events.push(asked(&approval, message_id));
+                    approvals.push(approval);
+                }
+                (CallState::Done(result), _) => events.push(completed(call.id, result)),
+                _ => {}
+            }
+        }
+        let stored: Vec<StoredCall> = calls.iter().map(|call| stored(call, message_id)).collect();
+        let whole = WholeMessage {
+            id: message_id,
+            text: &said.text,
+            reasoning: &said.reasoning,
+            carry: said.carry.as_deref(),
+            finish_reason: message.finish_reason,
+            usage: message.usage,
+        };
+        let entry = Entry::AskingMessage {
+            message: whole,
+            calls: &stored,
+            approvals: &approvals,
+        };
+        self.write(entry, &events).await
+    }
+
+    async fn begin_message(&self) -> Result<(), LeaseLost> {
+        let id = mint::id();
+        let events = [answer_created(id)];
+        let attempt = Attempt {
+            number: self.attempt,
+            step: Some(NewStep {
+                id: mint::id(),
+                target: &self.target,
+            }),
+            new_message: Some(id),
+            now: mint::now(),
+        };
+        self.write(Entry::NewMessage { id, attempt }, &events)
+            .await?;
+        *self.message_id.lock().expect("no holder panics") = id;
+        Ok(())
+    }
+
+    async fn start_calls(&self, calls: &[AskedCall]) -> Result<(), LeaseLost> {
+        let message_id = self.message_id();
+        let events: Vec<NewEvent> = calls
+            .iter()
+            .map(|call| {
+                new_event(EventBody::ToolCallStarted(ToolCallStarted {
+                    call_id: call.id,
+                    message_id,
+                    server: call.plan.server.clone(),
+                    tool: call.plan.tool.clone(),
+                    arguments: call.plan.arguments.clone(),
+                }))
+            })
+            .collect();
+        let started: Vec<StartedCall<'_>> = calls
+            .iter()
+            .map(|call| StartedCall {
+                id: call.id,
+                target: &call.asked.name,
+                attempt: self.attempt,
+            })
+            .collect();
+        self.write(Entry::StartedCalls(&started), &events).await
+    }
+
+    async fn finish_call(&self, id: CallId, result: &CallResult) -> Result<(), LeaseLost> {
+        let events = [completed(id, result)];
+        let outcome = CallOutcome {
+            id,
+            is_error: result.is_error,
+            result: &result.text,
+            artifact_id: result.artifact_id,
+            duration_ms: result.duration_ms,
+        };
+        self.write(Entry::FinishedCall(outcome), &events).await
+    }
+
+    async fn wait_for_people(&self) -> Result<bool, LeaseLost> {
+        self.stage.opened().await;
+        let waited = retrying(|| async {
+            let mut tx = self.store.begin(self.lease.workspace_id).await?;
+            let is_waiting = tx.wait_for_people(&self.lease).await?;
+            tx.commit().await?;
+            Ok(is_waiting)
+        });
+        waited.await.map_err(|error| {
+            tracing::warn!(run.id = %self.lease.run_id, error = %error, "wait for people");
+            LeaseLost
+        })
+    }
+
+    async fn read_calls(&self) -> Result<Vec<AskedCall>, LeaseLost> {
+        let message_id = self.message_id();
+        let read = retrying(|| async {
+            let mut tx = self.store.begin(self.lease.workspace_id).await?;
+            tx.list_calls_of_messages(&[message_id]).await
+        });
+        let calls = read.await.map_err(|error| {
+            tracing::warn!(run.id = %self.lease.run_id, error = %error, "read tool calls");
+            LeaseLost
+        })?;
+        Ok(calls.into_iter().map(asked_call).collect())
+    }
+}
+
+/// The question that a call asks.
+pub(super) fn question(
+    agent_id: AgentId,
+    call: &AskedCall,
+    reason: ApprovalReason,
+    now: domain::Timestamp,
+) -> NewApproval {
+    let expires_at = now.date_time() + time::Duration::days(i64::from(OPEN_DAYS));
+    NewApproval {
+        id: mint::id(),
+        call_id: call.id,
+        agent_id,
+        server_id: call.plan.server_id,
+        server: call.plan.server.clone(),
+        tool: call.plan.tool.clone(),
+        arguments: call.plan.arguments.clone(),
+        definition_hash: call.plan.definition_hash.clone(),
+        reason,
+        created_at: now,
+        expires_at: expires_at.into(),
+    }
+}
+
+/// The event of a question.
+pub(super) fn asked(approval: &NewApproval, message_id: MessageId) -> NewEvent {
+    new_event(EventBody::ApprovalRequested(ApprovalRequested {
+        approval_id: approval.id,
+        call_id: approval.call_id,
+        message_id,
+        reason: approval.reason,
+        server: approval.server.clone(),
+        tool: approval.tool.clone(),
+        arguments: approval.arguments.clone(),
+        expires_at: approval.expires_at,
+    }))
+}
+
+fn completed(call_id: CallId, result: &CallResult) -> NewEvent {
+    new_event(EventBody::ToolCallCompleted(ToolCallCompleted {
+        call_id,
+        is_error: result.is_error,
+        result: result.text.clone(),
+        duration_ms: result.duration_ms,
+        artifact_id: result.artifact_id,
+    }))
+}
+
+fn stored(call: &AskedCall, message_id: MessageId) -> StoredCall {
+    let (status, result) = match &call.state {
+        CallState::Ready => (ToolCallStatus::Requested, None),
+        CallState::Waiting => (ToolCallStatus::Waiting, None),
+        CallState::Done(result) => (ToolCallStatus::Completed, Some(result)),
+    };
+    StoredCall {
+        id: call.id,
+        message_id,
+        asked_id: call.asked.id.clone(),
+        asked_name: call.asked.name.clone(),
+        asked_arguments: call.asked.arguments.clone(),
+        server_id: call.plan.server_id,
+        server: call.plan.server.clone(),
+        tool: call.plan.tool.clone(),
+        arguments: call.plan.arguments.clone(),
+        is_repeatable: call.plan.is_repeatable,
+        definition_hash: call.plan.definition_hash.clone(),
+        status,
+        is_error: result.is_some_and(|result| result.is_error),
+        result: result.map(|result| result.text.clone()).unwrap_or_default(),
+        artifact_id: None,
+        duration_ms: 0,
+        approval_id: None,
+    }
+}
+
+/// A call of the journal, for the runtime. One that was begun counts as not begun: whoever reads
+/// it decides first whether that is safe.
+pub(crate) fn asked_call(call: StoredCall) -> AskedCall {
+    let state = match call.status {
+        ToolCallStatus::Requested | ToolCallStatus::Started => CallState::Ready,
+        ToolCallStatus::Waiting => CallState::Waiting,
+        ToolCallStatus::Completed => CallState::Done(CallResult {
+            text: call.result,
+            is_error: call.is_error,
+            whole: None,
+            artifact_id: call.artifact_id,
+            duration_ms: call.duration_ms,
+        }),
+    };
+    AskedCall {
+        id: call.id,
+        asked: ToolCall {
+            id: call.asked_id,
+            name: call.asked_name,
+            arguments: call.asked_arguments,
+        },
+        plan: Plan {
+            server_id: call.server_id,
+            server: call.server,
+            tool: call.tool,
+            arguments: call.arguments,
+            is_repeatable: call.is_repeatable,
+            definition_hash: call.definition_hash,
+            verdict: Verdict::Call,
+        },
+        state,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The worker: executes runs under leases, renews them, adopts those of dead workers.
 
 mod adopt;
+mod begin;
 mod execute;
 mod log;
 mod stage;
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{ConversationId, MessageId, RunId};
+use engine::{AskedCall, Spent};
 use llm::ModelMessage;
 use store::Store;
 use store::bus::Bus;
@@ -21,10 +23,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+pub(crate) use self::log::asked_call;
 use self::stage::Stage;
 use crate::models::ModelPool;
 use crate::recents::Recents;
 use crate::session::Config;
+use crate::tools::Builtins;
 
 /// A lease lasts 10 s and is renewed three times in that.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
@@ -45,6 +49,7 @@ struct Inner {
     bus: Bus,
     models: Arc<ModelPool>,
     recents: Recents,
+    builtins: Arc<Builtins>,
     slots: Arc<Semaphore>,
     runs_per_workspace: u32,
     active: Mutex<HashMap<RunId, ActiveRun>>,
@@ -78,10 +83,16 @@ pub(crate) struct Slot {
 /// A run of this process.
 pub(crate) struct StartedRun {
     pub(crate) lease: Lease,
+    /// The message that is open, or asked for `pending`.
     pub(crate) answer_id: MessageId,
     pub(crate) agent: Arc<AnsweringAgent>,
-    /// The conversation up to the question, oldest first.
+    /// The conversation up to where the run stands, oldest first.
     pub(crate) messages: Vec<ModelMessage>,
+    /// Tool calls to go on with; empty if the model is to be asked next.
+    pub(crate) pending: Vec<AskedCall>,
+    /// What earlier attempts used up.
+    pub(crate) spent: Spent,
+    pub(crate) attempt: u32,
     pub(crate) is_cancel_requested: bool,
     /// Number of the log's last event if `messages` are all that came before it.
     pub(crate) whole_log_until: Option<u64>,
@@ -121,6 +132,7 @@ impl Worker {
         bus: Bus,
         models: Arc<ModelPool>,
         recents: Recents,
+        builtins: Arc<Builtins>,
         config: &Config,
     ) -> Self {
         let inner = Inner {
@@ -129,6 +141,7 @@ impl Worker {
             bus,
             models,
             recents,
+            builtins,
             slots: Arc::new(Semaphore::new(config.runs_per_worker)),
             runs_per_workspace: config.runs_per_workspace,
             active: Mutex::default(),

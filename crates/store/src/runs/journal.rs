@@ -2,12 +2,14 @@
 
 use domain::events::FinishReason;
 use domain::runs::{RunError, RunStatus, StepStatus, Usage};
-use domain::{MessageId, StepId, Timestamp};
+use domain::{CallId, MessageId, StepId, Timestamp};
 use sqlx::types::Json;
 
-use super::{ClaimedRun, Lease};
+use super::Lease;
+use crate::approvals::NewApproval;
 use crate::database::TenantTx;
 use crate::events::{LoggedEvent, NewEvent};
+use crate::tool_calls::{CallOutcome, StoredCall};
 use crate::{Error, Result};
 
 /// A step about to be taken.
@@ -19,18 +21,55 @@ pub struct NewStep<'a> {
     pub target: &'a str,
 }
 
+/// What a run's next attempt begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt<'a> {
+    /// Which attempt it is.
+    pub number: u32,
+    /// The model call that it begins with; `None` if it goes on with tools.
+    pub step: Option<NewStep<'a>>,
+    /// The message that must be made; the last event is its `message_created`.
+    pub new_message: Option<MessageId>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A message that is whole.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeMessage<'a> {
+    /// The message.
+    pub id: MessageId,
+    /// Its text.
+    pub text: &'a str,
+    /// What the model thought before.
+    pub reasoning: &'a str,
+    /// What the provider wants to see again.
+    pub carry: Option<&'a str>,
+    /// How it ended.
+    pub finish_reason: FinishReason,
+    /// What it used up.
+    pub usage: Usage,
+}
+
+/// A tool call about to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct StartedCall<'a> {
+    /// The call; also the step's id.
+    pub id: CallId,
+    /// The tool's name as the model knows it.
+    pub target: &'a str,
+    /// Which attempt of the run makes it.
+    pub attempt: u32,
+}
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Ending<'a> {
-    /// The message that the answer is.
-    pub answer_id: MessageId,
+    /// The message that ends with it.
+    pub message: Option<WholeMessage<'a>>,
     /// A final status.
     pub status: RunStatus,
-    /// The answer as far as it came.
-    pub text: &'a str,
-    /// How the answer ended.
-    pub finish_reason: FinishReason,
-    /// What it used up.
+    /// What the whole run used up.
     pub usage: Usage,
     /// Why it failed.
     pub error: Option<&'a RunError>,
@@ -39,74 +78,170 @@ pub struct Ending<'a> {
 }
 
 impl TenantTx {
-    /// Writes the beginning of a claimed run's attempt: events, the answer's row if this is the
-    /// first attempt, dead steps marked abandoned, and the new step.
-    ///
-    /// The last event must be the answer's `message_created` on the first attempt.
+    /// Writes the beginning of a claimed run's attempt: events, the message if it has none that is
+    /// open, dead steps marked abandoned, and the new step.
     ///
     /// # Errors
     /// `LeaseLost`.
     pub async fn begin_attempt(
         &mut self,
-        claimed: &ClaimedRun,
-        step: NewStep<'_>,
+        lease: &Lease,
+        attempt: Attempt<'_>,
+        events: &[NewEvent],
+    ) -> Result<Vec<LoggedEvent>> {
+        let logged = match events {
+            [] => Vec::new(),
+            events => self.append_events(lease, events, attempt.now).await?,
+        };
+        if let Some(id) = attempt.new_message {
+            self.create_answer(lease, id, &logged, attempt.now).await?;
+        }
+        sqlx::query!(
+            "update run_steps set status = 'abandoned', finished_at = $3
+             where workspace_id = $1 and run_id = $2 and status = 'started'",
+            self.workspace_id().uuid(),
+            lease.run_id.uuid(),
+            attempt.now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        if let Some(step) = attempt.step {
+            self.create_step(lease, step.id.uuid(), "model_call", step.target, attempt)
+                .await?;
+        }
+        Ok(logged)
+    }
+
+    /// Opens a run's next message and writes the intent to call the model; the last event is its
+    /// `message_created`.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn begin_message(
+        &mut self,
+        lease: &Lease,
+        id: MessageId,
+        attempt: Attempt<'_>,
+        events: &[NewEvent],
+    ) -> Result<Vec<LoggedEvent>> {
+        let logged = self.append_events(lease, events, attempt.now).await?;
+        self.create_answer(lease, id, &logged, attempt.now).await?;
+        if let Some(step) = attempt.step {
+            self.create_step(lease, step.id.uuid(), "model_call", step.target, attempt)
+                .await?;
+        }
+        Ok(logged)
+    }
+
+    /// Ends a message that asks for tools: its text, its step, its calls and their questions.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn end_asking_message(
+        &mut self,
+        lease: &Lease,
+        message: WholeMessage<'_>,
+        calls: &[StoredCall],
+        approvals: &[NewApproval],
         events: &[NewEvent],
         now: Timestamp,
     ) -> Result<Vec<LoggedEvent>> {
-        let logged = self.append_events(&claimed.lease, events, now).await?;
-        let position = logged.last().map_or(0, |event| event.seq as i64);
-        let has_answer = claimed.attempt > 1 && !self.is_answer_missing(claimed).await?;
-        if !has_answer {
-            sqlx::query!(
-                "insert into messages
-                   (id, workspace_id, conversation_id, run_id, role, text, position, created_at)
-                 values ($1, $2, $3, $4, 'assistant', '', $5, $6)",
-                claimed.answer_id.uuid(),
-                self.workspace_id().uuid(),
-                claimed.lease.conversation_id.uuid(),
-                claimed.lease.run_id.uuid(),
-                position,
-                now.date_time()
-            )
-            .execute(self.connection())
+        let logged = self.append_events(lease, events, now).await?;
+        self.close_message(lease, &message, StepStatus::Completed, None, now)
             .await?;
+        self.create_calls(lease, calls).await?;
+        self.create_approvals(lease, approvals).await?;
+        Ok(logged)
+    }
+
+    /// Writes the intent to call tools.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn start_calls(
+        &mut self,
+        lease: &Lease,
+        calls: &[StartedCall<'_>],
+        events: &[NewEvent],
+        now: Timestamp,
+    ) -> Result<Vec<LoggedEvent>> {
+        let logged = self.append_events(lease, events, now).await?;
+        let ids: Vec<CallId> = calls.iter().map(|call| call.id).collect();
+        self.mark_calls_started(&ids, now).await?;
+        for call in calls {
+            let attempt = Attempt {
+                number: call.attempt,
+                step: None,
+                new_message: None,
+                now,
+            };
+            self.create_step(lease, call.id.uuid(), "tool_call", call.target, attempt)
+                .await?;
         }
+        Ok(logged)
+    }
+
+    /// Writes what came of a call.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn finish_call(
+        &mut self,
+        lease: &Lease,
+        outcome: CallOutcome<'_>,
+        events: &[NewEvent],
+        now: Timestamp,
+    ) -> Result<Vec<LoggedEvent>> {
+        let logged = self.append_events(lease, events, now).await?;
+        self.complete_call(outcome, now).await?;
+        let status = match outcome.is_error {
+            true => StepStatus::Failed,
+            false => StepStatus::Completed,
+        };
         sqlx::query!(
-            "with dead as (
-               update run_steps set status = 'abandoned', finished_at = $3
-               where workspace_id = $1 and run_id = $2 and status = 'started'
-             )
-             insert into run_steps
-               (id, workspace_id, run_id, number, kind, attempt, status, target, started_at)
-             select $4, $1, $2, coalesce(max(number), 0) + 1, 'model_call', $5, 'started', $6, $3
-             from run_steps where workspace_id = $1 and run_id = $2",
+            "update run_steps set status = $4, finished_at = $5
+             where workspace_id = $1 and run_id = $2 and id = $3 and status = 'started'",
             self.workspace_id().uuid(),
-            claimed.lease.run_id.uuid(),
-            now.date_time(),
-            step.id.uuid(),
-            claimed.attempt as i32,
-            step.target
+            lease.run_id.uuid(),
+            outcome.id.uuid(),
+            status.as_str(),
+            now.date_time()
         )
         .execute(self.connection())
         .await?;
         Ok(logged)
     }
 
-    /// Whether a claimed run's answer has no row yet, because its worker died before writing it.
-    pub async fn is_answer_missing(&mut self, claimed: &ClaimedRun) -> Result<bool> {
-        let is_missing = sqlx::query_scalar!(
-            r#"select not exists (
-                 select from messages where workspace_id = $1 and id = $2
-               ) as "is_missing!""#,
+    /// Gives a run up until its questions are decided; `false` if none is open.
+    ///
+    /// # Errors
+    /// `LeaseLost`.
+    pub async fn wait_for_people(&mut self, lease: &Lease) -> Result<bool> {
+        // Locked before its questions are looked at, so that a decision comes before or after.
+        let held = sqlx::query_scalar!(
+            "select fence from runs
+             where workspace_id = $1 and id = $2 and fence = $3 and status = 'running' for update",
             self.workspace_id().uuid(),
-            claimed.answer_id.uuid()
+            lease.run_id.uuid(),
+            lease.fence
         )
-        .fetch_one(self.connection())
+        .fetch_optional(self.connection())
         .await?;
-        Ok(is_missing)
+        held.ok_or(Error::LeaseLost)?;
+        let done = sqlx::query!(
+            "update runs set status = 'waiting', lease_owner = null, lease_expires_at = null
+             where workspace_id = $1 and id = $2
+               and exists (select from approvals
+                 where workspace_id = $1 and run_id = $2 and status = 'pending')",
+            self.workspace_id().uuid(),
+            lease.run_id.uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
-    /// Ends a run: last events, the answer's text, the step's outcome, the final status.
+    /// Ends a run: last events, the open message, what is left of its calls, the final status.
     ///
     /// # Errors
     /// `LeaseLost`; nothing is written then.
@@ -121,32 +256,27 @@ impl TenantTx {
             Some(_) => StepStatus::Failed,
             None => StepStatus::Completed,
         };
+        match &ending.message {
+            Some(message) => {
+                self.close_message(lease, message, step_status, ending.error, ending.now)
+                    .await?;
+            }
+            None => self.close_calls(lease.run_id, ending.now).await?,
+        }
         let ended = sqlx::query!(
-            "with answer as (
-               update messages set text = $4, finish_reason = $5
-               where workspace_id = $1 and id = $13
-             ), step as (
-               update run_steps set status = $6, input_tokens = $7, output_tokens = $8,
-                 error = $9, finished_at = $10
-               where workspace_id = $1 and run_id = $2 and status = 'started'
-             )
-             update runs set status = $11, input_tokens = $7, output_tokens = $8,
-               cost_usd_micros = $12, error = $9, finished_at = $10, lease_owner = null,
+            "update runs set status = $4, input_tokens = $5, output_tokens = $6,
+               cost_usd_micros = $7, error = $8, finished_at = $9, lease_owner = null,
                lease_expires_at = null
              where workspace_id = $1 and id = $2 and fence = $3 and status = 'running'",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             lease.fence,
-            ending.text,
-            ending.finish_reason.as_str(),
-            step_status.as_str(),
+            ending.status.as_str(),
             ending.usage.input_tokens as i64,
             ending.usage.output_tokens as i64,
-            ending.error.map(Json) as _,
-            ending.now.date_time(),
-            ending.status.as_str(),
             ending.usage.cost_usd_micros as i64,
-            ending.answer_id.uuid()
+            ending.error.map(Json) as _,
+            ending.now.date_time()
         )
         .execute(self.connection())
         .await?;
@@ -154,5 +284,91 @@ impl TenantTx {
             return Err(Error::LeaseLost);
         }
         Ok(logged)
+    }
+
+    async fn create_answer(
+        &mut self,
+        lease: &Lease,
+        id: MessageId,
+        logged: &[LoggedEvent],
+        now: Timestamp,
+    ) -> Result<()> {
+        let position = logged.last().map_or(0, |event| event.seq as i64);
+        sqlx::query!(
+            "insert into messages
+               (id, workspace_id, conversation_id, run_id, role, text, position, created_at)
+             values ($1, $2, $3, $4, 'assistant', '', $5, $6)",
+            id.uuid(),
+            self.workspace_id().uuid(),
+            lease.conversation_id.uuid(),
+            lease.run_id.uuid(),
+            position,
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    async fn create_step(
+        &mut self,
+        lease: &Lease,
+        id: uuid::Uuid,
+        kind: &str,
+        target: &str,
+        attempt: Attempt<'_>,
+    ) -> Result<()> {
+        sqlx::query!(
+            "insert into run_steps
+               (id, workspace_id, run_id, number, kind, attempt, status, target, started_at)
+             select $1, $2, $3, coalesce(max(number), 0) + 1, $4, $5, 'started', $6, $7
+             from run_steps where workspace_id = $2 and run_id = $3",
+            id,
+            self.workspace_id().uuid(),
+            lease.run_id.uuid(),
+            kind,
+            attempt.number as i32,
+            target,
+            attempt.now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Writes a message as it is now for good, and the outcome of the step that it came from.
+    async fn close_message(
+        &mut self,
+        lease: &Lease,
+        message: &WholeMessage<'_>,
+        status: StepStatus,
+        error: Option<&RunError>,
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query!(
+            "with message as (
+               update messages set text = $4, finish_reason = $5, reasoning = $6, carry = $7
+               where workspace_id = $1 and id = $3
+             )
+             update run_steps set status = $8, input_tokens = $9, output_tokens = $10,
+               cost_usd_micros = $11, error = $12, finished_at = $13
+             where workspace_id = $1 and run_id = $2 and status = 'started'",
+            self.workspace_id().uuid(),
+            lease.run_id.uuid(),
+            message.id.uuid(),
+            message.text,
+            message.finish_reason.as_str(),
+            message.reasoning,
+            message.carry,
+            status.as_str(),
+            message.usage.input_tokens as i64,
+            message.usage.output_tokens as i64,
+            message.usage.cost_usd_micros as i64,
+            error.map(Json) as _,
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 }

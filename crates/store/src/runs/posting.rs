@@ -2,6 +2,7 @@
 
 use domain::agents::AgentConfig;
 use domain::conversations::MessageRole;
+use domain::events::FinishReason;
 use domain::{
     AgentId, AuditId, ConnectionId, ConversationId, MessageId, RunId, Timestamp, WorkspaceId,
 };
@@ -13,6 +14,7 @@ use super::NewStep;
 use crate::audit::Author;
 use crate::database::TenantTx;
 use crate::events::{EventColumns, LoggedEvent, NewEvent};
+use crate::tool_calls::StoredCall;
 use crate::{Result, Store};
 
 /// What is known of a conversation when a message arrives; the conversation is locked.
@@ -50,6 +52,8 @@ pub struct PriorMessage {
     pub role: MessageRole,
     /// Its text.
     pub text: String,
+    /// The tools that it asked for, with their results.
+    pub calls: Vec<StoredCall>,
 }
 
 /// A message with its run, to be written.
@@ -153,7 +157,8 @@ impl TenantTx {
         Ok(row.map(|row| (row.message_id.into(), row.id.into())))
     }
 
-    /// The last `limit` messages with text, oldest first, up to message `last`.
+    /// The last `limit` messages that say something or ask for tools, oldest first, up to message
+    /// `last`.
     pub async fn list_prior_messages(
         &mut self,
         conversation_id: ConversationId,
@@ -161,8 +166,9 @@ impl TenantTx {
         limit: u32,
     ) -> Result<Vec<PriorMessage>> {
         let rows = sqlx::query!(
-            "select role, text from messages
-             where workspace_id = $1 and conversation_id = $2 and text <> ''
+            "select id, role, text, finish_reason from messages
+             where workspace_id = $1 and conversation_id = $2
+               and (text <> '' or finish_reason = 'tool_calls')
                and ($3::uuid is null or position <= (
                  select position from messages where workspace_id = $1 and id = $3))
              order by position desc limit $4",
@@ -173,12 +179,24 @@ impl TenantTx {
         )
         .fetch_all(self.connection())
         .await?;
+        let asking: Vec<MessageId> = rows
+            .iter()
+            .filter(|row| row.finish_reason.as_deref() == Some(FinishReason::ToolCalls.as_str()))
+            .map(|row| row.id.into())
+            .collect();
+        let mut calls = match asking[..] {
+            [] => Vec::new(),
+            _ => self.list_calls_of_messages(&asking).await?,
+        };
         Ok(rows
             .into_iter()
             .rev()
             .map(|row| PriorMessage {
                 role: parse_message_role(&row.role),
                 text: row.text,
+                calls: calls
+                    .extract_if(.., |call| call.message_id.uuid() == row.id)
+                    .collect(),
             })
             .collect())
     }

@@ -40,8 +40,10 @@ pub struct ClaimedRun {
     pub message_id: MessageId,
     /// The message that the answer is.
     pub answer_id: MessageId,
-    /// 1 from the queue; more if taken over.
+    /// From 1; raised whenever it is taken over.
     pub attempt: u32,
+    /// Whether its worker died, and it is not from the queue.
+    pub is_orphan: bool,
     /// Whether somebody asked it to stop.
     pub is_cancel_requested: bool,
 }
@@ -99,7 +101,8 @@ pub async fn claim_queued(
            for update skip locked
          )
          update runs set status = 'running', fence = fence + 1, lease_owner = $1,
-           lease_expires_at = now() + make_interval(secs => $2), started_at = now()
+           lease_expires_at = now() + make_interval(secs => $2),
+           started_at = coalesce(started_at, now())
          from due where runs.workspace_id = due.workspace_id and runs.id = due.id
          returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
            message_id, answer_id, attempt, fence, cancel_requested_at",
@@ -110,7 +113,10 @@ pub async fn claim_queued(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(ClaimedRow::into_claimed).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| row.into_claimed(false))
+        .collect())
 }
 
 /// Whether any run waits in the queue.
@@ -148,7 +154,7 @@ pub async fn claim_orphaned(
     )
     .fetch_all(db)
     .await?;
-    Ok(rows.into_iter().map(ClaimedRow::into_claimed).collect())
+    Ok(rows.into_iter().map(|row| row.into_claimed(true)).collect())
 }
 
 /// Renews leases; a run that is missing from the answer is no longer this worker's.
@@ -198,10 +204,12 @@ pub async fn release(db: &mut PgConnection, worker: Uuid) -> Result<()> {
 }
 
 impl TenantTx {
-    /// Asks a run to stop; `false` if it has ended or does not exist.
+    /// Asks a run to stop; `false` if it has ended or does not exist. One that waits for people
+    /// goes back to the queue, to be ended.
     pub async fn request_cancellation(&mut self, id: RunId) -> Result<bool> {
         let done = sqlx::query!(
-            "update runs set cancel_requested_at = coalesce(cancel_requested_at, now())
+            "update runs set cancel_requested_at = coalesce(cancel_requested_at, now()),
+               status = case when status = 'waiting' then 'queued' else status end
              where workspace_id = $1 and id = $2 and status in ('queued', 'running', 'waiting')",
             self.workspace_id().uuid(),
             id.uuid()
@@ -213,7 +221,7 @@ impl TenantTx {
 }
 
 impl ClaimedRow {
-    fn into_claimed(self) -> ClaimedRun {
+    fn into_claimed(self, is_orphan: bool) -> ClaimedRun {
         ClaimedRun {
             lease: Lease {
                 run_id: self.id.into(),
@@ -227,6 +235,7 @@ impl ClaimedRow {
             message_id: self.message_id.into(),
             answer_id: self.answer_id.into(),
             attempt: self.attempt as u32,
+            is_orphan,
             is_cancel_requested: self.cancel_requested_at.is_some(),
         }
     }

@@ -1,6 +1,6 @@
 //! What lists and pages show of runs.
 
-use domain::runs::{Run, RunError, RunStep, RunSummary, StepKind, Usage};
+use domain::runs::{Run, RunError, RunStep, RunSummary, Usage};
 use domain::{Cursor, Page, Paged, RunId};
 use sqlx::types::Json;
 use time::OffsetDateTime;
@@ -86,8 +86,8 @@ impl TenantTx {
 
     async fn list_run_steps(&mut self, id: RunId) -> Result<Vec<RunStep>> {
         let rows = sqlx::query!(
-            r#"select id, number, attempt, status, target, input_tokens, output_tokens,
-                 error as "error: Json<RunError>", started_at, finished_at
+            r#"select id, number, kind, attempt, status, target, input_tokens, output_tokens,
+                 cost_usd_micros, error as "error: Json<RunError>", started_at, finished_at
                from run_steps where workspace_id = $1 and run_id = $2
                order by number limit 1000"#,
             self.workspace_id().uuid(),
@@ -100,14 +100,14 @@ impl TenantTx {
                 Ok(RunStep {
                     id: row.id.into(),
                     number: row.number as u32,
-                    kind: StepKind::ModelCall,
+                    kind: row.kind.parse().map_err(unreadable)?,
                     attempt: row.attempt as u32,
                     status: row.status.parse().map_err(unreadable)?,
                     target: row.target,
                     usage: Usage {
                         input_tokens: row.input_tokens as u64,
                         output_tokens: row.output_tokens as u64,
-                        cost_usd_micros: 0,
+                        cost_usd_micros: row.cost_usd_micros as u64,
                     },
                     error: row.error.map(|error| error.0),
                     started_at: row.started_at.into(),

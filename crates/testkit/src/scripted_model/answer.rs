@@ -26,6 +26,8 @@ pub struct Answer {
 pub(super) enum Content {
     /// Pieces of text, each its own chunk of the completion.
     Chunks(Vec<String>),
+    /// What each chunk adds, in OpenAI's form.
+    Deltas(Vec<Value>),
     /// A JSON body, for answers that are no completion.
     Json(Value),
     /// Bytes as they are, each piece written by itself.
@@ -64,6 +66,34 @@ impl Answer {
     /// Says these chunks.
     pub fn of(chunks: Vec<String>) -> Self {
         Self::new(200, Content::Chunks(chunks))
+    }
+
+    /// Asks for tools: `(id, name, arguments)`. The arguments come in pieces, as they really do.
+    pub fn tool_calls(calls: &[(&str, &str, &str)]) -> Self {
+        let mut deltas = Vec::new();
+        for (index, (id, name, arguments)) in calls.iter().enumerate() {
+            deltas.push(serde_json::json!({"tool_calls": [{
+                "index": index, "id": id, "type": "function",
+                "function": {"name": name, "arguments": ""},
+            }]}));
+            let letters: Vec<char> = arguments.chars().collect();
+            deltas.extend(letters.chunks(7).map(|piece| {
+                let piece: String = piece.iter().collect();
+                serde_json::json!({"tool_calls": [{
+                    "index": index, "function": {"arguments": piece},
+                }]})
+            }));
+        }
+        Self::new(200, Content::Deltas(deltas)).finish_reason("tool_calls")
+    }
+
+    /// Says `text`, then asks for tools.
+    pub fn text_and_tool_calls(text: &str, calls: &[(&str, &str, &str)]) -> Self {
+        let mut answer = Self::tool_calls(calls);
+        if let Content::Deltas(deltas) = &mut answer.content {
+            deltas.insert(0, serde_json::json!({ "content": text }));
+        }
+        answer
     }
 
     /// Refuses with a status and a body in OpenAI's form.
@@ -152,7 +182,7 @@ impl Answer {
     pub fn full_text(&self) -> String {
         match &self.content {
             Content::Chunks(chunks) => chunks.concat(),
-            Content::Json(_) | Content::Raw(_) => String::new(),
+            Content::Deltas(_) | Content::Json(_) | Content::Raw(_) => String::new(),
         }
     }
 

@@ -37,6 +37,13 @@ pub(super) async fn send(
             });
             send_stream(connection, answer, pieces.collect(), Some(body)).await
         }
+        Content::Deltas(deltas) => {
+            let pieces = deltas.iter().map(|delta| {
+                let choices = json!([{"index": 0, "delta": delta, "finish_reason": null}]);
+                sse(&chunk(body, choices))
+            });
+            send_stream(connection, answer, pieces.collect(), Some(body)).await
+        }
         Content::Chunks(_) => send_json(connection, answer, &completion(answer, body)).await,
         Content::Raw(pieces) => send_stream(connection, answer, pieces.clone(), None).await,
     }

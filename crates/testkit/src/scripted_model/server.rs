@@ -1,6 +1,6 @@
 //! The listener, and what it has seen.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,6 +50,7 @@ struct Shared {
 struct Script {
     always: Answer,
     next: VecDeque<Answer>,
+    next_for: HashMap<String, VecDeque<Answer>>,
     seen: Vec<Seen>,
 }
 
@@ -67,6 +68,7 @@ impl ScriptedModel {
             script: Mutex::new(Script {
                 always: Answer::text("ok"),
                 next: VecDeque::new(),
+                next_for: HashMap::new(),
                 seen: Vec::new(),
             }),
             request_count: watch::Sender::new(0),
@@ -98,6 +100,13 @@ impl ScriptedModel {
     /// Queues an answer for one request.
     pub fn next(&self, answer: Answer) {
         self.shared.script().next.push_back(answer);
+    }
+
+    /// Queues an answer for one request that asks for this model.
+    pub fn next_for(&self, model: &str, answer: Answer) {
+        let mut script = self.shared.script();
+        let queue = script.next_for.entry(model.to_owned()).or_default();
+        queue.push_back(answer);
     }
 
     /// Bodies of the completion requests so far, in order of arrival.
@@ -160,12 +169,15 @@ impl Shared {
     /// Notes a request and takes its answer, in one step so that both keep the same order.
     fn take_answer(&self, request: &Request, body: Value) -> Answer {
         let mut script = self.script();
+        let model = body["model"].as_str().unwrap_or_default().to_owned();
         script.seen.push(Seen {
             body,
             headers: request.headers.clone(),
         });
-        let next = script.next.pop_front();
-        next.unwrap_or_else(|| script.always.clone())
+        let of_model = script.next_for.get_mut(&model);
+        let next = of_model.and_then(VecDeque::pop_front);
+        next.or_else(|| script.next.pop_front())
+            .unwrap_or_else(|| script.always.clone())
     }
 }
 

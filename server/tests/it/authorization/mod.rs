@@ -8,6 +8,7 @@ use domain::{Action, Role, can};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use testkit::scripted_model::Answer;
 use testkit::{ScriptedModel, TestDb, inputs};
 
 use self::rows::{Needs, Objects, Row, rows};
@@ -412,6 +413,7 @@ async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Object
     let conversation = owner.post(app, "/conversations", input).await.created();
     let path = format!("/conversations/{conversation}/messages");
     let posted = owner.post(app, &path, inputs::message("hello")).await;
+    let approval = waiting_approval(app, owner, model, &connection).await;
     let email = format!("{name}@example.com");
     let input = json!({"email": email, "role": "viewer"});
     let invitation = owner.post(app, "/invitations", input).await.created();
@@ -423,11 +425,45 @@ async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Object
         agent,
         conversation,
         run: text(&posted.body["run_id"]),
+        approval,
         api_key: owner.makes_key(app, Value::Null).await.id,
         session: current_session(app, owner).await,
         member,
         invitation,
     }
+}
+
+/// A question about a tool call, and nobody has decided.
+async fn waiting_approval(
+    app: &TestApp,
+    owner: &Person,
+    model: &ScriptedModel,
+    connection: &str,
+) -> String {
+    let mut agent = inputs::agent("Careful Scout", connection, "scripted-asking");
+    agent["tools"] = json!([{"builtin": "calculator", "approval": "always"}]);
+    let agent = owner.post(app, "/agents", agent).await.created();
+    let input = inputs::conversation(&agent);
+    let conversation = owner.post(app, "/conversations", input).await.created();
+    let path = format!("/conversations/{conversation}/messages");
+    let call = ("call_1", "calculator", r#"{"expression":"1+1"}"#);
+    model.next_for("scripted-asking", Answer::tool_calls(&[call]));
+    owner.post(app, &path, inputs::message("count")).await;
+    let asked = async {
+        loop {
+            let open = owner.get(app, "/approvals?status=pending").await.body;
+            let items = open["items"].as_array().cloned().unwrap_or_default();
+            let asked = items
+                .iter()
+                .find(|approval| approval["conversation_id"] == conversation.as_str());
+            if let Some(asked) = asked {
+                return text(&asked["id"]);
+            }
+        }
+    };
+    let patience = std::time::Duration::from_secs(30);
+    let asked = tokio::time::timeout(patience, asked).await;
+    asked.expect("a question within 30 s")
 }
 
 /// The same objects, with a session and a key of this person.

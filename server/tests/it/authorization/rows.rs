@@ -33,6 +33,7 @@ pub struct Objects {
     pub agent: String,
     pub conversation: String,
     pub run: String,
+    pub approval: String,
     pub api_key: String,
     pub session: String,
     pub member: String,
@@ -254,6 +255,17 @@ pub fn rows() -> Vec<Row> {
         get("/conversations/{id}/events", May(Read), |o| {
             format!("/conversations/{}/events?until=idle", o.conversation)
         }),
+        get("/approvals", May(Read), |_| "/approvals".into()),
+        get("/approvals/{id}", May(Read), |o| {
+            format!("/approvals/{}", o.approval)
+        }),
+        row(
+            Method::POST,
+            "/approvals/{id}/decision",
+            May(DecideApprovals),
+            |o| format!("/approvals/{}/decision", o.approval),
+            |_| json!({"decision": "approve"}),
+        ),
         get("/runs", May(Read), |_| "/runs".into()),
         get("/runs/{id}", May(Read), |o| format!("/runs/{}", o.run)),
         row(

@@ -1,0 +1,323 @@
+//! The loop: model, tools, model, … until the model answers or a limit is reached.
+
+use std::sync::Arc;
+
+use domain::CallId;
+use domain::events::FinishReason;
+use domain::runs::{RunError, Usage};
+use llm::{ChatModel, ModelMessage, ModelRequest, ToolCall};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::calls::{CallsEnd, make_calls};
+use crate::context::window;
+use crate::log::{AskingMessage, LeaseLost, RunLog, Said};
+use crate::repetition::{Repeated, Repetition};
+use crate::toolbox::{AskedCall, CallResult, CallState, Toolbox, Verdict};
+use crate::turn::{Turn, TurnEnd, run_turn};
+
+/// A run of an agent, from wherever it stands.
+pub struct AgentRun {
+    /// Who answers.
+    pub model: Arc<dyn ChatModel>,
+    /// What is asked: the conversation, oldest first, with what this run did so far.
+    pub request: ModelRequest,
+    /// What the agent can do.
+    pub toolbox: Arc<dyn Toolbox>,
+    /// Calls of the last message that are not over; empty if the model is to be asked next, in a
+    /// message that is open already.
+    pub pending: Vec<AskedCall>,
+    /// What the run may use up.
+    pub limits: Limits,
+    /// What it has used up before.
+    pub spent: Spent,
+    /// When it must be over.
+    pub deadline: Instant,
+    /// Ends it early; the text so far is kept.
+    pub cancel: CancellationToken,
+    /// Makes ids for calls.
+    pub new_call_id: fn() -> CallId,
+}
+
+/// What one run may use up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Model calls.
+    pub max_iterations: u32,
+    /// Tokens, in and out.
+    pub max_tokens: Option<u64>,
+    /// Money.
+    pub max_cost_usd_micros: Option<u64>,
+}
+
+/// What a run has used up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// Model calls.
+    pub iterations: u32,
+    /// Tokens and money.
+    pub usage: Usage,
+}
+
+/// How a run stopped.
+#[derive(Clone, Debug)]
+pub enum Ended {
+    /// It is over.
+    Over(Box<Outcome>),
+    /// People are asked; somebody goes on when they have decided.
+    Waiting,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The open message that ends with the run; `None` if it ended between messages.
+    pub said: Option<Said>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// What the last message used up.
+    pub usage: Usage,
+    /// What the whole run used up.
+    pub total: Usage,
+    /// What went wrong, with `finish_reason` error.
+    pub error: Option<RunError>,
+    /// The conversation up to the last message, as the next run's model shall see it.
+    pub messages: Vec<ModelMessage>,
+}
+
+/// Runs an agent to its end, or until people must decide.
+///
+/// # Errors
+/// `LeaseLost` as soon as the log says so.
+pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLost> {
+    let AgentRun {
+        model,
+        mut request,
+        toolbox,
+        mut pending,
+        limits,
+        mut spent,
+        deadline,
+        cancel,
+        new_call_id,
+    } = run;
+    request.tools = toolbox.specs();
+    let mut repetition = Repetition::default();
+    loop {
+        if !pending.is_empty() {
+            let ended = make_calls(pending, &*toolbox, log, deadline, &cancel).await?;
+            let done = match ended {
+                CallsEnd::Done(done) => done,
+                CallsEnd::Waiting => return Ok(Ended::Waiting),
+                CallsEnd::Cancelled => {
+                    return Ok(over(None, FinishReason::Cancelled, None, spent, request));
+                }
+                CallsEnd::OutOfTime => {
+                    let error = Some(out_of_time());
+                    return Ok(over(None, FinishReason::Error, error, spent, request));
+                }
+            };
+            request.messages.extend(done.iter().map(AskedCall::message));
+            if let Some(error) = limits.exceeded_by(&spent) {
+                return Ok(over(None, FinishReason::Error, Some(error), spent, request));
+            }
+            log.begin_message().await?;
+        }
+        let turn = Turn {
+            model: model.clone(),
+            request: ModelRequest {
+                model: request.model.clone(),
+                instructions: request.instructions.clone(),
+                messages: window(&request.messages),
+                temperature: request.temperature,
+                max_output_tokens: limits.output_tokens(&spent, request.max_output_tokens),
+                tools: request.tools.clone(),
+            },
+            deadline,
+            cancel: cancel.clone(),
+        };
+        let turned = run_turn(turn, log).await?;
+        spent.iterations += 1;
+        let (reason, usage) = match turned.ended {
+            TurnEnd::Finished { reason, usage } => (reason, usage),
+            TurnEnd::Failed(error) => {
+                let error = Some(error.to_run_error());
+                return Ok(over(
+                    turned.said,
+                    FinishReason::Error,
+                    error,
+                    spent,
+                    request,
+                ));
+            }
+            TurnEnd::Cancelled => {
+                return Ok(over(
+                    turned.said,
+                    FinishReason::Cancelled,
+                    None,
+                    spent,
+                    request,
+                ));
+            }
+            TurnEnd::OutOfTime => {
+                let error = Some(out_of_time());
+                return Ok(over(
+                    turned.said,
+                    FinishReason::Error,
+                    error,
+                    spent,
+                    request,
+                ));
+            }
+        };
+        spent.usage = add(spent.usage, usage);
+        if turned.calls.is_empty() {
+            // A model that says it asks for tools but names none has answered.
+            let reason = match reason {
+                FinishReason::ToolCalls => FinishReason::Stop,
+                other => other,
+            };
+            return Ok(Ended::Over(Box::new(Outcome {
+                said: Some(turned.said),
+                finish_reason: reason,
+                usage,
+                total: spent.usage,
+                error: None,
+                messages: request.messages,
+            })));
+        }
+        let mut planned = Vec::with_capacity(turned.calls.len());
+        for call in turned.calls {
+            match plan(call, new_call_id(), &*toolbox, &mut repetition) {
+                Some(call) => planned.push(call),
+                None => {
+                    let error = Some(repeats_itself());
+                    return Ok(over(
+                        turned.said,
+                        FinishReason::Error,
+                        error,
+                        spent,
+                        request,
+                    ));
+                }
+            }
+        }
+        let message = AskingMessage {
+            said: &turned.said,
+            finish_reason: FinishReason::ToolCalls,
+            usage,
+        };
+        log.end_message(message, &planned).await?;
+        request.messages.push(ModelMessage::Assistant {
+            text: turned.said.text.into(),
+            tool_calls: planned.iter().map(|call| call.asked.clone()).collect(),
+            carry: turned.said.carry.map(Into::into),
+        });
+        pending = planned;
+    }
+}
+
+/// `None` if the model repeats itself too often.
+fn plan(
+    asked: ToolCall,
+    id: CallId,
+    toolbox: &dyn Toolbox,
+    repetition: &mut Repetition,
+) -> Option<AskedCall> {
+    let plan = toolbox.plan(&asked);
+    let state = match (repetition.note(&asked), &plan.verdict) {
+        (Repeated::TooOften, _) => return None,
+        (Repeated::Hint(hint), _) => CallState::Done(CallResult::refused(hint)),
+        (Repeated::No, Verdict::Call) => CallState::Ready,
+        (Repeated::No, Verdict::Ask(_)) => CallState::Waiting,
+        (Repeated::No, Verdict::Refuse(why)) => CallState::Done(CallResult::refused(why)),
+    };
+    Some(AskedCall {
+        id,
+        asked,
+        plan,
+        state,
+    })
+}
+
+/// The end of a run that did not answer, inside a message or between two.
+fn over(
+    said: impl Into<Option<Said>>,
+    finish_reason: FinishReason,
+    error: Option<RunError>,
+    spent: Spent,
+    request: ModelRequest,
+) -> Ended {
+    Ended::Over(Box::new(Outcome {
+        said: said.into(),
+        finish_reason,
+        usage: Usage::default(),
+        total: spent.usage,
+        error,
+        messages: request.messages,
+    }))
+}
+
+impl Limits {
+    /// Longest answer that the run's tokens leave room for.
+    fn output_tokens(&self, spent: &Spent, wanted: Option<u32>) -> Option<u32> {
+        let used = spent.usage.input_tokens + spent.usage.output_tokens;
+        let left = self
+            .max_tokens
+            .map(|max| u32::try_from(max.saturating_sub(used).max(1)).unwrap_or(u32::MAX));
+        match (wanted, left) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn exceeded_by(&self, spent: &Spent) -> Option<RunError> {
+        let tokens = spent.usage.input_tokens + spent.usage.output_tokens;
+        let limit = if spent.iterations >= self.max_iterations {
+            format!("{} model calls", self.max_iterations)
+        } else if let Some(max) = self.max_tokens.filter(|max| tokens >= *max) {
+            format!("{max} tokens")
+        } else if let Some(max) = self
+            .max_cost_usd_micros
+            .filter(|max| spent.usage.cost_usd_micros >= *max)
+        {
+            format!("{:.2} USD", max as f64 / 1_000_000.0)
+        } else {
+            return None;
+        };
+        Some(RunError {
+            kind: "limit".to_owned(),
+            message: format!(
+                "the run reached its limit of {limit}; raise the limit in the agent's settings"
+            ),
+            retryable: false,
+        })
+    }
+}
+
+fn add(a: Usage, b: Usage) -> Usage {
+    Usage {
+        input_tokens: a.input_tokens + b.input_tokens,
+        output_tokens: a.output_tokens + b.output_tokens,
+        cost_usd_micros: a.cost_usd_micros + b.cost_usd_micros,
+    }
+}
+
+fn out_of_time() -> RunError {
+    RunError {
+        kind: "time_limit".to_owned(),
+        message: "the run reached its time limit; raise the limit in the agent's settings"
+            .to_owned(),
+        retryable: true,
+    }
+}
+
+fn repeats_itself() -> RunError {
+    RunError {
+        kind: "loop".to_owned(),
+        message: "the model asked for the same tool call again and again; try other instructions \
+                  or another model"
+            .to_owned(),
+        retryable: true,
+    }
+}

@@ -1,0 +1,123 @@
+//! The calls of one message: side by side, each journalled before and after.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use domain::CallId;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use llm::ModelMessage;
+use tokio::time::{Instant as Deadline, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::log::{LeaseLost, RunLog};
+use crate::toolbox::{AskedCall, CallResult, CallState, Toolbox};
+
+/// How the calls of a message ended.
+pub(crate) enum CallsEnd {
+    /// Each has a result.
+    Done(Vec<AskedCall>),
+    /// People are asked; the run is given up.
+    Waiting,
+    /// A person stopped the run.
+    Cancelled,
+    /// The run's time is over.
+    OutOfTime,
+}
+
+/// Makes every call that may be made, then waits for people if any must be asked.
+pub(crate) async fn make_calls(
+    mut calls: Vec<AskedCall>,
+    toolbox: &dyn Toolbox,
+    log: &dyn RunLog,
+    deadline: Deadline,
+    cancel: &CancellationToken,
+) -> Result<CallsEnd, LeaseLost> {
+    loop {
+        if cancel.is_cancelled() {
+            return Ok(CallsEnd::Cancelled);
+        }
+        let ready: Vec<AskedCall> = calls
+            .iter()
+            .filter(|call| call.state == CallState::Ready)
+            .cloned()
+            .collect();
+        if !ready.is_empty() {
+            log.start_calls(&ready).await?;
+            let ended = run_ready(&mut calls, ready, toolbox, log, deadline, cancel).await?;
+            if let Some(ended) = ended {
+                return Ok(ended);
+            }
+        }
+        if calls.iter().all(AskedCall::is_done) {
+            return Ok(CallsEnd::Done(calls));
+        }
+        if log.wait_for_people().await? {
+            return Ok(CallsEnd::Waiting);
+        }
+        calls = log.read_calls().await?;
+    }
+}
+
+async fn run_ready(
+    calls: &mut [AskedCall],
+    ready: Vec<AskedCall>,
+    toolbox: &dyn Toolbox,
+    log: &dyn RunLog,
+    deadline: Deadline,
+    cancel: &CancellationToken,
+) -> Result<Option<CallsEnd>, LeaseLost> {
+    let stop = cancel.child_token();
+    let mut running: FuturesUnordered<_> = ready
+        .iter()
+        .map(|call| make_call(call, toolbox, stop.clone()))
+        .collect();
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Ok(Some(CallsEnd::Cancelled)),
+            finished = running.next() => {
+                let Some((id, result)) = finished else { return Ok(None) };
+                log.finish_call(id, &result).await?;
+                if let Some(call) = calls.iter_mut().find(|call| call.id == id) {
+                    call.state = CallState::Done(result);
+                }
+            }
+            () = sleep_until(deadline) => {
+                stop.cancel();
+                return Ok(Some(CallsEnd::OutOfTime));
+            }
+        }
+    }
+}
+
+async fn make_call(
+    call: &AskedCall,
+    toolbox: &dyn Toolbox,
+    stop: CancellationToken,
+) -> (CallId, CallResult) {
+    let begun = Instant::now();
+    let output = toolbox.call(&call.plan, stop).await;
+    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (call.id, CallResult::of(output, duration_ms))
+}
+
+impl AskedCall {
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self.state, CallState::Done(_))
+    }
+
+    /// What the model is told of it.
+    pub fn message(&self) -> ModelMessage {
+        let (text, is_error) = match &self.state {
+            CallState::Done(result) => (result.text.as_str(), result.is_error),
+            CallState::Ready | CallState::Waiting => ("the call was not made", true),
+        };
+        ModelMessage::Tool {
+            call_id: Arc::from(self.asked.id.as_str()),
+            name: Arc::from(self.asked.name.as_str()),
+            text: Arc::from(text),
+            is_error,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the loop knows of tools.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::approvals::ApprovalReason;
+use domain::{CallId, FileId, McpServerId};
+use llm::{ToolCall, ToolSpec};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// Server name of the tools inside this program.
+pub const BUILTIN: &str = "builtin";
+
+/// The tools of one run.
+#[async_trait]
+pub trait Toolbox: Send + Sync {
+    /// What the model is offered.
+    fn specs(&self) -> Arc<[ToolSpec]>;
+
+    /// Finds the tool that the model asks for and checks the arguments, without calling it.
+    fn plan(&self, call: &ToolCall) -> Plan;
+
+    /// Calls a tool. Bounded in time and size; every failure is an output, too.
+    async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput;
+}
+
+/// What a call will be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The tool server; `None` for tools inside this program, and for those that do not exist.
+    pub server_id: Option<McpServerId>,
+    /// Its name.
+    pub server: String,
+    /// The tool's bare name.
+    pub tool: String,
+    /// What it is called with.
+    pub arguments: Value,
+    /// Whether calling twice is as good as calling once.
+    pub is_repeatable: bool,
+    /// Hash of the tool's definition; empty for tools inside this program.
+    pub definition_hash: String,
+    /// What happens next.
+    pub verdict: Verdict,
+}
+
+/// What happens with a planned call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// It goes ahead.
+    Call,
+    /// A person is asked first.
+    Ask(ApprovalReason),
+    /// It does not go ahead; the model is told why.
+    Refuse(String),
+}
+
+/// What a tool gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToolOutput {
+    /// The text for the model.
+    pub text: String,
+    /// Whether the tool failed.
+    pub is_error: bool,
+}
+
+/// One call on its way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskedCall {
+    /// The id.
+    pub id: CallId,
+    /// What the model asked for.
+    pub asked: ToolCall,
+    /// What became of it.
+    pub plan: Plan,
+    /// Where it stands.
+    pub state: CallState,
+}
+
+/// Where a call stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallState {
+    /// To be called.
+    Ready,
+    /// A person is asked.
+    Waiting,
+    /// Over; the model is told this.
+    Done(CallResult),
+}
+
+/// What the model is told of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallResult {
+    /// The text, cut to what models are shown.
+    pub text: String,
+    /// Whether it is an error.
+    pub is_error: bool,
+    /// The whole text, if it was cut.
+    pub whole: Option<String>,
+    /// Where the whole text is kept.
+    pub artifact_id: Option<FileId>,
+    /// Milliseconds that the tool took.
+    pub duration_ms: u64,
+}
+
+impl ToolOutput {
+    /// A failure that the model can act on.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_error: true,
+        }
+    }
+
+    /// A success.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_error: false,
+        }
+    }
+}
+
+impl CallResult {
+    /// The end of a call that was never made.
+    pub fn refused(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_error: true,
+            whole: None,
+            artifact_id: None,
+            duration_ms: 0,
+        }
+    }
+
+    /// What a tool gave after `duration_ms`, cut to what models are shown.
+    pub fn of(output: ToolOutput, duration_ms: u64) -> Self {
+        // Postgres stores no NUL.
+        let text = match output.text.contains('\0') {
+            true => output.text.replace('\0', "\u{fffd}"),
+            false => output.text,
+        };
+        let (text, whole) = crate::cap::cap(text);
+        Self {
+            text,
+            is_error: output.is_error,
+            whole,
+            artifact_id: None,
+            duration_ms,
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Checks arguments against a tool's schema, and says what is wrong so that a model can mend it.
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+/// Complaints told at once.
+const MAX_COMPLAINTS: usize = 5;
+/// Characters of one complaint.
+const COMPLAINT_CHARS: usize = 300;
+
+/// What a tool takes.
+pub(crate) struct Arguments {
+    /// `None` if the schema itself is broken: then the tool's own server must complain.
+    validator: Option<Validator>,
+}
+
+impl Arguments {
+    /// Reads a JSON Schema; references to other documents are never followed.
+    pub(crate) fn new(schema: &Value) -> Self {
+        Self {
+            validator: jsonschema::validator_for(schema).ok(),
+        }
+    }
+
+    /// Reads arguments as a model wrote them. Nothing at all stands for no arguments.
+    ///
+    /// # Errors
+    /// What is wrong, for the model.
+    pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
+        let arguments = match text.trim() {
+            "" => Value::Object(Default::default()),
+            text => serde_json::from_str(text)
+                .map_err(|error| format!("the arguments are not valid JSON: {error}"))?,
+        };
+        self.check(&arguments)?;
+        Ok(arguments)
+    }
+
+    /// Checks arguments.
+    ///
+    /// # Errors
+    /// What is wrong, for whoever gave them.
+    pub(crate) fn check(&self, arguments: &Value) -> Result<(), String> {
+        if !arguments.is_object() {
+            return Err("the arguments must be a JSON object".to_owned());
+        }
+        let Some(validator) = &self.validator else {
+            return Ok(());
+        };
+        let complaints: Vec<String> = validator
+            .iter_errors(arguments)
+            .take(MAX_COMPLAINTS)
+            .map(|error| {
+                let place = error.instance_path().to_string();
+                let text: String = error.to_string().chars().take(COMPLAINT_CHARS).collect();
+                match place.is_empty() {
+                    true => text,
+                    false => format!("{place}: {text}"),
+                }
+            })
+            .collect();
+        match complaints[..] {
+            [] => Ok(()),
+            _ => Err(format!(
+                "the arguments do not fit the tool's schema: {}",
+                complaints.join("; ")
+            )),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The tools inside this program. None has a side effect.
+
+mod calculator;
+mod current_time;
+mod http_fetch;
+
+use std::time::Duration;
+
+use domain::tools::Builtin;
+use engine::ToolOutput;
+use llm::ToolSpec;
+use outbound::Outbound;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+/// Longest time that one call may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the built-in tools need.
+pub(crate) struct Builtins {
+    /// Reaches the public internet and what the administrator lists, never this machine by itself.
+    outbound: Outbound,
+}
+
+impl Builtins {
+    pub(crate) fn new(outbound: Outbound) -> Self {
+        Self { outbound }
+    }
+
+    /// What models are told of a tool.
+    pub(crate) fn spec(builtin: Builtin) -> ToolSpec {
+        let (description, input_schema) = match builtin {
+            Builtin::CurrentTime => (
+                "Tells the current date and time, with weekday and offset from UTC.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "time_zone": {
+                            "type": "string",
+                            "description": "IANA name such as Europe/Berlin; UTC if left out",
+                        },
+                    },
+                    "additionalProperties": false,
+                }),
+            ),
+            Builtin::Calculator => (
+                "Works out an arithmetic expression: + - * / % ^, brackets, sqrt, abs, sin, cos, \
+                 tan, exp, ln, log2, log10, floor, ceil, round, PI and E.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "expression": {
+                            "type": "string",
+                            "maxLength": calculator::MAX_CHARS,
+                            "description": "for example (1.5 + 2) * 3 ^ 2",
+                        },
+                    },
+                    "required": ["expression"],
+                    "additionalProperties": false,
+                }),
+            ),
+            Builtin::HttpFetch => (
+                "Reads a public web page or text file. Pages come as plain text with their links.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "url": {
+                            "type": "string",
+                            "maxLength": 2000,
+                            "description": "address that begins with https://",
+                        },
+                    },
+                    "required": ["url"],
+                    "additionalProperties": false,
+                }),
+            ),
+        };
+        ToolSpec {
+            name: builtin.as_str().to_owned(),
+            description: description.to_owned(),
+            input_schema,
+        }
+    }
+
+    /// Calls a tool with arguments that fit its schema.
+    pub(crate) async fn call(
+        &self,
+        builtin: Builtin,
+        arguments: &Value,
+        cancel: CancellationToken,
+    ) -> ToolOutput {
+        let text = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
+        let work = async {
+            match builtin {
+                Builtin::CurrentTime => current_time::tell(&text("time_zone")),
+                Builtin::Calculator => calculator::work_out(&text("expression")),
+                Builtin::HttpFetch => http_fetch::fetch(&self.outbound, &text("url")).await,
+            }
+        };
+        let result = tokio::select! {
+            () = cancel.cancelled() => Err("the call was stopped".to_owned()),
+            result = tokio::time::timeout(TIMEOUT, work) => result.unwrap_or_else(|_| {
+                Err(format!("no answer within {} s", TIMEOUT.as_secs()))
+            }),
+        };
+        match result {
+            Ok(text) => ToolOutput::text(text),
+            Err(why) => ToolOutput::error(why),
+        }
+    }
+}

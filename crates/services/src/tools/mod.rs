@@ -1,0 +1,9 @@
+//! What agents can do: the tools of a run, and those inside this program.
+
+mod arguments;
+mod builtin;
+mod toolbox;
+
+pub(crate) use arguments::Arguments;
+pub(crate) use builtin::Builtins;
+pub(crate) use toolbox::RunToolbox;

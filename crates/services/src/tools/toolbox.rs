@@ -1,0 +1,154 @@
+//! The tools of one run, as the agent runtime sees them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use domain::approvals::ApprovalReason;
+use domain::tools::{AgentTool, ApprovalPolicy, Builtin};
+use engine::{BUILTIN, Plan, ToolOutput, Toolbox, Verdict};
+use llm::{ToolCall, ToolSpec};
+use serde_json::Value;
+use store::approvals::UsedTool;
+use tokio_util::sync::CancellationToken;
+
+use super::{Arguments, Builtins};
+
+/// The tools of one run.
+pub(crate) struct RunToolbox {
+    specs: Arc<[ToolSpec]>,
+    /// Beside `specs`, one for one.
+    tools: Vec<Tool>,
+    /// What people have let this conversation use.
+    approved: HashSet<UsedTool>,
+    builtins: Arc<Builtins>,
+}
+
+struct Tool {
+    what: What,
+    policy: ApprovalPolicy,
+    arguments: Arguments,
+}
+
+enum What {
+    Builtin(Builtin),
+}
+
+impl RunToolbox {
+    /// The tools that an agent's version names.
+    pub(crate) fn new(
+        tools: &[AgentTool],
+        approved: impl IntoIterator<Item = UsedTool>,
+        builtins: Arc<Builtins>,
+    ) -> Self {
+        let mut toolbox = Vec::with_capacity(tools.len());
+        let mut specs = Vec::with_capacity(tools.len());
+        for tool in tools {
+            let builtin = tool.builtin.as_deref().and_then(|name| name.parse().ok());
+            if let Some(builtin) = builtin {
+                let spec = Builtins::spec(builtin);
+                toolbox.push(Tool {
+                    what: What::Builtin(builtin),
+                    policy: tool.approval.unwrap_or(ApprovalPolicy::Never),
+                    arguments: Arguments::new(&spec.input_schema),
+                });
+                specs.push(spec);
+            }
+        }
+        Self {
+            specs: specs.into(),
+            tools: toolbox,
+            approved: approved.into_iter().collect(),
+            builtins,
+        }
+    }
+
+    fn verdict(&self, tool: &Tool, used: UsedTool) -> Verdict {
+        let asks = match tool.policy {
+            ApprovalPolicy::Never => false,
+            ApprovalPolicy::FirstUse => !self.approved.contains(&used),
+            ApprovalPolicy::Always => true,
+        };
+        match asks {
+            true => Verdict::Ask(ApprovalReason::Policy),
+            false => Verdict::Call,
+        }
+    }
+}
+
+#[async_trait]
+impl Toolbox for RunToolbox {
+    fn specs(&self) -> Arc<[ToolSpec]> {
+        self.specs.clone()
+    }
+
+    fn plan(&self, call: &ToolCall) -> Plan {
+        let found = self
+            .specs
+            .iter()
+            .zip(&self.tools)
+            .find(|(spec, _)| spec.name == call.name);
+        let Some((_, tool)) = found else {
+            return unknown(call, &self.specs);
+        };
+        let What::Builtin(builtin) = tool.what;
+        let mut plan = Plan {
+            server_id: None,
+            server: BUILTIN.to_owned(),
+            tool: builtin.as_str().to_owned(),
+            arguments: Value::Null,
+            is_repeatable: true,
+            definition_hash: String::new(),
+            verdict: Verdict::Call,
+        };
+        match tool.arguments.parse(&call.arguments) {
+            Ok(arguments) => {
+                plan.arguments = arguments;
+                let used = UsedTool {
+                    server_id: plan.server_id,
+                    tool: plan.tool.clone(),
+                    definition_hash: plan.definition_hash.clone(),
+                };
+                plan.verdict = self.verdict(tool, used);
+            }
+            Err(why) => {
+                plan.arguments = as_written(&call.arguments);
+                plan.verdict = Verdict::Refuse(why);
+            }
+        }
+        plan
+    }
+
+    async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput {
+        let Ok(builtin) = plan.tool.parse::<Builtin>() else {
+            return ToolOutput::error("this tool does not exist any more");
+        };
+        self.builtins.call(builtin, &plan.arguments, cancel).await
+    }
+}
+
+fn unknown(call: &ToolCall, specs: &[ToolSpec]) -> Plan {
+    let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let (server, tool) = call
+        .name
+        .split_once(domain::tools::NAME_SEPARATOR)
+        .unwrap_or((BUILTIN, &call.name));
+    Plan {
+        server_id: None,
+        server: server.to_owned(),
+        tool: tool.to_owned(),
+        arguments: as_written(&call.arguments),
+        is_repeatable: true,
+        definition_hash: String::new(),
+        verdict: Verdict::Refuse(format!(
+            "there is no tool called {:?}; the tools are: {}",
+            call.name,
+            names.join(", ")
+        )),
+    }
+}
+
+/// Arguments that cannot be used, for people to see.
+fn as_written(arguments: &str) -> Value {
+    serde_json::from_str(arguments).unwrap_or_else(|_| Value::String(arguments.to_owned()))
+}

@@ -1,0 +1,212 @@
+//! The beginning of a run that was taken: from its first step, or from where it stands.
+
+use std::sync::Arc;
+
+use domain::approvals::ApprovalReason;
+use domain::events::{EventBody, RunBegin};
+use domain::runs::Usage;
+use domain::tools::ToolCallStatus;
+use domain::{Error, MessageId, Timestamp};
+use engine::{AskedCall, CallState, Spent};
+use llm::ModelMessage;
+use store::TenantTx;
+use store::approvals::NewApproval;
+use store::events::NewEvent;
+use store::runs::{AnsweringAgent, Attempt, ClaimedRun, NewStep};
+
+use super::log::{asked, asked_call, question};
+use super::{Slot, StartedRun, Worker};
+use crate::conversations::{answer_created, logged_text, new_event};
+use crate::fault::OrFault;
+use crate::mint;
+use crate::posting::{PRIOR_MESSAGES, asking_messages, model_messages};
+
+/// Where a run stands.
+#[derive(Default)]
+struct Progress {
+    /// What it wrote so far, as the model reads it.
+    messages: Vec<ModelMessage>,
+    /// The message that is open.
+    open: Option<MessageId>,
+    /// The last message that asked for tools, if nothing came after it.
+    asking: Option<MessageId>,
+    /// Its calls, if not all are over.
+    pending: Vec<AskedCall>,
+    /// Calls among them that were begun and are not safe to repeat.
+    unknown: Vec<AskedCall>,
+    spent: Spent,
+}
+
+/// Writes the beginning of a taken run and executes it.
+pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
+    let store = &worker.inner.store;
+    let lease = claimed.lease;
+    let mut tx = store.begin(lease.workspace_id).await.or_fault()?;
+    let config = tx
+        .find_agent_version(claimed.agent_id, claimed.agent_version)
+        .await
+        .or_fault()?
+        .ok_or(Error::NotFound)?;
+    let prior = tx
+        .list_prior_messages(lease.conversation_id, claimed.message_id, PRIOR_MESSAGES)
+        .await
+        .or_fault()?;
+    let mut messages: Vec<ModelMessage> = prior.into_iter().flat_map(model_messages).collect();
+    debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
+    let progress = read_progress(&mut tx, &claimed).await?;
+    let now = mint::now();
+    let mut events = Vec::new();
+    let run_begin = RunBegin {
+        agent_id: claimed.agent_id,
+        agent_version: claimed.agent_version,
+        attempt: claimed.attempt,
+    };
+    let is_new = progress.open.is_none() && progress.asking.is_none();
+    if claimed.is_orphan {
+        events.push(new_event(EventBody::RunAdopted(run_begin)));
+    } else if is_new {
+        events.push(new_event(EventBody::RunStarted(run_begin)));
+    }
+    let questions = ask_about_unknown(&claimed, &progress, now, &mut events);
+    let (answer_id, new_message) = match (progress.open, progress.asking) {
+        (Some(open), _) => {
+            events.extend(withdraw(&mut tx, &claimed, open).await?);
+            (open, None)
+        }
+        (None, Some(asking)) if !progress.pending.is_empty() => (asking, None),
+        (None, asking) => {
+            let id = match asking {
+                Some(_) => mint::id(),
+                None => claimed.answer_id,
+            };
+            events.push(answer_created(id));
+            (id, Some(id))
+        }
+    };
+    let step = NewStep {
+        id: mint::id(),
+        target: &config.model.name,
+    };
+    let attempt = Attempt {
+        number: claimed.attempt,
+        step: progress.pending.is_empty().then_some(step),
+        new_message,
+        now,
+    };
+    let logged = tx
+        .begin_attempt(&lease, attempt, &events)
+        .await
+        .or_fault()?;
+    tx.create_approvals(&lease, &questions).await.or_fault()?;
+    for question in &questions {
+        tx.hold_call(question.call_id).await.or_fault()?;
+    }
+    tx.commit().await.or_fault()?;
+    messages.extend(progress.messages);
+    let run = StartedRun {
+        lease,
+        answer_id,
+        agent: Arc::new(AnsweringAgent {
+            id: claimed.agent_id,
+            version: claimed.agent_version,
+            config,
+            connection_updated_at: None,
+        }),
+        messages,
+        pending: progress.pending,
+        spent: progress.spent,
+        attempt: claimed.attempt,
+        is_cancel_requested: claimed.is_cancel_requested,
+        whole_log_until: None,
+    };
+    worker.begin(slot, run).written(&logged);
+    Ok(())
+}
+
+/// Reads the journal: what is finished counts, what is not is done again or asked about.
+async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progress, Error> {
+    let run_id = claimed.lease.run_id;
+    let written = tx.list_run_messages(run_id).await.or_fault()?;
+    if written.is_empty() {
+        return Ok(Progress::default());
+    }
+    let ids: Vec<MessageId> = written.iter().map(|message| message.id).collect();
+    let mut stored = tx.list_calls_of_messages(&ids).await.or_fault()?;
+    let (iterations, usage): (u32, Usage) = tx.sum_model_calls(run_id).await.or_fault()?;
+    let mut progress = Progress {
+        spent: Spent { iterations, usage },
+        ..Progress::default()
+    };
+    let last = written.len() - 1;
+    for (index, message) in written.into_iter().enumerate() {
+        if message.finish_reason.is_none() {
+            progress.open = Some(message.id);
+            break;
+        }
+        let of_message: Vec<_> = stored
+            .extract_if(.., |call| call.message_id == message.id)
+            .collect();
+        let mut unknown = Vec::new();
+        let mut calls = Vec::with_capacity(of_message.len());
+        for call in of_message {
+            let is_unsafe = call.status == ToolCallStatus::Started && !call.is_repeatable;
+            let mut call = asked_call(call);
+            if is_unsafe {
+                call.state = CallState::Waiting;
+                unknown.push(call.clone());
+            }
+            calls.push(call);
+        }
+        let is_over = calls
+            .iter()
+            .all(|call| matches!(call.state, CallState::Done(_)));
+        let asking = asking_messages(message.text.into(), message.carry.map(Into::into), &calls);
+        if index == last {
+            progress.asking = Some(message.id);
+            if !is_over {
+                // The results follow when there are all of them.
+                progress.messages.extend(asking.into_iter().take(1));
+                progress.pending = calls;
+                progress.unknown = unknown;
+                break;
+            }
+        }
+        progress.messages.extend(asking);
+    }
+    Ok(progress)
+}
+
+/// Questions about calls whose outcome nobody knows.
+fn ask_about_unknown(
+    claimed: &ClaimedRun,
+    progress: &Progress,
+    now: Timestamp,
+    events: &mut Vec<NewEvent>,
+) -> Vec<NewApproval> {
+    let reason = ApprovalReason::UnknownOutcome;
+    let questions: Vec<NewApproval> = progress
+        .unknown
+        .iter()
+        .map(|call| question(claimed.agent_id, call, reason, now))
+        .collect();
+    if let Some(message_id) = progress.asking {
+        events.extend(questions.iter().map(|question| asked(question, message_id)));
+    }
+    questions
+}
+
+/// Withdraws the text of a message that a dead worker left half said.
+async fn withdraw(
+    tx: &mut TenantTx,
+    claimed: &ClaimedRun,
+    message_id: MessageId,
+) -> Result<Option<NewEvent>, Error> {
+    let lease = &claimed.lease;
+    let text = logged_text(tx, lease.conversation_id, lease.run_id, message_id).await?;
+    Ok((!text.is_empty()).then(|| {
+        new_event(EventBody::TextTruncated {
+            message_id,
+            offset: 0,
+        })
+    }))
+}

@@ -1,0 +1,72 @@
+//! How far a run has come, for whoever goes on with it.
+
+use domain::events::FinishReason;
+use domain::runs::Usage;
+use domain::{MessageId, RunId};
+
+use super::unreadable;
+use crate::Result;
+use crate::database::TenantTx;
+
+/// A message that a run wrote.
+#[derive(Clone, Debug)]
+pub struct RunMessage {
+    /// The id.
+    pub id: MessageId,
+    /// Its text; empty while it is open.
+    pub text: String,
+    /// What the provider wants to see again.
+    pub carry: Option<String>,
+    /// How it ended; `None` while it is open.
+    pub finish_reason: Option<FinishReason>,
+}
+
+impl TenantTx {
+    /// The messages that a run wrote, oldest first.
+    pub async fn list_run_messages(&mut self, id: RunId) -> Result<Vec<RunMessage>> {
+        let rows = sqlx::query!(
+            "select m.id, m.text, m.carry, m.finish_reason from messages m
+             join runs r on r.workspace_id = m.workspace_id and r.id = $2
+             where m.workspace_id = $1 and m.conversation_id = r.conversation_id
+               and m.run_id = $2 and m.role = 'assistant'
+             order by m.position",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        rows.into_iter()
+            .map(|row| {
+                let finish_reason = row.finish_reason.map(|reason| reason.parse()).transpose();
+                Ok(RunMessage {
+                    id: row.id.into(),
+                    text: row.text,
+                    carry: row.carry,
+                    finish_reason: finish_reason.map_err(unreadable)?,
+                })
+            })
+            .collect()
+    }
+
+    /// What the finished model calls of a run used up, and how many there were.
+    pub async fn sum_model_calls(&mut self, id: RunId) -> Result<(u32, Usage)> {
+        let row = sqlx::query!(
+            r#"select count(*) as "count!", coalesce(sum(input_tokens), 0)::bigint as "input!",
+                 coalesce(sum(output_tokens), 0)::bigint as "output!",
+                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost!"
+               from run_steps
+               where workspace_id = $1 and run_id = $2 and kind = 'model_call'
+                 and status = 'completed'"#,
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_one(self.connection())
+        .await?;
+        let usage = Usage {
+            input_tokens: row.input as u64,
+            output_tokens: row.output as u64,
+            cost_usd_micros: row.cost as u64,
+        };
+        Ok((row.count as u32, usage))
+    }
+}
