@@ -7,6 +7,7 @@ use leptos_router::{SsrMode, path};
 
 use crate::layout::{Frame, LostPage, provide_visit};
 use crate::pages::agents::{AgentPage, AgentsPage, NewAgentPage};
+use crate::pages::approvals::ApprovalsPage;
 use crate::pages::conversations::{ConversationPage, ConversationsPage};
 use crate::pages::home::HomePage;
 use crate::pages::invitations::InvitationPage;
@@ -47,6 +48,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/agents") view=AgentsPage />
                 <Route path=path!("/agents/new") view=NewAgentPage />
                 <Route path=path!("/agents/:id") view=AgentPage />
+                <Route path=path!("/approvals") view=ApprovalsPage />
                 <Route path=path!("/models") view=ModelsPage />
                 <Route path=path!("/models/new") view=NewConnectionPage />
                 <Route path=path!("/models/:id") view=ConnectionPage />

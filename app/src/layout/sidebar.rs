@@ -12,6 +12,7 @@ use web_sys::Element;
 use crate::layout::server::{SignOut, Visit};
 use crate::layout::{Allowed, NavSwitch, awaited, load_when_done, open_membership, use_visit};
 use crate::pages::accounts::server::SwitchWorkspace;
+use crate::pages::approvals::PendingBadge;
 use crate::ui::{ActionForm, Avatar, FormAction, FormAlert, Icon, Menu, or};
 
 /// The sidebar.
@@ -43,6 +44,11 @@ pub fn Sidebar() -> impl IntoView {
                 </Allowed>
                 <NavItem href="/" icon="house" label="Home" />
                 <NavItem href="/conversations" icon="messages-square" label="Conversations" />
+                <A href="/approvals" attr:class="nav-item" attr:title="Approvals">
+                    <Icon name="shield-check" />
+                    <span>"Approvals"</span>
+                    <PendingBadge />
+                </A>
                 <h2 class="nav-group">"Build"</h2>
                 <NavItem href="/agents" icon="bot" label="Agents" />
                 <NavItem href="/models" icon="brain" label="Models" />

@@ -28,7 +28,7 @@ pub use busy::SubmitButton;
 pub use card::{Card, LinkRow};
 pub use delete_dialog::DeleteDialog;
 pub use dialog::{Dialog, DialogButton, close_dialog};
-pub use effect::{on_change, when_done};
+pub use effect::{every, on_change, when_done};
 pub use feedback::{Callout, Empty, EmptyCard, SkeletonRows};
 pub use field::{SelectField, TextAreaField, TextField};
 pub use form::{FormAlert, FormErrors, focus_first_error, reset_form};

@@ -3,6 +3,7 @@
 use domain::conversations::{Message, MessageRole, Thread};
 use domain::events::{Event, FinishReason, TextDelta};
 use domain::runs::{RunError, RunStatus};
+use domain::tools::ToolCall;
 use domain::{MessageId, RunId, Timestamp};
 use leptos::prelude::*;
 
@@ -21,6 +22,8 @@ pub struct LiveMessage {
     pub created_at: Timestamp,
     /// The text.
     pub text: ArcRwSignal<String>,
+    /// Tools that it asked for.
+    pub tool_calls: ArcRwSignal<Vec<ToolCall>>,
     /// How it ended.
     pub finish_reason: ArcRwSignal<Option<FinishReason>>,
     /// Why it failed.
@@ -95,6 +98,9 @@ impl LiveThread {
                 live.finish_reason.set(message.finish_reason);
                 live.error.set(message.error.clone());
             }),
+            Change::Tools(id) => self.with_both(state, id, |live, message| {
+                live.tool_calls.set(message.tool_calls.clone());
+            }),
             Change::Run => self.active_run.set(state.active_run()),
             Change::Ended(status) => {
                 self.ended_runs.update(|count| *count += 1);
@@ -130,6 +136,7 @@ impl LiveMessage {
             run_id: message.run_id,
             created_at: message.created_at,
             text: ArcRwSignal::new(message.text.clone()),
+            tool_calls: ArcRwSignal::new(message.tool_calls.clone()),
             finish_reason: ArcRwSignal::new(message.finish_reason),
             error: ArcRwSignal::new(message.error.clone()),
         }

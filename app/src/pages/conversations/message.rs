@@ -7,6 +7,7 @@ use domain::{RunId, Timestamp};
 use leptos::prelude::*;
 
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
+use crate::pages::conversations::tool_calls::ToolCalls;
 use crate::time::Age;
 use crate::ui::{Avatar, Callout, Tone, sentence};
 
@@ -56,6 +57,7 @@ fn Answer(
 ) -> impl IntoView {
     let LiveMessage {
         text,
+        tool_calls,
         finish_reason,
         error,
         run_id,
@@ -102,6 +104,7 @@ fn Answer(
                     }}
                 </p>
             </div>
+            <ToolCalls calls=tool_calls />
             {move || note().map(|note| view! { <p class="text-xs text-ink-3">{note}</p> }.into_any())}
             {move || error.get().map(|error| view! { <Reason error run_id /> }.into_any())}
         </article>

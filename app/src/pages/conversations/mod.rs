@@ -9,8 +9,10 @@ mod live_thread;
 mod message;
 pub mod server;
 mod stream;
+mod thread_calls;
 mod thread_state;
 mod thread_view;
+mod tool_calls;
 
 pub use chooser::StartButton;
 pub use detail::ConversationPage;

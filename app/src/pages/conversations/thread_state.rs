@@ -9,7 +9,7 @@ use domain::{MessageId, RunId};
 #[derive(Debug)]
 pub struct ThreadState {
     last_seq: u64,
-    messages: Vec<Message>,
+    pub(super) messages: Vec<Message>,
     active: Vec<(RunId, RunStatus)>,
 }
 
@@ -22,6 +22,8 @@ pub enum Change {
     Text(MessageId),
     /// A message ended, or its run failed.
     Closed(MessageId),
+    /// A message's tool calls stand elsewhere.
+    Tools(MessageId),
     /// Another run is active, or it stands elsewhere.
     Run,
     /// A run ended.
@@ -104,12 +106,19 @@ impl ThreadState {
                 finish_reason,
                 ..
             } => self.complete(message_id, text, finish_reason),
-            // Agents have no tools yet.
+            EventBody::ToolCallStarted(started) => self.start_call(started),
+            EventBody::ToolCallCompleted(completed) => self.complete_call(completed),
+            EventBody::ApprovalRequested(asked) => {
+                let mut changes = self.hold_call(asked);
+                changes.extend(self.set_status(run_id, RunStatus::Waiting));
+                changes
+            }
+            EventBody::ApprovalDecided(decided) => {
+                let mut changes = self.release_call(&decided);
+                changes.extend(self.set_status(run_id, RunStatus::Running));
+                changes
+            }
             EventBody::ReasoningDelta(_)
-            | EventBody::ToolCallStarted(_)
-            | EventBody::ToolCallCompleted(_)
-            | EventBody::ApprovalRequested(_)
-            | EventBody::ApprovalDecided(_)
             | EventBody::BudgetWarning(_)
             | EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
@@ -166,6 +175,7 @@ impl ThreadState {
     fn end_run(&mut self, run: RunId, status: RunStatus, end: RunEnd) -> Vec<Change> {
         self.active.retain(|(id, _)| *id != run);
         let mut changes = vec![Change::Run, Change::Ended(status)];
+        changes.extend(self.close_calls(run));
         if let Some(id) = end.error.and_then(|error| self.blame(run, error)) {
             changes.push(Change::Closed(id));
         }
@@ -186,7 +196,7 @@ impl ThreadState {
         Some(message.id)
     }
 
-    fn message_mut(&mut self, id: MessageId) -> Option<&mut Message> {
+    pub(super) fn message_mut(&mut self, id: MessageId) -> Option<&mut Message> {
         self.messages
             .iter_mut()
             .rev()
