@@ -187,17 +187,21 @@ impl ClientEntrance {
     /// The person with this address and password; `None` if either is wrong, after equally long.
     async fn prove(&self, email: &str, password: &Secret) -> Result<Option<User>, Error> {
         let services = &self.services;
+        let known = self.known_device();
+        let stranger = Subjects::stranger(email, self.client.address);
+        if known.is_none() {
+            services.throttle.recall(&stranger)?;
+        }
         let mut db = services.store.system().await.or_fault()?;
         let found = store::accounts::find_credentials(&mut db, email.trim())
             .await
             .or_fault()?;
         drop(db);
-        let known = self.known_device();
         let subjects = match (&found, known) {
             (Some(found), Some((user_id, token))) if found.user.id == user_id => {
                 Subjects::known(token)
             }
-            _ => Subjects::stranger(email, self.client.address),
+            _ => stranger,
         };
         let attempt = async {
             let hash = found.as_ref().map(|found| found.password_hash.clone());

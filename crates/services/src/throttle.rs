@@ -3,11 +3,14 @@
 //! Failures are counted by account and by network address, in the database, so that they count
 //! for all processes. A browser that signed in before is counted by itself and not with its
 //! account, so that nobody can lock the owner out by guessing (OWASP, "device cookies").
+//!
+//! Whoever has no attempt left is refused from memory for a while, so that guessing on costs the
+//! guesser more than it costs us.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, Weak};
-use std::time::Duration as StdDuration;
+use std::time::{Duration as StdDuration, Instant};
 
 use domain::{Error, Timestamp};
 use sha2::{Digest, Sha256};
@@ -27,6 +30,11 @@ const PER_ADDRESS: usize = 100;
 /// Longest wait for other attempts on the same account or from the same address.
 const PATIENCE: StdDuration = StdDuration::from_secs(10);
 
+/// How long a refusal is repeated without looking again; another process may forget it sooner.
+const REPEATED_FOR: StdDuration = StdDuration::from_secs(10);
+/// Refusals remembered before old ones are dropped.
+const MAX_REFUSED: usize = 10_000;
+
 type Subject = [u8; 32];
 
 /// Counts failed sign-ins.
@@ -35,6 +43,8 @@ pub(crate) struct Throttle {
     store: Store,
     /// Attempts are made one at a time per subject, so that many at once cannot slip through.
     turns: Arc<Mutex<HashMap<Subject, Weak<tokio::sync::Mutex<()>>>>>,
+    /// Who has no attempt left: until when, and when that was looked up.
+    refused: Arc<Mutex<HashMap<Subject, (Timestamp, Instant)>>>,
 }
 
 /// Whose failures an attempt would add to, with how many are allowed.
@@ -64,6 +74,35 @@ impl Throttle {
         Self {
             store,
             turns: Arc::default(),
+            refused: Arc::default(),
+        }
+    }
+
+    /// Passes unless an attempt was refused a moment ago. Asks nobody, so that it costs nothing.
+    ///
+    /// # Errors
+    /// `RateLimited`.
+    pub(crate) fn recall(&self, subjects: &Subjects) -> Result<(), Error> {
+        let now = mint::now();
+        let refused = self.refused.lock().expect("no holder panics");
+        for (subject, _) in &subjects.0 {
+            match refused.get(subject) {
+                Some((free_at, since)) if *free_at > now && since.elapsed() < REPEATED_FOR => {
+                    return Err(wait(*free_at, now));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn remember(&self, subject: Subject, free_at: Timestamp) {
+        let mut refused = self.refused.lock().expect("no holder panics");
+        if refused.len() >= MAX_REFUSED {
+            refused.retain(|_, (_, since)| since.elapsed() < REPEATED_FOR);
+        }
+        if refused.len() < MAX_REFUSED {
+            refused.insert(subject, (free_at, Instant::now()));
         }
     }
 
@@ -76,10 +115,13 @@ impl Throttle {
         subjects: Subjects,
         attempt: impl Future<Output = Result<Option<T>, Error>>,
     ) -> Result<Option<T>, Error> {
+        self.recall(&subjects)?;
         let mut turns = Vec::new();
         for (subject, _) in &subjects.0 {
             turns.push(self.turn(*subject).await?);
         }
+        // The attempt before may have been the last.
+        self.recall(&subjects)?;
         let now = mint::now();
         let since = Timestamp::from(now.date_time() - WINDOW);
         let mut db = self.store.system().await.or_fault()?;
@@ -89,9 +131,8 @@ impl Throttle {
                 .or_fault()?;
             if let Some(position) = failed_at.len().checked_sub(*limit) {
                 let free_at = Timestamp::from(failed_at[position].date_time() + WINDOW);
-                return Err(Error::RateLimited {
-                    retry_after_seconds: free_at.seconds_since(now) as u32 + 1,
-                });
+                self.remember(*subject, free_at);
+                return Err(wait(free_at, now));
             }
         }
         drop(db);
@@ -133,6 +174,12 @@ impl Throttle {
             .map_err(|_| Error::RateLimited {
                 retry_after_seconds: PATIENCE.as_secs() as u32,
             })
+    }
+}
+
+fn wait(free_at: Timestamp, now: Timestamp) -> Error {
+    Error::RateLimited {
+        retry_after_seconds: free_at.seconds_since(now) as u32 + 1,
     }
 }
 
