@@ -13,6 +13,7 @@ use services::{Client, ClientEntrance, Session};
 
 use crate::client::ClientAddress;
 use crate::problem::Problem;
+use crate::renewal::Slot;
 use crate::router::AppState;
 
 /// The signed-in actor of a REST request.
@@ -22,7 +23,7 @@ impl FromRequestParts<AppState> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
-        let session = authenticate(&parts.headers, state).await?;
+        let session = authenticate(parts, state).await?;
         state.rate_limit.take(session.actor().user_id)?;
         Ok(Self(session))
     }
@@ -58,7 +59,8 @@ pub fn client(parts: &Parts, cookies: SessionCookie) -> Client {
 ///
 /// # Errors
 /// `Unauthenticated`; `NotFound` for a workspace that is not the actor's.
-pub async fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Session, Error> {
+pub async fn authenticate(parts: &Parts, state: &AppState) -> Result<Session, Error> {
+    let headers = &parts.headers;
     let session = match headers.get(AUTHORIZATION) {
         Some(header) => {
             let key = header
@@ -70,7 +72,12 @@ pub async fn authenticate(headers: &HeaderMap, state: &AppState) -> Result<Sessi
         }
         None => {
             let token = cookie(headers, state.cookie.name()).ok_or(Error::Unauthenticated)?;
-            state.services.authenticate_session(token).await?
+            let recognized = state.services.authenticate_session(token).await?;
+            let slot = parts.extensions.get::<Slot>();
+            if let (Some(token), Some(slot)) = (recognized.new_token, slot) {
+                slot.leave(token);
+            }
+            recognized.session
         }
     };
     match headers.get("x-workspace-id") {

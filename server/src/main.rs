@@ -12,6 +12,7 @@ mod master_key;
 mod pages;
 mod problem;
 mod rate_limit;
+mod renewal;
 mod request;
 mod rest;
 mod router;

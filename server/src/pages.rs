@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
@@ -49,9 +49,12 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
     response
 }
 
-/// Answers a server function.
+/// Answers a server function. They belong to the pages; programs with a key have `/api/v1`.
 pub async fn server_function(State(state): State<AppState>, req: Request<Body>) -> Response {
     let (parts, body) = req.into_parts();
+    if parts.headers.contains_key(AUTHORIZATION) {
+        return Problem::from(Error::Unauthenticated).into_response();
+    }
     let visitor = match visitor(&state, &parts).await {
         Ok(visitor) => visitor,
         Err(error) => return Problem::from(error).into_response(),
@@ -95,7 +98,7 @@ impl Visitor {
 }
 
 async fn visitor(state: &AppState, parts: &Parts) -> Result<Visitor, Error> {
-    let platform = match authenticate(&parts.headers, state).await {
+    let platform = match authenticate(parts, state).await {
         Ok(session) => CurrentPlatform(Some(Arc::new(session))),
         Err(Error::Unauthenticated) => CurrentPlatform(None),
         Err(error) => return Err(error),

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, pages, request, rest};
+use crate::{assets, pages, renewal, request, rest};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -56,11 +56,12 @@ pub fn router(
     let _ = any_spawner::Executor::init_tokio();
     let public_url = config.public_url();
     let (files, assets) = assets::assets();
+    let cookie = SessionCookie {
+        is_secure: public_url.scheme() == "https",
+    };
     let state = AppState {
         services,
-        cookie: SessionCookie {
-            is_secure: public_url.scheme() == "https",
-        },
+        cookie,
         assets,
         rate_limit: RateLimit::new(config.limits.requests_per_minute),
         metrics: rest::metrics::install()?,
@@ -88,6 +89,7 @@ pub fn router(
         .merge(files)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(CatchPanicLayer::custom(rest::panicked))
+        .layer(from_fn_with_state(cookie, renewal::deliver))
         .layer(from_fn_with_state(Site::new(&public_url), guard))
         .layer(from_fn_with_state(
             SecurityHeaders::new(&public_url),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use domain::{Actor, ApiKeyId, Error, SessionId, Timestamp, WorkspaceId};
+use domain::{Actor, ApiKeyId, Error, Secret, SessionId, Timestamp, WorkspaceId};
 use time::Duration;
 
 use crate::fault::OrFault;
@@ -12,6 +12,9 @@ use crate::{Services, Session, mint};
 
 /// How long an unused browser session lives.
 pub(crate) const SESSION_LIFETIME: Duration = Duration::hours(1);
+/// How long a token works after it was replaced because the holder's access had changed: requests
+/// that were sent before the answer with the new one still carry it.
+const FORMER_TOKEN_LIVES: Duration = Duration::seconds(10);
 /// How exact the recorded time of last use is.
 const TOUCH_AFTER_SECONDS: u64 = 60;
 
@@ -62,33 +65,57 @@ impl Principals {
     }
 }
 
+/// The holder of a session token.
+#[derive(Debug)]
+pub struct Recognized {
+    /// What the holder can do.
+    pub session: Session,
+    /// The token that replaces the one shown, which works a few seconds longer.
+    pub new_token: Option<Secret>,
+}
+
 impl Services {
-    /// Who holds a session token.
+    /// Who holds a session token. It is replaced if the holder's access was changed by others.
     ///
     /// # Errors
     /// `Unauthenticated` if it is unknown or was not used for an hour.
-    pub async fn authenticate_session(&self, token: &str) -> Result<Session, Error> {
+    pub async fn authenticate_session(&self, token: &str) -> Result<Recognized, Error> {
         let now = mint::now();
         let mut db = self.store.system().await.or_fault()?;
+        let hash = mint::hash(token);
         let alive_since = now.date_time() - SESSION_LIFETIME;
-        let principal = store::sessions::find(&mut db, &mint::hash(token), alive_since.into())
+        let found = store::sessions::find(&mut db, &hash, alive_since.into(), now)
             .await
             .or_fault()?
             .ok_or(Error::Unauthenticated)?;
+        let principal = found.principal;
         if is_due(principal.seen_at, now) {
             store::sessions::touch(&mut db, principal.id, now)
                 .await
                 .or_fault()?;
         }
-        Ok(self.session(
-            Actor {
-                user_id: principal.user_id,
-                workspace_id: principal.workspace_id,
-                role: principal.role,
-                scopes: principal.scopes,
-            },
-            Credential::Session(principal.id),
-        ))
+        let mut new_token = None;
+        if found.must_renew {
+            let token = mint::token();
+            let (former, until) = (&hash[..], now.date_time() + FORMER_TOKEN_LIVES);
+            let former = (former, until.into());
+            if store::sessions::replace_token(&mut db, principal.id, former, &mint::hash(&token))
+                .await
+                .or_fault()?
+            {
+                new_token = Some(Secret::new(token));
+            }
+        }
+        let actor = Actor {
+            user_id: principal.user_id,
+            workspace_id: principal.workspace_id,
+            role: principal.role,
+            scopes: principal.scopes,
+        };
+        Ok(Recognized {
+            session: self.session(actor, Credential::Session(principal.id)),
+            new_token,
+        })
     }
 
     /// Who holds an API key.

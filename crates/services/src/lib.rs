@@ -32,7 +32,7 @@ mod watch;
 mod worker;
 
 pub use access::AccessWatch;
-pub use authentication::Credential;
+pub use authentication::{Credential, Recognized};
 pub use domain::conversations::PostedMessage;
 pub use entrance::{Client, ClientEntrance};
 pub use fault::{REQUEST_ID, internal};

@@ -63,32 +63,73 @@ pub async fn create(db: &mut PgConnection, session: NewSession<'_>) -> Result<()
     Ok(())
 }
 
-/// Who holds a token that was used after `alive_since`; nobody if no longer a member.
+/// A session that was found by its token.
+#[derive(Clone, Copy, Debug)]
+pub struct FoundSession {
+    /// Whose it is.
+    pub principal: Principal<SessionId>,
+    /// Whether this very token must be replaced.
+    pub must_renew: bool,
+}
+
+/// Who holds a token that was used after `alive_since`, or one that was replaced a moment before
+/// `now`; nobody if no longer a member.
 pub async fn find(
     db: &mut PgConnection,
     token_hash: &[u8],
     alive_since: Timestamp,
-) -> Result<Option<Principal<SessionId>>> {
+    now: Timestamp,
+) -> Result<Option<FoundSession>> {
     let row = sqlx::query!(
-        "select s.id, s.user_id, s.workspace_id, s.seen_at, m.role
-         from sessions s join memberships m using (workspace_id, user_id)
-         where s.token_hash = $1 and s.seen_at > $2",
+        r#"select s.id, s.user_id, s.workspace_id, s.seen_at, m.role,
+             s.must_renew and s.token_hash = $1 as "must_renew!"
+           from sessions s join memberships m using (workspace_id, user_id)
+           where (s.token_hash = $1 or (s.former_hash = $1 and s.former_until > $3))
+             and s.seen_at > $2"#,
         token_hash,
-        alive_since.date_time()
+        alive_since.date_time(),
+        now.date_time()
     )
     .fetch_optional(db)
     .await?;
     row.map(|row| {
-        Ok(Principal {
+        let principal = Principal {
             id: row.id.into(),
             user_id: row.user_id.into(),
             workspace_id: row.workspace_id.into(),
             role: parse_role(&row.role)?,
             scopes: Scopes::ALL,
             seen_at: Some(row.seen_at.into()),
+        };
+        Ok(FoundSession {
+            principal,
+            must_renew: row.must_renew,
         })
     })
     .transpose()
+}
+
+/// Replaces a token that must be renewed; it still works until `former_until`.
+///
+/// Of several requests at once one replaces it; tells whether this was the one.
+pub async fn replace_token(
+    db: &mut PgConnection,
+    id: SessionId,
+    (former_hash, former_until): (&[u8], Timestamp),
+    token_hash: &[u8],
+) -> Result<bool> {
+    let done = sqlx::query!(
+        "update sessions
+         set token_hash = $4, former_hash = $2, former_until = $3, must_renew = false
+         where id = $1 and token_hash = $2 and must_renew",
+        id.uuid(),
+        former_hash,
+        former_until.date_time(),
+        token_hash
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Records that a session is in use.
@@ -143,7 +184,7 @@ pub async fn list(
     ))
 }
 
-/// Gives a session a new token and the workspace it looks at from now on.
+/// Gives a session a new token and the workspace it looks at from now on; no former token works.
 pub async fn renew(
     db: &mut PgConnection,
     id: SessionId,
@@ -151,7 +192,10 @@ pub async fn renew(
     workspace_id: WorkspaceId,
 ) -> Result<()> {
     sqlx::query!(
-        "update sessions set token_hash = $2, workspace_id = $3 where id = $1",
+        "update sessions
+         set token_hash = $2, workspace_id = $3, must_renew = false, former_hash = null,
+           former_until = null
+         where id = $1",
         id.uuid(),
         token_hash,
         workspace_id.uuid()

@@ -51,7 +51,7 @@ async fn answer_once(state: &AppState, req: Request, next: Next) -> Result<Respo
         .map_or_else(|| parts.uri.path().to_owned(), |uri| uri.path().to_owned());
     let key = key(&parts.headers)?.unwrap_or_default().to_owned();
     // Without an actor there is no scope for the key: set-up and sign-in just run.
-    let session = authenticate(&parts.headers, state).await.ok();
+    let session = authenticate(&parts, state).await.ok();
     let body = to_bytes(body, crate::router::MAX_BODY_BYTES)
         .await
         .map_err(|_| {

@@ -1,16 +1,20 @@
 //! Every route has a row that says who may use it, and every row is tried with every principal.
 
+mod function_rows;
+pub mod functions;
+mod principals;
 mod rows;
+mod timing;
 
 use std::collections::BTreeSet;
 
-use domain::{Action, Role, can};
+use domain::{Action, can};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use testkit::scripted_model::Answer;
 use testkit::{ScriptedModel, TestDb, inputs};
 
+use self::principals::{members, objects, own, rejected, stranger};
 use self::rows::{Needs, Objects, Row, rows};
 use crate::people::{Person, text};
 use crate::support::{Program, TestApp};
@@ -53,7 +57,7 @@ fn balanced(text: &str) -> &str {
 #[test]
 fn every_route_has_a_row() {
     let open = ["GET /health", "GET /health/db", "GET /metrics"];
-    // Server functions have a test of their own, below.
+    // Server functions have rows of their own.
     let elsewhere = ["POST /api/{*function}"];
 
     let mut listed: BTreeSet<String> = rows()
@@ -64,41 +68,6 @@ fn every_route_has_a_row() {
 
     assert_eq!(inventory(), listed);
     assert!(listed.len() > 50, "the router was not read");
-}
-
-#[test]
-fn every_server_function_asks_the_platform_or_the_entrance() {
-    let mut functions = 0;
-    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src");
-    for path in sources(&pages) {
-        let source = std::fs::read_to_string(&path).expect("a source file");
-        for part in source.split("\n#[server").skip(1) {
-            let body = part.split("\n}\n").next().unwrap_or(part);
-            let name = body
-                .split("fn ")
-                .nth(1)
-                .and_then(|text| text.split('(').next());
-            let name = name.expect("a function").to_owned();
-            functions += 1;
-            let is_a_preference = body.contains("context::remember(");
-            let asks = body.contains("platform()") || body.contains("entrance()");
-            assert!(asks || is_a_preference, "{name} in {}", path.display());
-        }
-    }
-    assert!(functions > 20, "the server functions were not found");
-}
-
-fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
-        let path = entry.path();
-        match path.is_dir() {
-            true => files.extend(sources(&path)),
-            false if path.extension().is_some_and(|kind| kind == "rs") => files.push(path),
-            false => {}
-        }
-    }
-    files
 }
 
 #[tokio::test]
@@ -113,17 +82,7 @@ async fn every_principal_gets_what_the_table_says() {
 async fn every_principal_gets_the_same_without_row_level_security() {
     let db = TestDb::create().await;
     let app = TestApp::on(Program::new(Some(db.url()))).await;
-    let mut superuser = PgConnection::connect(&db.superuser_url())
-        .await
-        .expect("connect");
-    for table in tenant_tables(&mut superuser).await {
-        let sql = format!(
-            "alter table {table} no force row level security; \
-             alter table {table} disable row level security"
-        );
-        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
-        done.await.expect("row-level security goes off");
-    }
+    turn_off_row_level_security(&db).await;
 
     check_matrix(&app, &db).await;
 }
@@ -172,6 +131,20 @@ async fn database_shows_and_changes_one_workspace_whatever_it_is_asked() {
         assert_eq!((visible, changed), (0, 0), "{table} of {all} rows");
     }
     assert!(seen > 20, "Acme has too few rows to prove anything: {seen}");
+}
+
+async fn turn_off_row_level_security(db: &TestDb) {
+    let mut superuser = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+    for table in tenant_tables(&mut superuser).await {
+        let sql = format!(
+            "alter table {table} no force row level security; \
+             alter table {table} disable row level security"
+        );
+        let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
+        done.await.expect("row-level security goes off");
+    }
 }
 
 async fn count(db: &mut PgConnection, table: &str, workspace: &str) -> i64 {
@@ -339,147 +312,4 @@ async fn audit_lines(db: &mut PgConnection) -> i64 {
         .fetch_one(db)
         .await
         .expect("a count")
-}
-
-/// Principals whom nothing is told.
-async fn rejected(app: &TestApp, db: &TestDb, ada: &Person) -> Vec<(&'static str, Person)> {
-    let revoked = ada.makes_key(app, Value::Null).await;
-    let deleted = ada.delete(app, &format!("/api-keys/{}", revoked.id)).await;
-    assert_eq!(deleted.status, StatusCode::NO_CONTENT);
-    let signed_out = Person::sign_in(app, inputs::ADA).await;
-    signed_out.delete(app, "/session").await;
-    let expired = ada.makes_key(app, Value::Null).await;
-    let stale = Person::sign_in(app, inputs::ADA).await;
-    let stale_session = current_session(app, &stale).await;
-    let mut superuser = PgConnection::connect(&db.superuser_url())
-        .await
-        .expect("connect");
-    let sql = format!(
-        "update api_keys set expires_at = now() - interval '1 second' where id = '{}';
-         update sessions set seen_at = now() - interval '61 minutes' where id = '{stale_session}'",
-        expired.id
-    );
-    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);
-    done.await.expect("they expire");
-    vec![
-        ("nobody", Person::nobody()),
-        ("nonsense", Person::with_key("aa_nonsense")),
-        ("revoked key", revoked),
-        ("expired key", expired),
-        ("signed out", signed_out),
-        ("stale session", stale),
-    ]
-}
-
-async fn members(app: &TestApp, ada: &Person) -> Vec<(&'static str, Role, Person)> {
-    vec![
-        (
-            "viewer",
-            Role::Viewer,
-            ada.invites(app, "vera@example.com", "viewer").await,
-        ),
-        (
-            "member",
-            Role::Member,
-            ada.invites(app, "mel@example.com", "member").await,
-        ),
-        (
-            "admin",
-            Role::Admin,
-            ada.invites(app, "ann@example.com", "admin").await,
-        ),
-        (
-            "owner",
-            Role::Owner,
-            ada.invites(app, "olga@example.com", "owner").await,
-        ),
-    ]
-}
-
-/// Grace, owner of a workspace of her own.
-async fn stranger(app: &TestApp) -> Person {
-    app.create_user(inputs::GRACE, "Initech");
-    Person::sign_in(app, inputs::GRACE).await
-}
-
-/// New objects of each kind in the workspace of `owner`.
-async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Objects {
-    let name = uuid::Uuid::now_v7().to_string();
-    let input = inputs::model_connection(&name, &model.base_url());
-    let connection = owner.post(app, "/model-connections", input).await.created();
-    let input = inputs::agent("Release Scout", &connection, "scripted-large");
-    let agent = owner.post(app, "/agents", input).await.created();
-    let input = inputs::conversation(&agent);
-    let conversation = owner.post(app, "/conversations", input).await.created();
-    let path = format!("/conversations/{conversation}/messages");
-    let posted = owner.post(app, &path, inputs::message("hello")).await;
-    let approval = waiting_approval(app, owner, model, &connection).await;
-    let email = format!("{name}@example.com");
-    let input = json!({"email": email, "role": "viewer"});
-    let invitation = owner.post(app, "/invitations", input).await.created();
-    let member = owner.invites(app, &format!("m-{email}"), "viewer").await.id;
-    let me = owner.get(app, "/me").await;
-    Objects {
-        workspace: text(&me.body["workspace_id"]),
-        connection,
-        agent,
-        conversation,
-        run: text(&posted.body["run_id"]),
-        approval,
-        api_key: owner.makes_key(app, Value::Null).await.id,
-        session: current_session(app, owner).await,
-        member,
-        invitation,
-    }
-}
-
-/// A question about a tool call, and nobody has decided.
-async fn waiting_approval(
-    app: &TestApp,
-    owner: &Person,
-    model: &ScriptedModel,
-    connection: &str,
-) -> String {
-    let mut agent = inputs::agent("Careful Scout", connection, "scripted-asking");
-    agent["tools"] = json!([{"builtin": "calculator", "approval": "always"}]);
-    let agent = owner.post(app, "/agents", agent).await.created();
-    let input = inputs::conversation(&agent);
-    let conversation = owner.post(app, "/conversations", input).await.created();
-    let path = format!("/conversations/{conversation}/messages");
-    let call = ("call_1", "calculator", r#"{"expression":"1+1"}"#);
-    model.next_for("scripted-asking", Answer::tool_calls(&[call]));
-    owner.post(app, &path, inputs::message("count")).await;
-    let asked = async {
-        loop {
-            let open = owner.get(app, "/approvals?status=pending").await.body;
-            let items = open["items"].as_array().cloned().unwrap_or_default();
-            let asked = items
-                .iter()
-                .find(|approval| approval["conversation_id"] == conversation.as_str());
-            if let Some(asked) = asked {
-                return text(&asked["id"]);
-            }
-        }
-    };
-    let patience = std::time::Duration::from_secs(30);
-    let asked = tokio::time::timeout(patience, asked).await;
-    asked.expect("a question within 30 s")
-}
-
-/// The same objects, with a session and a key of this person.
-async fn own(app: &TestApp, person: &Person, objects: Objects) -> Objects {
-    let me = person.get(app, "/me").await;
-    let other = Person::sign_in(app, me.body["user"]["email"].as_str().expect("an address")).await;
-    Objects {
-        session: current_session(app, &other).await,
-        api_key: person.makes_key(app, Value::Null).await.id,
-        ..objects
-    }
-}
-
-async fn current_session(app: &TestApp, person: &Person) -> String {
-    let sessions = person.get(app, "/sessions").await.body;
-    let items = sessions["items"].as_array().expect("sessions");
-    let current = items.iter().find(|session| session["is_current"] == true);
-    text(&current.expect("the own session")["id"])
 }

@@ -1,0 +1,254 @@
+//! Who may use which server function.
+
+use domain::Action;
+use reqwest::StatusCode;
+use testkit::inputs;
+
+use super::rows::{Needs, Objects};
+
+/// Fields of a form.
+pub type Fields = Vec<(&'static str, String)>;
+
+/// A server function with a form that is accepted.
+pub struct Row {
+    pub name: &'static str,
+    pub needs: Needs,
+    pub does: Does,
+    pub fields: fn(&Objects) -> Fields,
+    /// Fields that name an object, and the answer if it is foreign or missing.
+    pub ids: (&'static [&'static str], StatusCode),
+}
+
+/// What a function does when it is allowed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Does {
+    /// Nothing changes.
+    Read,
+    /// Something changes, and the audit log says so.
+    Change,
+    /// The same, and the session that the next rows need ends or is renewed.
+    EndSession,
+}
+
+/// A row for every server function.
+pub fn rows() -> Vec<Row> {
+    use Action::{
+        BuildAgents, Converse, CreateWorkspaces, DecideApprovals, ManageMembers, ManageModels,
+        ManageOwnAccount, ManageOwnApiKeys, ManageWorkspace, ReadAudit,
+    };
+    use Does::*;
+    use Needs::*;
+    let row = |name, needs, does, fields: fn(&Objects) -> Fields| Row {
+        name,
+        needs,
+        does,
+        fields,
+        ids: (&[], StatusCode::NOT_FOUND),
+    };
+    let by_id = |name, needs, does, fields: fn(&Objects) -> Fields| Row {
+        ids: (&["id"], StatusCode::NOT_FOUND),
+        ..row(name, needs, does, fields)
+    };
+    let none: fn(&Objects) -> Fields = |_| Vec::new();
+    vec![
+        // The frame.
+        row("get_visit", Nothing, Read, none),
+        row("set_theme", Nothing, Read, |_| field("theme", "dark")),
+        row("toggle_nav", Nothing, Read, none),
+        row("sign_out", May(Action::Read), EndSession, none),
+        // Before anybody is signed in.
+        row("check_machine", Nothing, Read, none),
+        row("set_up", Nothing, Read, |_| {
+            vec![
+                ("input[email]", "late@example.com".into()),
+                ("input[password]", inputs::PASSWORD.into()),
+                ("input[workspace]", "Late".into()),
+            ]
+        }),
+        row("sign_in", Nothing, Read, |_| {
+            let email = format!("{}@example.com", uuid::Uuid::now_v7());
+            vec![
+                ("input[email]", email),
+                ("input[password]", "wrong password".into()),
+                ("next", "/".into()),
+            ]
+        }),
+        row("get_offer", Nothing, Read, |_| field("token", "unknown")),
+        row("accept_invitation", Nothing, Read, |_| {
+            vec![
+                ("token", "unknown".into()),
+                ("password", inputs::PASSWORD.into()),
+            ]
+        }),
+        // The account.
+        row("save_profile", Browser(ManageOwnAccount), Change, |_| {
+            field("name", "Somebody")
+        }),
+        row(
+            "change_password",
+            Browser(ManageOwnAccount),
+            EndSession,
+            |_| {
+                vec![
+                    ("current_password", inputs::PASSWORD.into()),
+                    ("new_password", inputs::PASSWORD.into()),
+                ]
+            },
+        ),
+        row("list_sessions", Browser(ManageOwnAccount), Read, none),
+        by_id("end_session", Browser(ManageOwnAccount), Change, |o| {
+            field("id", &o.session)
+        }),
+        row(
+            "end_other_sessions",
+            Browser(ManageOwnAccount),
+            EndSession,
+            none,
+        ),
+        // Workspaces.
+        by_id("rename_workspace", May(ManageWorkspace), Change, |o| {
+            vec![("id", o.workspace.clone()), ("name", "Acme".into())]
+        }),
+        row(
+            "create_workspace",
+            May(CreateWorkspaces),
+            EndSession,
+            |_| field("name", "Another"),
+        ),
+        by_id(
+            "switch_workspace",
+            Browser(ManageOwnAccount),
+            EndSession,
+            |o| field("id", &o.workspace),
+        ),
+        // Members and invitations.
+        row("get_team", May(Action::Read), Read, none),
+        by_id("change_role", May(ManageMembers), Change, |o| {
+            vec![("id", o.member.clone()), ("role", "member".into())]
+        }),
+        by_id("remove_member", May(ManageMembers), Change, |o| {
+            field("id", &o.member)
+        }),
+        row("invite", May(ManageMembers), Change, |_| {
+            let email = format!("{}@example.com", uuid::Uuid::now_v7());
+            vec![("email", email), ("role", "viewer".into())]
+        }),
+        by_id("withdraw_invitation", May(ManageMembers), Change, |o| {
+            field("id", &o.invitation)
+        }),
+        row("list_audit_events", May(ReadAudit), Read, none),
+        // API keys.
+        row("list_api_keys", May(ManageOwnApiKeys), Read, none),
+        row("create_api_key", May(ManageOwnApiKeys), Change, |_| {
+            vec![
+                ("name", "another".into()),
+                ("days", "30".into()),
+                ("is_limited", "false".into()),
+            ]
+        }),
+        by_id("delete_api_key", May(ManageOwnApiKeys), Change, |o| {
+            field("id", &o.api_key)
+        }),
+        // Models.
+        row("list_connections", May(Action::Read), Read, none),
+        by_id("get_connection", May(Action::Read), Read, |o| {
+            field("id", &o.connection)
+        }),
+        row("list_models", May(Action::Read), Read, none),
+        row("create_connection", May(ManageModels), Change, |_| {
+            vec![
+                ("name", uuid::Uuid::now_v7().to_string()),
+                ("kind", "local".into()),
+                ("base_url", String::new()),
+                ("api_key", String::new()),
+            ]
+        }),
+        by_id("update_connection", May(ManageModels), Change, |o| {
+            let name = uuid::Uuid::now_v7().to_string();
+            vec![("id", o.connection.clone()), ("name", name)]
+        }),
+        by_id("delete_connection", May(ManageModels), Change, |o| {
+            field("id", &o.connection)
+        }),
+        by_id("test_connection", May(ManageModels), Change, |o| {
+            field("id", &o.connection)
+        }),
+        // Agents.
+        row("list_agents", May(Action::Read), Read, none),
+        by_id("get_agent", May(Action::Read), Read, |o| {
+            field("id", &o.agent)
+        }),
+        Row {
+            ids: (&["input[connection_id]"], StatusCode::UNPROCESSABLE_ENTITY),
+            ..row("create_agent", May(BuildAgents), Change, agent)
+        },
+        by_id("save_agent", May(BuildAgents), Change, |o| {
+            let mut fields = agent(o);
+            fields.push(("id", o.agent.clone()));
+            fields
+        }),
+        by_id("restore_version", May(BuildAgents), Change, |o| {
+            vec![("id", o.agent.clone()), ("version", "1".into())]
+        }),
+        by_id("delete_agent", May(BuildAgents), Change, |o| {
+            field("id", &o.agent)
+        }),
+        // Conversations and runs.
+        row("get_overview", May(Action::Read), Read, none),
+        row("list_conversations", May(Action::Read), Read, none),
+        by_id("open_thread", May(Action::Read), Read, |o| {
+            field("id", &o.conversation)
+        }),
+        Row {
+            ids: (&["agent_id"], StatusCode::UNPROCESSABLE_ENTITY),
+            ..row("start_conversation", May(Converse), Change, |o| {
+                field("agent_id", &o.agent)
+            })
+        },
+        by_id("rename_conversation", May(Converse), Change, |o| {
+            vec![("id", o.conversation.clone()), ("title", "Renamed".into())]
+        }),
+        by_id("delete_conversation", May(Converse), Change, |o| {
+            field("id", &o.conversation)
+        }),
+        by_id("post_message", May(Converse), Change, |o| {
+            vec![
+                ("id", o.conversation.clone()),
+                ("text", "hello".into()),
+                ("key", uuid::Uuid::now_v7().to_string()),
+            ]
+        }),
+        row("list_approvals", May(Action::Read), Read, none),
+        row("count_approvals", May(Action::Read), Read, none),
+        by_id("decide_tool_call", May(DecideApprovals), Change, |o| {
+            vec![("id", o.approval.clone()), ("decision", "approve".into())]
+        }),
+        row("list_runs", May(Action::Read), Read, |_| {
+            field("limit", "20")
+        }),
+        by_id("get_run", May(Action::Read), Read, |o| field("id", &o.run)),
+        Row {
+            ids: (&["run_id"], StatusCode::NOT_FOUND),
+            ..row("cancel_run", May(Converse), Change, |o| {
+                field("run_id", &o.run)
+            })
+        },
+    ]
+}
+
+fn field(name: &'static str, value: &str) -> Fields {
+    vec![(name, value.to_owned())]
+}
+
+fn agent(objects: &Objects) -> Fields {
+    vec![
+        ("input[name]", "Another".into()),
+        ("input[description]", String::new()),
+        ("input[instructions]", "Be brief.".into()),
+        ("input[connection_id]", objects.connection.clone()),
+        ("input[model]", "scripted-large".into()),
+        ("input[temperature]", String::new()),
+        ("input[max_output_tokens]", String::new()),
+        ("input[max_seconds]", "60".into()),
+    ]
+}
