@@ -1,8 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build test e2e check dev bench setup
+.PHONY: help run build test test-faults e2e check dev bench setup
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Install what is missing, build, and start the platform
 	@scripts/run.sh
@@ -12,6 +12,9 @@ build: setup ## Build target/release/agentarea, one self-contained binary
 
 test: ## Run every test: Rust, then the browser
 	@scripts/test.sh
+
+test-faults: ## Run the fault tests with many more rounds (about an hour)
+	@scripts/test-faults.sh
 
 e2e: ## Run the browser tests against the binary built last
 	@scripts/e2e.sh

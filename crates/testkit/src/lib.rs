@@ -11,4 +11,4 @@ pub mod test_db;
 pub use proxy::Proxy;
 pub use scripted_model::{Answer, Gate, ScriptedModel};
 pub use sse::{EventStream, SseEvent, check_gapless, check_gapless_after, texts};
-pub use test_db::TestDb;
+pub use test_db::{CrashableDb, TestDb};

@@ -39,6 +39,8 @@ enum Target {
 #[derive(Debug, Default)]
 struct Network {
     delay_us: AtomicU64,
+    reply_delay_us: AtomicU64,
+    replies: AtomicU64,
     is_refusing: AtomicBool,
     connections: AtomicU64,
     bytes_to_server: AtomicU64,
@@ -83,6 +85,13 @@ impl Proxy {
     pub fn delay(&self, delay: Duration) {
         let micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
         self.network.delay_us.store(micros, Ordering::Relaxed);
+    }
+
+    /// From now on holds what the server sends for up to this long, each piece for another time,
+    /// so that answers on several connections overtake one another.
+    pub fn delay_replies(&self, up_to: Duration) {
+        let micros = u64::try_from(up_to.as_micros()).unwrap_or(u64::MAX);
+        self.network.reply_delay_us.store(micros, Ordering::Relaxed);
     }
 
     /// Drops every open connection, both ends, with what was under way. New ones are welcome.
@@ -188,6 +197,16 @@ impl Drop for OpenConnection<'_> {
     }
 }
 
+impl Network {
+    /// Spread by a multiplicative hash of the piece's number.
+    fn reply_delay(&self) -> Duration {
+        let up_to = self.reply_delay_us.load(Ordering::Relaxed);
+        let number = self.replies.fetch_add(1, Ordering::Relaxed);
+        let hash = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
+        Duration::from_micros(hash.checked_rem(up_to).unwrap_or(0))
+    }
+}
+
 async fn connect(
     client: TcpStream,
     target: &Target,
@@ -236,7 +255,7 @@ async fn both_ways(
         network,
         from_server,
         to_client,
-        || Duration::ZERO,
+        || network.reply_delay(),
         &network.bytes_to_client,
     );
     tokio::try_join!(upward, downward).map(|_| ())

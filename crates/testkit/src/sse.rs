@@ -1,6 +1,7 @@
 //! Reads a conversation's event stream, and checks what the contract promises of it.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
@@ -31,6 +32,7 @@ pub struct EventStream {
     buffer: Vec<u8>,
     ready: VecDeque<SseEvent>,
     comments: usize,
+    retry: Option<Duration>,
 }
 
 impl EventStream {
@@ -105,6 +107,11 @@ impl EventStream {
         self.comments
     }
 
+    /// When the server last said to come back after the end.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
+    }
+
     async fn send(url: &str, api_key: &str, last_id: Option<u64>) -> anyhow::Result<Self> {
         let uri: Uri = url.parse().with_context(|| format!("parsing {url}"))?;
         let host = uri.authority().context("the address has no host")?.as_str();
@@ -144,6 +151,7 @@ impl EventStream {
             buffer: Vec::new(),
             ready: VecDeque::new(),
             comments: 0,
+            retry: None,
         })
     }
 
@@ -165,6 +173,10 @@ impl EventStream {
                     "" if !line.is_empty() => self.comments += 1,
                     "id" => event.id = Some(value.parse().context("an id is no number")?),
                     "event" => event.event = value.to_owned(),
+                    "retry" => {
+                        let pause_ms = value.parse().context("a pause is no number")?;
+                        self.retry = Some(Duration::from_millis(pause_ms));
+                    }
                     "data" => data.push(value),
                     _ => {}
                 }

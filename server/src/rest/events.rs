@@ -1,5 +1,7 @@
 //! `/conversations/{id}/events`: the log as a stream or as pages.
 
+use std::ops::RangeInclusive;
+
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -15,6 +17,9 @@ use super::{Answer, id};
 use crate::authentication::SignedIn;
 use crate::problem::Problem;
 use crate::router::AppState;
+
+/// When clients of a server that stops come back.
+const COME_BACK_MS: RangeInclusive<u32> = 500..=2_000;
 
 #[derive(Deserialize)]
 pub struct EventsQuery {
@@ -71,7 +76,7 @@ async fn next_frame(
     let patience = streaming.watch.patience();
     let frame = tokio::select! {
         biased;
-        () = streaming.stopping.cancelled() => return None,
+        () = streaming.stopping.cancelled() => return Some((Ok(come_back()), None)),
         // The client comes back and is told what it may see now.
         () = streaming.access.changed() => return None,
         frame = streaming.watch.next() => frame,
@@ -87,6 +92,12 @@ async fn next_frame(
         // Breaks the connection off; the client resumes where it was.
         Err(error) => Some((Err(error), None)),
     }
+}
+
+/// Last words of a server that stops: when to come back, not all at once.
+fn come_back() -> Bytes {
+    let pause_ms = rand::random_range(COME_BACK_MS);
+    format!("retry: {pause_ms}\n\n").into()
 }
 
 /// Where to begin: `Last-Event-ID` wins over `?after=`.

@@ -127,8 +127,11 @@ async fn sessions_are_renewed_by_signing_in_switching_and_a_new_password() {
 }
 
 #[tokio::test]
-async fn live_streams_end_when_access_changes() {
-    let app = TestApp::start().await;
+async fn live_streams_end_at_every_server_when_access_changes() {
+    let db = TestDb::create().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let mut replica = app.program().beside();
+    replica.start().await;
     let model = ScriptedModel::start().await;
     let agent = app.create_agent(&model).await;
     let conversation = app.create_conversation(&agent).await;
@@ -145,15 +148,19 @@ async fn live_streams_end_when_access_changes() {
             _ => mel.clone(),
         };
         let path = format!("/api/v1/conversations/{conversation}/events");
-        let mut req = client().get(app.url(&path));
-        if let Some(cookie) = &holder.cookie {
-            req = req.header("cookie", cookie);
+        let mut streams = Vec::new();
+        for url in [app.url(&path), replica.url(&path)] {
+            let mut req = client().get(url);
+            if let Some(cookie) = &holder.cookie {
+                req = req.header("cookie", cookie);
+            }
+            if let Some(key) = &holder.key {
+                req = req.bearer_auth(key);
+            }
+            let stream = req.send().await.expect("a stream");
+            assert_eq!(stream.status(), StatusCode::OK);
+            streams.push(stream);
         }
-        if let Some(key) = &holder.key {
-            req = req.bearer_auth(key);
-        }
-        let mut stream = req.send().await.expect("a stream");
-        assert_eq!(stream.status(), StatusCode::OK);
 
         let member = format!("/members/{}", mel.id);
         let changed = match change {
@@ -164,10 +171,13 @@ async fn live_streams_end_when_access_changes() {
         };
         let since = Instant::now();
         assert!(changed.status.is_success(), "{change}: {}", changed.body);
-        let end = async { while let Ok(Some(_)) = stream.chunk().await {} };
-        let ended = tokio::time::timeout(CLOSED_WITHIN, end).await;
+        for stream in &mut streams {
+            let end = async { while let Ok(Some(_)) = stream.chunk().await {} };
+            let left = CLOSED_WITHIN.saturating_sub(since.elapsed());
+            let ended = tokio::time::timeout(left, end).await;
 
-        assert!(ended.is_ok(), "{change}: open after {:?}", since.elapsed());
+            assert!(ended.is_ok(), "{change}: open after {:?}", since.elapsed());
+        }
     }
 }
 

@@ -7,12 +7,16 @@ use reqwest::StatusCode;
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{EventStream, ScriptedModel, SseEvent, TestDb, check_gapless, inputs, texts};
 
+use crate::faults::rounds;
 use crate::support::{Program, TestApp};
 
 /// Chunks of the answer that is interrupted.
 const CHUNKS: usize = 400;
 
-/// F1: `kill -9` at 20 seeded offsets of a 400-chunk answer.
+/// How soon nearly every client sees more of its answer than before the crash.
+const RESUMED_WITHIN: Duration = Duration::from_secs(3);
+
+/// F1: `kill -9` at seeded offsets of a 400-chunk answer.
 #[tokio::test]
 async fn killed_server_ends_every_answer_exactly_once() {
     let mut app = TestApp::start_embedded().await;
@@ -20,9 +24,11 @@ async fn killed_server_ends_every_answer_exactly_once() {
     model.always(Scripted::numbered(CHUNKS).paced(Duration::from_millis(1)));
     let agent = app.create_agent(&model).await;
     let expected = Scripted::numbered(CHUNKS).full_text();
+    let crashes = rounds(20, 500);
     let mut adopted = 0;
+    let mut resumed_after = Vec::new();
 
-    for seed in 0..20_u64 {
+    for seed in 0..crashes as u64 {
         // Spread over the answer by a multiplicative hash of the seed.
         let offset = (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize % (CHUNKS - 20) + 1;
         let conversation = app.create_conversation(&agent).await;
@@ -60,6 +66,7 @@ async fn killed_server_ends_every_answer_exactly_once() {
             "adopted too late, seed {seed}"
         );
         adopted += 1;
+        resumed_after.push(killed.elapsed());
         let rest = resumed.collect_all().await.expect("the rest");
         let log: Vec<SseEvent> = before
             .into_iter()
@@ -88,7 +95,14 @@ async fn killed_server_ends_every_answer_exactly_once() {
         assert_eq!(ids.len(), log.len(), "seed {seed}: an event came twice");
     }
 
-    assert_eq!(adopted, 20, "every crash landed in the middle of a run");
+    resumed_after.sort();
+    let p95 = resumed_after[crashes * 95 / 100];
+    println!("{crashes} crashes, resumed within {p95:?} (p95)");
+    assert_eq!(
+        adopted, crashes,
+        "every crash landed in the middle of a run"
+    );
+    assert!(p95 <= RESUMED_WITHIN, "{p95:?}");
 }
 
 #[tokio::test]

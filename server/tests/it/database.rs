@@ -7,7 +7,7 @@ use store::{Config, Store};
 use testkit::{Proxy, TestDb};
 use uuid::Uuid;
 
-const REQUESTS: u64 = 1_000;
+use crate::faults::rounds;
 
 #[tokio::test]
 async fn dropped_transactions_leave_no_transaction_and_no_tenant() {
@@ -25,8 +25,9 @@ async fn dropped_transactions_leave_no_transaction_and_no_tenant() {
         .await
         .expect("connect");
 
+    let requests = rounds(1_000, 10_000) as u64;
     let mut leaks_seen = 0_i64;
-    for round in 0..REQUESTS / 20 {
+    for round in 0..requests / 20 {
         let requests = (0..20).map(|number| {
             let seed = (round * 20 + number).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 33;
             let patience = Duration::from_micros(seed % 12_000);

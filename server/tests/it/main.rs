@@ -11,6 +11,7 @@ mod crash;
 mod database;
 mod edge;
 mod embedded;
+mod faults;
 mod models;
 mod people;
 mod renewal;

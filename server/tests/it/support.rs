@@ -127,6 +127,34 @@ impl Program {
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
+
+    /// Sends a signal to the running server.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let mut kill = Command::new("kill");
+        kill.args([&format!("-{name}"), &pid]);
+        assert!(kill.status().expect("run kill").success());
+    }
+
+    /// The process of the running server.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// Whether the server that was started still runs.
+    pub fn is_running(&mut self) -> bool {
+        let child = self.child.as_mut().expect("it was started");
+        child.try_wait().expect("its state").is_none()
+    }
+
+    /// Another server on the same database with the same key, not started yet.
+    pub fn beside(&self) -> Self {
+        let mut other = Self::new(self.database_url.clone());
+        other.variables.clone_from(&self.variables);
+        let key = self.data_dir.path().join("master.key");
+        std::fs::copy(key, other.data_dir.path().join("master.key")).expect("share the key");
+        other
+    }
 }
 
 impl Drop for Program {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use domain::RunId;
 use store::runs::Lease;
 use tokio_util::sync::CancellationToken;
 
@@ -84,7 +85,11 @@ async fn renew(worker: &Worker, leases: &[Lease]) -> store::Result<()> {
         match held.iter().find(|held| held.run_id == lease.run_id) {
             Some(held) if held.is_cancel_requested => run.cancel.cancel(),
             Some(_) => {}
-            None => run.abandon.cancel(),
+            None if run.lease.fence == lease.fence => {
+                tracing::info!(run.id = %lease.run_id, "lease is no longer held");
+                run.abandon.cancel();
+            }
+            None => {}
         }
     }
     Ok(())
@@ -98,9 +103,11 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
     if slots.is_empty() {
         return Ok(0);
     }
+    // A lease of this process that ran out, as when the database was away, is about to be renewed.
+    let own: Vec<RunId> = worker.lock().keys().copied().collect();
     let mut db = worker.inner.store.system().await?;
     let mut claimed =
-        store::runs::claim_orphaned(&mut db, worker.inner.id, slots.len() as u32).await?;
+        store::runs::claim_orphaned(&mut db, worker.inner.id, slots.len() as u32, &own).await?;
     let room = slots.len() - claimed.len();
     if room > 0 {
         // Cleared before looking: whoever queues a run from now on sets it again.

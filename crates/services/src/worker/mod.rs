@@ -111,8 +111,13 @@ impl Begun {
         let Some(active) = self.active.take() else {
             return;
         };
-        self.worker.lock().insert(active.lease.run_id, active);
         metrics::gauge!("agentarea_runs_active").increment(1);
+        let former = self.worker.lock().insert(active.lease.run_id, active);
+        if let Some(former) = former {
+            // This process itself took over a run that it held under a lower fence.
+            former.abandon.cancel();
+            metrics::gauge!("agentarea_runs_active").decrement(1);
+        }
         self.stage.open(logged);
     }
 }
@@ -202,17 +207,27 @@ impl Worker {
         };
         let worker = self.clone();
         self.inner.tasks.spawn(async move {
-            let run_id = run.lease.run_id;
+            let lease = run.lease;
             execute::execute(&worker, run, stage, stops).await;
-            if worker.lock().remove(&run_id).is_some() {
-                metrics::gauge!("agentarea_runs_active").decrement(1);
-            }
+            worker.forget(lease);
             drop(slot);
             if worker.inner.may_be_queued.load(Ordering::Acquire) {
                 worker.inner.waker.notify_one();
             }
         });
         begun
+    }
+
+    /// Renews a lease no more; one of the same run with a higher fence stays.
+    fn forget(&self, lease: Lease) {
+        let mut active = self.lock();
+        if active
+            .get(&lease.run_id)
+            .is_some_and(|run| run.lease.fence == lease.fence)
+        {
+            active.remove(&lease.run_id);
+            metrics::gauge!("agentarea_runs_active").decrement(1);
+        }
     }
 
     /// Stops a run of this process; one of another process hears of it with its next renewal.

@@ -129,17 +129,19 @@ pub async fn has_queued(db: &mut PgConnection) -> Result<bool> {
     Ok(has_queued)
 }
 
-/// Takes up to `limit` running runs whose lease has run out.
+/// Takes up to `limit` running runs whose lease has run out, but none of `spared`.
 pub async fn claim_orphaned(
     db: &mut PgConnection,
     worker: Uuid,
     limit: u32,
+    spared: &[RunId],
 ) -> Result<Vec<ClaimedRun>> {
+    let spared: Vec<Uuid> = spared.iter().map(|id| id.uuid()).collect();
     let rows = sqlx::query_as!(
         ClaimedRow,
         "with orphaned as (
            select workspace_id, id from runs
-           where status = 'running' and lease_expires_at < now()
+           where status = 'running' and lease_expires_at < now() and id <> all($4)
            order by lease_expires_at limit $3
            for update skip locked
          )
@@ -150,7 +152,8 @@ pub async fn claim_orphaned(
            message_id, answer_id, attempt, fence, cancel_requested_at",
         worker,
         LEASE_SECONDS,
-        i64::from(limit)
+        i64::from(limit),
+        &spared
     )
     .fetch_all(db)
     .await?;

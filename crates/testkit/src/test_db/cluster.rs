@@ -79,7 +79,7 @@ impl Cluster {
 }
 
 /// The data folder every server is copied from; made once for each user and version.
-fn template(binaries: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
+pub(super) fn template(binaries: &Path, account: Option<Account>) -> anyhow::Result<PathBuf> {
     let version = Command::new(binaries.join("postgres"))
         .arg("--version")
         .output()
@@ -110,7 +110,7 @@ fn template(binaries: &Path, account: Option<Account>) -> anyhow::Result<PathBuf
 
 /// A new folder for data and socket. Socket paths end at 107 bytes, so a long `TMPDIR` is passed
 /// over.
-fn make_dir(account: Option<Account>) -> anyhow::Result<PathBuf> {
+pub(super) fn make_dir(account: Option<Account>) -> anyhow::Result<PathBuf> {
     let temp = std::env::temp_dir();
     let parent = if temp.as_os_str().len() > 60 {
         Path::new("/tmp")
@@ -166,7 +166,7 @@ fn spawn_server(
     command.spawn().context("starting PostgreSQL")
 }
 
-fn run(command: &mut Command) -> anyhow::Result<()> {
+pub(super) fn run(command: &mut Command) -> anyhow::Result<()> {
     let output = command
         .stdin(Stdio::null())
         .output()

@@ -2,6 +2,7 @@
 
 mod binaries;
 mod cluster;
+mod crashable;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio::sync::OnceCell;
 
 use cluster::Cluster;
+pub use crashable::CrashableDb;
 
 /// The server of this process, started by the first test that needs it.
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Runs the tests that break things, with many more rounds than `make test`: 500 crashes in the
+# middle of an answer, 50 stops, 50 outages of the database. One after another, so that a slow
+# machine does not make them fail.
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scripts/setup.sh test
+scripts/build.sh
+export FAULT_ROUNDS=many
+
+if has cargo-nextest; then
+  exec cargo nextest run -p server --cargo-profile release --no-fail-fast --test-threads 1 \
+    --success-output final crash:: faults:: database::
+fi
+note "cargo-nextest is not installed: using cargo test"
+for tests in crash:: faults:: database::; do
+  cargo test -p server --release --test it -- --test-threads 1 --nocapture "$tests"
+done

@@ -1,0 +1,110 @@
+//! A server that is told to stop lets everybody go on elsewhere.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use testkit::scripted_model::Answer as Scripted;
+use testkit::{EventStream, ScriptedModel, check_gapless, texts};
+
+use super::rounds;
+use crate::support::TestApp;
+
+/// Conversations with a run under way, and clients that watch each.
+const CONVERSATIONS: usize = 5;
+const WATCHERS: usize = 10;
+/// Chunks of each answer, and time between them.
+const CHUNKS: usize = 300;
+const PACE: Duration = Duration::from_millis(20);
+
+/// A client of one conversation, with what it has seen.
+struct Watcher {
+    conversation: String,
+    stream: EventStream,
+    seen: Vec<testkit::SseEvent>,
+}
+
+/// F2: SIGTERM with 50 open streams.
+#[tokio::test]
+async fn stopped_server_tells_every_stream_to_come_back_and_nothing_is_lost() {
+    let mut app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(CHUNKS).paced(PACE));
+    let expected = Scripted::numbered(CHUNKS).full_text();
+    let agent = app.create_agent(&model).await;
+
+    for round in 0..rounds(3, 50) {
+        let mut watchers = Vec::new();
+        for _ in 0..CONVERSATIONS {
+            let conversation = app.create_conversation(&agent).await;
+            app.ask(&conversation, "count").await;
+            for _ in 0..WATCHERS {
+                watchers.push(Watcher {
+                    stream: app.events(&conversation, "").await,
+                    conversation: conversation.clone(),
+                    seen: Vec::new(),
+                });
+            }
+        }
+        // In the middle of every answer.
+        join_all(watchers.iter_mut().map(|watcher| async {
+            let until = watcher
+                .stream
+                .collect_until(|event| event.event == "text_delta");
+            watcher.seen = until.await.expect("some text");
+        }))
+        .await;
+        assert_eq!(
+            model.open_streams(),
+            CONVERSATIONS,
+            "every run is under way"
+        );
+
+        app.program().signal("TERM");
+        let told = Instant::now();
+        let ends = watchers.iter_mut().map(|watcher| async {
+            let rest = watcher.stream.collect_all().await;
+            watcher.seen.extend(rest.expect("the stream ends well"));
+            watcher.stream.retry()
+        });
+        let pauses = join_all(ends).await;
+        assert!(app.program().stop(), "the server ends well");
+        let took = told.elapsed();
+        println!("round {round}: ended after {took:?}");
+
+        assert!(took < Duration::from_secs(30), "{took:?}");
+        assert_eq!(pauses.len(), CONVERSATIONS * WATCHERS);
+        for pause in pauses {
+            let pause = pause.expect("every stream is told when to come back");
+            assert!(pause <= Duration::from_secs(5), "{pause:?}");
+        }
+        app.program().start().await;
+        let app = &app;
+        let resumed = watchers.into_iter().map(|watcher| resume(app, watcher));
+        for log in join_all(resumed).await {
+            check_gapless(&log).unwrap_or_else(|error| panic!("round {round}: {error}"));
+            let answers = texts(&log).unwrap_or_else(|error| panic!("round {round}: {error}"));
+            let is_whole = answers.values().any(|text| *text == expected);
+            assert!(is_whole, "round {round}: {answers:?}");
+            let ends = log.iter().filter(|event| event.event == "run_completed");
+            assert_eq!(ends.count(), 1, "round {round}");
+            assert!(
+                log.iter().any(|event| event.event == "run_adopted"),
+                "round {round}: the stop came after the answer"
+            );
+        }
+    }
+}
+
+/// What a client has seen of the log once its conversation is idle.
+async fn resume(app: &TestApp, mut watcher: Watcher) -> Vec<testkit::SseEvent> {
+    let last = watcher.seen.iter().filter_map(|event| event.id).max();
+    let url = app.url(&format!(
+        "/api/v1/conversations/{}/events?until=idle",
+        watcher.conversation
+    ));
+    let stream = EventStream::resume(&url, &app.key, last.expect("logged events")).await;
+    let rest = stream.expect("a stream").collect_all().await;
+    watcher.seen.extend(rest.expect("the rest"));
+    watcher.seen.retain(|event| event.id.is_some());
+    watcher.seen
+}
