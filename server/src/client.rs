@@ -64,7 +64,8 @@ impl TrustedProxies {
         ClientAddress(client)
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    /// Whether an address is a trusted proxy's.
+    pub fn contains(&self, address: IpAddr) -> bool {
         self.networks
             .iter()
             .any(|network| network.contains(&address))

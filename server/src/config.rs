@@ -79,6 +79,10 @@ pub struct Limits {
     pub requests_per_minute: u32,
     /// Connections to the database.
     pub database_connections: u32,
+    /// Connections at once from one network address; 0 for the usual limit.
+    pub connections_per_address: usize,
+    /// Seconds for an answer that is no stream.
+    pub answer_seconds: u64,
 }
 
 impl Config {

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tower::Service;
 
 use crate::client::TrustedProxies;
+use crate::crowds::Crowds;
 use crate::stall::{BodyWatch, StallGuard};
 
 /// Time for a client to send its headers; also how long an idle connection is kept.
@@ -42,6 +43,7 @@ pub async fn serve(
     listener: TcpListener,
     app: Router,
     proxies: TrustedProxies,
+    crowds: Crowds,
     stopping: CancellationToken,
 ) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -63,13 +65,18 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(place) = crowds.enter(peer.ip()) else {
+            // A reset, which costs neither side anything more.
+            let _ = stream.set_zero_linger();
+            continue;
+        };
         let connection = connection(stream, peer.ip(), app.clone(), proxies.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(error = %error, "connection ended");
             }
-            drop(permit);
+            drop((permit, place));
         });
     }
     drop(listener);

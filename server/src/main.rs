@@ -5,6 +5,7 @@ mod authentication;
 mod client;
 mod commands;
 mod config;
+mod crowds;
 mod guard;
 mod key_rotation;
 mod listener;

@@ -23,8 +23,6 @@ use crate::{assets, pages, renewal, request, rest};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
-/// Longest time for an answer that is no stream.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What handlers share.
 #[derive(Clone)]
@@ -77,7 +75,7 @@ pub fn router(
         .fallback(pages::page)
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
-            ANSWER_TIMEOUT,
+            Duration::from_secs(config.limits.answer_seconds),
         ));
     let streams = Router::new().route(
         "/api/v1/conversations/{id}/events",

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::crowds::Crowds;
 use crate::wiring::Backend;
 use crate::{listener, router, telemetry};
 
@@ -42,7 +43,9 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!(address = %config.listen, "listening");
 
     let proxies = config.trusted_proxies()?;
-    let server = tokio::spawn(listener::serve(socket, app, proxies, stopping.clone()));
+    let crowds = Crowds::new(config.limits.connections_per_address, proxies.clone());
+    let serving = listener::serve(socket, app, proxies, crowds, stopping.clone());
+    let server = tokio::spawn(serving);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

@@ -12,6 +12,7 @@ mod database;
 mod edge;
 mod embedded;
 mod faults;
+mod limits;
 mod models;
 mod people;
 mod renewal;
