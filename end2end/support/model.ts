@@ -7,6 +7,8 @@ export const MODEL = "scripted-large";
 
 export interface Answer {
   chunks: string[];
+  /** Tools to ask for after the chunks: name and arguments. */
+  tools?: [name: string, args: object][];
   /** Time before each chunk. */
   paceMs?: number;
   /** Holds chunks and end back until the gate lets them go. */
@@ -147,10 +149,19 @@ async function speak(response: ServerResponse, answer: Answer): Promise<void> {
     if (response.destroyed) return;
     send(response, { choices: [{ index: 0, delta: { content }, finish_reason: null }] });
   }
+  const calls = (answer.tools ?? []).map(([name, args], index) => ({
+    index,
+    id: `call_${index}`,
+    type: "function",
+    function: { name, arguments: JSON.stringify(args) },
+  }));
+  if (calls.length > 0) {
+    send(response, { choices: [{ index: 0, delta: { tool_calls: calls }, finish_reason: null }] });
+  }
   await answer.gate?.passEnd();
   const tokens = answer.chunks.length;
   const usage = { prompt_tokens: 10, completion_tokens: tokens, total_tokens: 10 + tokens };
-  send(response, { choices: [{ index: 0, delta: {}, finish_reason: "stop" }] });
+  send(response, { choices: [{ index: 0, delta: {}, finish_reason: calls.length > 0 ? "tool_calls" : "stop" }] });
   send(response, { choices: [], usage });
   response.end("data: [DONE]\n\n");
 }

@@ -21,6 +21,7 @@ export async function createScriptedAgent(
   request: APIRequestContext,
   model: ScriptedModel,
   name: string,
+  tools: object[] = [],
 ): Promise<Agent> {
   const connections = await answer(await request.get("/api/v1/model-connections?limit=100"), 200);
   const known = connections.items.find((item: { base_url?: string }) => item.base_url === model.baseUrl);
@@ -32,7 +33,7 @@ export async function createScriptedAgent(
       }),
       201,
     ));
-  return createAgent(request, name, connection.id, MODEL);
+  return createAgent(request, name, connection.id, MODEL, tools);
 }
 
 /** Makes an agent on the model inside the program. */
@@ -70,7 +71,13 @@ export async function runEnd(request: APIRequestContext, id: string): Promise<st
   return status;
 }
 
-async function createAgent(request: APIRequestContext, name: string, connectionId: string, model: string): Promise<Agent> {
+async function createAgent(
+  request: APIRequestContext,
+  name: string,
+  connectionId: string,
+  model: string,
+  tools: object[] = [],
+): Promise<Agent> {
   return answer(
     await request.post("/api/v1/agents", {
       data: {
@@ -78,6 +85,7 @@ async function createAgent(request: APIRequestContext, name: string, connectionI
         description: "answers questions about the shop",
         instructions: "Answer briefly.",
         model: { connection_id: connectionId, name: model },
+        tools,
       },
     }),
     201,

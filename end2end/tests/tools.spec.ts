@@ -1,0 +1,106 @@
+import { answerOf, ask, open, reload } from "../support/pages";
+import { createScriptedAgent, startConversation } from "../support/people";
+import { expect, test } from "../support/fixtures";
+
+const ASKING = [{ builtin: "calculator", approval: "always" }];
+
+test("a tool call is shown with its arguments and its result", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Counting Clerk", [{ builtin: "calculator" }]);
+  model.next({ chunks: ["Let me ", "count. "], tools: [["calculator", { expression: "6*7" }]] });
+  model.next({ chunks: ["It is ", "42."] });
+  await open(page, await startConversation(api, agent));
+
+  await ask(page, "What is 6*7?");
+
+  await expect(answerOf(page, agent.name)).toHaveText("It is 42.");
+  for (const step of ["live", "reloaded"]) {
+    if (step === "reloaded") await reload(page);
+    const call = page.getByRole("article", { name: agent.name }).first().locator("details.tool");
+    await expect(call).toContainText("calculator");
+    await call.locator("summary").click();
+    await expect(call.locator(".args")).toContainText("6*7");
+    await expect(call.locator("pre")).toHaveText("42");
+  }
+});
+
+test("a call that asks waits for a person in the conversation", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
+  model.next({ chunks: [], tools: [["calculator", { expression: "1+1" }]] });
+  model.next({ chunks: ["two"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "What is 1+1?");
+  const question = page.getByRole("region", { name: /May the agent call/ });
+  await expect(question).toContainText("1+1");
+
+  await reload(page);
+  await question.getByRole("button", { name: "Approve once" }).click();
+
+  await expect(answerOf(page, agent.name)).toHaveText("two");
+  await expect(question).toBeHidden();
+});
+
+test("arguments are changed before a call is approved", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
+  model.next({ chunks: [], tools: [["calculator", { expression: "1+1" }]] });
+  model.next({ chunks: ["done"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "What is 1+1?");
+  const question = page.getByRole("region", { name: /May the agent call/ });
+
+  await question.getByText("Edit arguments or give a reason").click();
+  await question.getByLabel("Arguments, used when you approve").fill("{");
+  await question.getByRole("button", { name: "Approve once" }).click();
+  await expect(question.getByRole("alert")).toContainText("JSON");
+  await question.getByLabel("Arguments, used when you approve").fill('{"expression": "5+5"}');
+  await question.getByRole("button", { name: "Approve once" }).click();
+
+  await expect(answerOf(page, agent.name)).toHaveText("done");
+  expect(JSON.stringify(model.requests.at(-1))).toContain('"content":"10"');
+});
+
+test("a question is rejected in the inbox, and the count goes down", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
+  model.next({ chunks: [], tools: [["calculator", { expression: "2+2" }]] });
+  model.next({ chunks: ["then ", "not"] });
+  const conversation = await startConversation(api, agent);
+  await open(page, conversation);
+  await ask(page, "What is 2+2?");
+  await expect(page.getByRole("region", { name: /May the agent call/ })).toBeVisible();
+
+  await open(page, "/approvals");
+  const card = page.getByRole("main").locator("section.approval").filter({ hasText: "2+2" });
+  await card.getByText("Edit arguments or give a reason").click();
+  await card.getByLabel("Reason, told to the agent").fill("too easy");
+  await card.getByRole("button", { name: "Reject" }).click();
+
+  await expect(card).toBeHidden();
+  await open(page, conversation);
+  await expect(answerOf(page, agent.name)).toHaveText("then not");
+  expect(JSON.stringify(model.requests.at(-1))).toContain("too easy");
+  await open(page, "/approvals?decided=1");
+  await expect(page.getByRole("main")).toContainText("Rejected");
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("a call is approved by a plain form", async ({ page, api, model }) => {
+    const agent = await createScriptedAgent(api, model, "Plain Clerk", ASKING);
+    model.next({ chunks: [], tools: [["calculator", { expression: "3+3" }]] });
+    model.next({ chunks: ["six"] });
+    const conversation = await startConversation(api, agent);
+    await api.post(`/api/v1${conversation}/messages`, { data: { text: "What is 3+3?" } });
+    await expect(async () => {
+      await page.goto("/approvals");
+      await expect(page.getByRole("main")).toContainText("3+3");
+    }).toPass();
+
+    const card = page.getByRole("main").locator("section.approval").filter({ hasText: "3+3" });
+    await card.getByRole("button", { name: "Approve once" }).click();
+
+    await expect(async () => {
+      await page.goto(conversation);
+      await expect(answerOf(page, agent.name)).toHaveText("six");
+    }).toPass();
+  });
+});
