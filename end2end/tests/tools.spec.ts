@@ -1,5 +1,6 @@
 import { answerOf, ask, open, reload } from "../support/pages";
 import { createScriptedAgent, startConversation } from "../support/people";
+import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
 const ASKING = [{ builtin: "calculator", approval: "always" }];
@@ -39,7 +40,8 @@ test("a call that asks waits for a person in the conversation", async ({ page, a
   await expect(question).toBeHidden();
 });
 
-test("arguments are changed before a call is approved", async ({ page, api, model }) => {
+test("arguments are changed before a call is approved", async ({ page, api, model, problems }) => {
+  problems.allow(/422/);
   const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
   model.next({ chunks: [], tools: [["calculator", { expression: "1+1" }]] });
   model.next({ chunks: ["done"] });
@@ -83,6 +85,7 @@ test("a question is rejected in the inbox, and the count goes down", async ({ pa
 
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
+  test.beforeEach(({ problems }) => problems.allow(SCRIPT_OFF));
 
   test("a call is approved by a plain form", async ({ page, api, model }) => {
     const agent = await createScriptedAgent(api, model, "Plain Clerk", ASKING);

@@ -17,7 +17,7 @@ use crate::pages::conversations::live_thread::LiveThread;
 use crate::ui::on_change;
 
 /// Logged events that change what the page shows.
-const LOGGED: [&str; 10] = [
+const LOGGED: [&str; 17] = [
     "message_created",
     "run_queued",
     "run_started",
@@ -25,6 +25,13 @@ const LOGGED: [&str; 10] = [
     "text_delta",
     "text_truncated",
     "message_completed",
+    "reasoning_delta",
+    "tool_call_started",
+    "tool_call_completed",
+    "approval_requested",
+    "approval_decided",
+    "budget_warning",
+    "budget_exceeded",
     "run_completed",
     "run_failed",
     "run_cancelled",
