@@ -16,6 +16,7 @@ use crate::pages::runs::{RunPage, RunsPage};
 use crate::pages::set_up::SetUpPage;
 use crate::pages::settings::{FirstSettings, SettingsPage};
 use crate::pages::sign_in::SignInPage;
+use crate::pages::usage::UsagePage;
 use crate::ui::{ToastRegion, provide_toasts};
 
 /// The whole dashboard.
@@ -54,6 +55,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/models/:id") view=ConnectionPage />
                 <Route path=path!("/runs") view=RunsPage />
                 <Route path=path!("/runs/:id") view=RunPage />
+                <Route path=path!("/usage") view=UsagePage />
                 <Route path=path!("/settings") view=FirstSettings />
                 <Route path=path!("/settings/:section") view=SettingsPage />
             </ParentRoute>

@@ -98,7 +98,7 @@ pub fn router(
 fn api(state: &AppState) -> Router<AppState> {
     use rest::{
         account, agents, api_keys, approvals, audit, conversations, invitations, members, models,
-        runs,
+        runs, usage,
     };
     Router::new()
         .route("/setup", post(account::set_up))
@@ -170,6 +170,8 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::get))
         .route("/approvals/{id}/decision", post(approvals::decide))
+        .route("/usage", get(usage::get))
+        .route("/usage/export", get(usage::export))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/cancellation", post(runs::cancel))

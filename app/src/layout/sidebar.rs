@@ -54,6 +54,7 @@ pub fn Sidebar() -> impl IntoView {
                 <NavItem href="/models" icon="brain" label="Models" />
                 <h2 class="nav-group">"Operate"</h2>
                 <NavItem href="/runs" icon="activity" label="Runs" />
+                <NavItem href="/usage" icon="chart-column" label="Usage" />
                 <NavItem href="/settings" icon="settings" label="Settings" />
             </nav>
             <div class="flex flex-col gap-px p-2 border-t border-line shrink-0">

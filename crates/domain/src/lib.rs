@@ -21,6 +21,7 @@ pub mod runs;
 mod secret;
 mod timestamp;
 pub mod tools;
+pub mod usage;
 mod validation;
 
 pub use access::{Action, Actor, Role, Scopes, can, can_assign};

@@ -12,6 +12,7 @@ use crate::invitations::{AcceptInvitation, Invitations, Offer};
 use crate::members::Members;
 use crate::models::Models;
 use crate::runs::Runs;
+use crate::usage::Usages;
 use crate::{Error, Secret};
 
 /// Everything a signed-in actor can do. Every call is authorized against that actor.
@@ -26,6 +27,7 @@ pub trait Platform:
     + Members
     + Models
     + Runs
+    + Usages
 {
 }
 
@@ -40,6 +42,7 @@ impl<T> Platform for T where
         + Members
         + Models
         + Runs
+        + Usages
 {
 }
 

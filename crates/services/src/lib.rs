@@ -28,6 +28,7 @@ mod runs;
 mod session;
 mod throttle;
 mod tools;
+mod usage;
 mod watch;
 mod worker;
 

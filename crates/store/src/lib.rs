@@ -25,6 +25,7 @@ pub mod runs;
 pub mod sessions;
 pub mod sign_in_failures;
 pub mod tool_calls;
+pub mod usage;
 pub mod vault;
 
 pub use database::{Config, Store, SystemConnection, TenantTx};

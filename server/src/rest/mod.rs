@@ -14,6 +14,7 @@ pub mod members;
 pub mod metrics;
 pub mod models;
 pub mod runs;
+pub mod usage;
 
 use std::any::Any;
 use std::str::FromStr;

@@ -23,4 +23,5 @@ mod tenancy;
 mod throttling;
 mod tokens;
 mod tools;
+mod usage;
 mod vault;

@@ -199,13 +199,23 @@ impl TenantTx {
             false => StepStatus::Completed,
         };
         sqlx::query!(
-            "update run_steps set status = $4, finished_at = $5
-             where workspace_id = $1 and run_id = $2 and id = $3 and status = 'started'",
+            "with step as (
+               update run_steps set status = $4, finished_at = $5
+               where workspace_id = $1 and run_id = $2 and id = $3 and status = 'started'
+               returning id, target
+             )
+             insert into usage_entries
+               (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+                input_tokens, output_tokens, cost_usd_micros, duration_ms)
+             select step.id, $1, $5, $2, runs.agent_id, runs.author_id, 'tool_call', step.target,
+               $4 = 'failed', 0, 0, 0, $6
+             from step join runs on runs.workspace_id = $1 and runs.id = $2",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             outcome.id.uuid(),
             status.as_str(),
-            now.date_time()
+            now.date_time(),
+            outcome.duration_ms as i64
         )
         .execute(self.connection())
         .await?;
@@ -349,10 +359,18 @@ impl TenantTx {
             "with message as (
                update messages set text = $4, finish_reason = $5, reasoning = $6, carry = $7
                where workspace_id = $1 and id = $3
+             ), step as (
+               update run_steps set status = $8, input_tokens = $9, output_tokens = $10,
+                 cost_usd_micros = $11, error = $12, finished_at = $13
+               where workspace_id = $1 and run_id = $2 and status = 'started'
+               returning id, kind, target, started_at
              )
-             update run_steps set status = $8, input_tokens = $9, output_tokens = $10,
-               cost_usd_micros = $11, error = $12, finished_at = $13
-             where workspace_id = $1 and run_id = $2 and status = 'started'",
+             insert into usage_entries
+               (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+                input_tokens, output_tokens, cost_usd_micros, duration_ms)
+             select step.id, $1, $13, $2, runs.agent_id, runs.author_id, step.kind, step.target,
+               $8 = 'failed', $9, $10, $11, extract(epoch from $13 - step.started_at) * 1000
+             from step join runs on runs.workspace_id = $1 and runs.id = $2",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             message.id.uuid(),

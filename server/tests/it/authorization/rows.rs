@@ -266,6 +266,8 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/approvals/{}/decision", o.approval),
             |_| json!({"decision": "approve"}),
         ),
+        get("/usage", May(Read), |_| "/usage".into()),
+        get("/usage/export", May(Read), |_| "/usage/export".into()),
         get("/runs", May(Read), |_| "/runs".into()),
         get("/runs/{id}", May(Read), |o| format!("/runs/{}", o.run)),
         row(

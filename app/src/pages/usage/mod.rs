@@ -1,0 +1,7 @@
+//! What model and tool calls used up.
+
+mod chart;
+mod page;
+pub mod server;
+
+pub use page::UsagePage;

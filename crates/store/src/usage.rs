@@ -1,0 +1,127 @@
+//! The ledger of model and tool calls.
+
+use domain::Timestamp;
+use domain::runs::Usage;
+use domain::usage::{UsageRow, UsageSum};
+
+use crate::Result;
+use crate::database::TenantTx;
+
+/// Rows of one part of a report.
+const ROWS: i64 = 50;
+
+struct SumRow {
+    name: String,
+    model_calls: i64,
+    tool_calls: i64,
+    errors: i64,
+    input_tokens: i64,
+    output_tokens: i64,
+    cost_usd_micros: i64,
+}
+
+impl TenantTx {
+    /// What was used up by day (UTC) from `since` to `until`, oldest first, empty days included.
+    pub async fn sum_usage_by_day(
+        &mut self,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<UsageRow>> {
+        let rows = sqlx::query_as!(
+            SumRow,
+            r#"select to_char(day, 'YYYY-MM-DD') as "name!",
+                 count(u.id) filter (where kind = 'model_call') as "model_calls!",
+                 count(u.id) filter (where kind = 'tool_call') as "tool_calls!",
+                 count(u.id) filter (where is_error) as "errors!",
+                 coalesce(sum(input_tokens), 0)::bigint as "input_tokens!",
+                 coalesce(sum(output_tokens), 0)::bigint as "output_tokens!",
+                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost_usd_micros!"
+               from generate_series(date_trunc('day', $2 at time zone 'UTC'),
+                 date_trunc('day', $3 at time zone 'UTC'), interval '1 day') as day
+               left join usage_entries u on u.workspace_id = $1
+                 and u.time >= day at time zone 'UTC'
+                 and u.time < (day + interval '1 day') at time zone 'UTC'
+               group by day order by day"#,
+            self.workspace_id().uuid(),
+            since.date_time(),
+            until.date_time()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(SumRow::into_row).collect())
+    }
+
+    /// What was used up since then, by agent, the most expensive first.
+    pub async fn sum_usage_by_agent(&mut self, since: Timestamp) -> Result<Vec<UsageRow>> {
+        let rows = sqlx::query_as!(
+            SumRow,
+            r#"select v.config->>'name' as "name!",
+                 count(*) filter (where kind = 'model_call') as "model_calls!",
+                 count(*) filter (where kind = 'tool_call') as "tool_calls!",
+                 count(*) filter (where is_error) as "errors!",
+                 sum(input_tokens)::bigint as "input_tokens!",
+                 sum(output_tokens)::bigint as "output_tokens!",
+                 sum(cost_usd_micros)::bigint as "cost_usd_micros!"
+               from usage_entries u
+               join agents a on a.workspace_id = u.workspace_id and a.id = u.agent_id
+               join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
+                 and v.version = a.version
+               where u.workspace_id = $1 and u.time >= $2
+               group by a.id, v.config->>'name'
+               order by 7 desc, 2 desc, 1 limit $3"#,
+            self.workspace_id().uuid(),
+            since.date_time(),
+            ROWS
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(SumRow::into_row).collect())
+    }
+
+    /// What was used up since then by model (`model_call`) or tool (`tool_call`).
+    pub async fn sum_usage_by_target(
+        &mut self,
+        kind: &str,
+        since: Timestamp,
+    ) -> Result<Vec<UsageRow>> {
+        let rows = sqlx::query_as!(
+            SumRow,
+            r#"select target as name,
+                 count(*) filter (where kind = 'model_call') as "model_calls!",
+                 count(*) filter (where kind = 'tool_call') as "tool_calls!",
+                 count(*) filter (where is_error) as "errors!",
+                 sum(input_tokens)::bigint as "input_tokens!",
+                 sum(output_tokens)::bigint as "output_tokens!",
+                 sum(cost_usd_micros)::bigint as "cost_usd_micros!"
+               from usage_entries
+               where workspace_id = $1 and time >= $2 and kind = $3
+               group by target
+               order by 7 desc, 2 desc, 3 desc, 1 limit $4"#,
+            self.workspace_id().uuid(),
+            since.date_time(),
+            kind,
+            ROWS
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(SumRow::into_row).collect())
+    }
+}
+
+impl SumRow {
+    fn into_row(self) -> UsageRow {
+        UsageRow {
+            name: self.name,
+            sum: UsageSum {
+                model_calls: self.model_calls as u64,
+                tool_calls: self.tool_calls as u64,
+                errors: self.errors as u64,
+                usage: Usage {
+                    input_tokens: self.input_tokens as u64,
+                    output_tokens: self.output_tokens as u64,
+                    cost_usd_micros: self.cost_usd_micros as u64,
+                },
+            },
+        }
+    }
+}

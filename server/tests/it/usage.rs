@@ -1,0 +1,63 @@
+//! The ledger.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use testkit::ScriptedModel;
+use testkit::scripted_model::Answer as Scripted;
+
+use crate::support::TestApp;
+use crate::tools::agent_with;
+
+#[tokio::test]
+async fn every_call_is_counted_once_and_outlives_its_conversation() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = agent_with(&app, &model, json!([{"builtin": "calculator"}])).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.next(
+        Scripted::tool_calls(&[
+            ("a", "calculator", r#"{"expression":"1+1"}"#),
+            ("b", "calculator", r#"{"expression":"1/0"}"#),
+        ])
+        .usage(100, 20),
+    );
+    model.next(Scripted::text("2").usage(150, 1));
+    app.ask(&conversation, "count").await;
+    app.log(&conversation).await;
+
+    app.delete(&format!("/conversations/{conversation}")).await;
+    let report = app.get("/usage?days=7").await.body;
+
+    assert_eq!(report["total"]["model_calls"], 2);
+    assert_eq!(report["total"]["tool_calls"], 2);
+    assert_eq!(report["total"]["errors"], 1);
+    assert_eq!(report["total"]["input_tokens"], 250);
+    assert_eq!(report["total"]["output_tokens"], 21);
+    let days = report["days"].as_array().expect("days");
+    assert_eq!(days.len(), 7);
+    assert_eq!(days[6]["model_calls"], 2);
+    assert_eq!(report["agents"][0]["name"], "Tool Scout");
+    assert_eq!(report["models"][0]["name"], "scripted-large");
+    assert_eq!(report["tools"][0]["name"], "calculator");
+    assert_eq!(report["tools"][0]["tool_calls"], 2);
+}
+
+#[tokio::test]
+async fn report_is_exported_and_its_length_is_checked() {
+    let app = TestApp::start().await;
+
+    let wrong = app.get("/usage?days=0").await;
+    let csv = app
+        .client
+        .get(app.url("/api/v1/usage/export?days=3"))
+        .bearer_auth(&app.key)
+        .send()
+        .await
+        .expect("an answer");
+
+    assert_eq!(wrong.wrong_fields(), ["days"]);
+    assert_eq!(csv.status(), StatusCode::OK);
+    let text = csv.text().await.expect("text");
+    assert_eq!(text.lines().count(), 4);
+    assert!(text.starts_with("day,model_calls"), "{text}");
+}
