@@ -5,6 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 scripts/setup.sh test
 scripts/build.sh
 scripts/fetch-model.sh
+scripts/mcp-peers.sh
 export AGENTAREA_BIN="$root/target/release/agentarea"
 
 # The browser half is left out: it turns on features that contradict the server's.

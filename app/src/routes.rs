@@ -16,6 +16,7 @@ use crate::pages::runs::{RunPage, RunsPage};
 use crate::pages::set_up::SetUpPage;
 use crate::pages::settings::{FirstSettings, SettingsPage};
 use crate::pages::sign_in::SignInPage;
+use crate::pages::tools::{NewServerPage, ServerPage, ToolsPage};
 use crate::pages::usage::UsagePage;
 use crate::ui::{ToastRegion, provide_toasts};
 
@@ -50,6 +51,9 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/agents/new") view=NewAgentPage />
                 <Route path=path!("/agents/:id") view=AgentPage />
                 <Route path=path!("/approvals") view=ApprovalsPage />
+                <Route path=path!("/tools") view=ToolsPage />
+                <Route path=path!("/tools/new") view=NewServerPage />
+                <Route path=path!("/tools/:id") view=ServerPage />
                 <Route path=path!("/models") view=ModelsPage />
                 <Route path=path!("/models/new") view=NewConnectionPage />
                 <Route path=path!("/models/:id") view=ConnectionPage />

@@ -4,7 +4,7 @@ import { open, SETTINGS } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
-const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/approvals", "/usage", "/runs", ...SETTINGS];
+const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/tools", "/tools/new", "/models", "/models/new", "/approvals", "/usage", "/runs", ...SETTINGS];
 
 /** What hurts people: serious and critical findings, with the elements. */
 async function barriers(page: Page): Promise<string[]> {

@@ -23,7 +23,7 @@ test("every page fits a phone", async ({ page, api, agent, model }) => {
   const conversation = await startConversation(api, agent);
   const run = await postMessage(api, conversation, "unbroken".repeat(40));
   await runEnd(api, run);
-  const paths = ["/", "/conversations", "/agents", "/agents/new", "/models", "/models/new", "/runs", ...SETTINGS];
+  const paths = ["/", "/conversations", "/agents", "/agents/new", "/tools", "/tools/new", "/models", "/models/new", "/runs", ...SETTINGS];
 
   for (const path of [...paths, `/agents/${agent.id}`, conversation, `/runs/${run}`]) {
     await open(page, path);

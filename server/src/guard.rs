@@ -64,6 +64,11 @@ impl Site {
         }
     }
 
+    /// The names it is known by, with the port if that is not the usual one.
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
+
     /// Whether the request names this site, and nothing else besides: neither a second `Host` nor
     /// another authority in its target, which would win over `Host` (RFC 9112, 3.2.2).
     fn is_own_host(&self, uri: &Uri, headers: &HeaderMap) -> bool {

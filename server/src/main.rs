@@ -6,6 +6,7 @@ mod client;
 mod commands;
 mod config;
 mod crowds;
+mod gateway;
 mod guard;
 mod key_rotation;
 mod listener;

@@ -73,9 +73,12 @@ fn as_problem(response: Response) -> Response {
     Problem::Http(status, detail).into_response()
 }
 
-/// A change that was begun is carried through even if its client hangs up.
+/// A change that was begun is carried through even if its client hangs up. A tool call through the
+/// gateway is none: its client hangs up to cancel it.
 async fn run_to_end(req: Request, next: Next) -> Response {
-    if matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+    let path = req.uri().path();
+    let is_gateway = path == "/mcp" || path.starts_with("/mcp/");
+    if is_gateway || matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(req).await;
     }
     let request_id = REQUEST_ID.get();

@@ -6,8 +6,9 @@ use app::Assets;
 use app::session_cookie::SessionCookie;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{delete, get, patch, post, put};
+use axum::routing::{any, delete, get, patch, post, put};
 use http::StatusCode;
+use mcp::gateway::GatewayService;
 use metrics_exporter_prometheus::PrometheusHandle;
 use services::Services;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, pages, renewal, request, rest};
+use crate::{assets, gateway, pages, renewal, request, rest};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -37,6 +38,8 @@ pub struct AppState {
     pub rate_limit: RateLimit,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
+    /// Speaks the protocol of tools.
+    pub gateway: GatewayService,
     /// Ends streams.
     pub stopping: CancellationToken,
 }
@@ -63,6 +66,7 @@ pub fn router(
         assets,
         rate_limit: RateLimit::new(config.limits.requests_per_minute),
         metrics: rest::metrics::install()?,
+        gateway: gateway::service(&public_url, stopping.clone()),
         stopping,
     };
     let answers = Router::new()
@@ -77,10 +81,13 @@ pub fn router(
             StatusCode::GATEWAY_TIMEOUT,
             Duration::from_secs(config.limits.answer_seconds),
         ));
-    let streams = Router::new().route(
-        "/api/v1/conversations/{id}/events",
-        get(rest::events::events),
-    );
+    let streams = Router::new()
+        .route(
+            "/api/v1/conversations/{id}/events",
+            get(rest::events::events),
+        )
+        .route("/mcp", any(gateway::all))
+        .route("/mcp/{server}", any(gateway::one));
     Ok(answers
         .merge(streams)
         .with_state(state)
@@ -97,8 +104,8 @@ pub fn router(
 
 fn api(state: &AppState) -> Router<AppState> {
     use rest::{
-        account, agents, api_keys, approvals, audit, conversations, invitations, members, models,
-        runs, usage,
+        account, agents, api_keys, approvals, audit, conversations, invitations, mcp_servers,
+        members, models, runs, usage,
     };
     Router::new()
         .route("/setup", post(account::set_up))
@@ -141,6 +148,22 @@ fn api(state: &AppState) -> Router<AppState> {
         )
         .route("/model-connections/{id}/test", post(models::test))
         .route("/models", get(models::list_models))
+        .route(
+            "/mcp-servers",
+            get(mcp_servers::list).post(mcp_servers::create),
+        )
+        .route(
+            "/mcp-servers/{id}",
+            get(mcp_servers::get)
+                .patch(mcp_servers::update)
+                .delete(mcp_servers::delete),
+        )
+        .route("/mcp-servers/{id}/restart", post(mcp_servers::restart))
+        .route("/mcp-servers/{id}/tools", get(mcp_servers::list_tools))
+        .route(
+            "/mcp-servers/{id}/tools/{name}/approval",
+            post(mcp_servers::accept_tool),
+        )
         .route("/agents", get(agents::list).post(agents::create))
         .route(
             "/agents/{id}",

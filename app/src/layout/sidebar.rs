@@ -51,6 +51,7 @@ pub fn Sidebar() -> impl IntoView {
                 </A>
                 <h2 class="nav-group">"Build"</h2>
                 <NavItem href="/agents" icon="bot" label="Agents" />
+                <NavItem href="/tools" icon="wrench" label="Tools" />
                 <NavItem href="/models" icon="brain" label="Models" />
                 <h2 class="nav-group">"Operate"</h2>
                 <NavItem href="/runs" icon="activity" label="Runs" />

@@ -14,4 +14,5 @@ pub mod runs;
 pub mod set_up;
 pub mod settings;
 pub mod sign_in;
+pub mod tools;
 pub mod usage;

@@ -55,6 +55,18 @@ deeds! {
     InvitationCreate = "invitation.create",
     /// An invitation was taken back.
     InvitationDelete = "invitation.delete",
+    /// A tool server was added.
+    McpServerCreate = "mcp_server.create",
+    /// A tool server was deleted.
+    McpServerDelete = "mcp_server.delete",
+    /// A tool server was connected to anew.
+    McpServerRestart = "mcp_server.restart",
+    /// A tool server was changed.
+    McpServerUpdate = "mcp_server.update",
+    /// A changed definition of a tool was accepted.
+    McpToolAccept = "mcp_tool.accept",
+    /// A tool was tried.
+    McpToolTry = "mcp_tool.try",
     /// Somebody joined the workspace.
     MemberCreate = "member.create",
     /// A membership was ended.

@@ -13,6 +13,7 @@ mod error;
 pub mod events;
 mod ids;
 pub mod invitations;
+pub mod mcp_servers;
 pub mod members;
 pub mod models;
 mod paging;

@@ -9,6 +9,7 @@ use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::conversations::Conversations;
 use crate::invitations::{AcceptInvitation, Invitations, Offer};
+use crate::mcp_servers::McpServers;
 use crate::members::Members;
 use crate::models::Models;
 use crate::runs::Runs;
@@ -24,6 +25,7 @@ pub trait Platform:
     + Audit
     + Conversations
     + Invitations
+    + McpServers
     + Members
     + Models
     + Runs
@@ -39,6 +41,7 @@ impl<T> Platform for T where
         + Audit
         + Conversations
         + Invitations
+        + McpServers
         + Members
         + Models
         + Runs

@@ -1,1 +1,20 @@
 //! The Model Context Protocol: clients of tool servers, and the gateway to them.
+//!
+//! Speaks revisions 2026-07-28 and 2025-11-25 (and what came before it). Everything a server sends
+//! is data from a stranger: every wait has a deadline and every read a limit. Knows nothing of
+//! workspaces, databases or what is allowed.
+
+mod connection;
+mod definition;
+mod error;
+pub mod gateway;
+mod handler;
+mod listing;
+mod output;
+mod schema;
+
+pub use connection::{CallOptions, Connection, HttpEndpoint, Profile, Progress};
+pub use definition::hash;
+pub use error::{CallError, ConnectError};
+pub use output::ToolOutput;
+pub use schema::check_arguments;

@@ -1,9 +1,9 @@
 //! The client: two connection pools, one for public hosts and one for listed ones.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder, redirect};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect};
 use url::Url;
 
 use crate::policy::Reach;
@@ -13,16 +13,18 @@ use crate::{Policy, Refused};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE: Duration = Duration::from_secs(90);
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+const MAX_REDIRECTS: usize = 3;
 
 /// The one HTTP client for addresses that a tenant gives. Cloning is cheap and shares connections.
 ///
-/// Redirects are not followed and proxies of the environment are not used: both would reach
+/// Redirects are not followed, but for [`Outbound::client`], and proxies of the environment are not used: both would reach
 /// addresses that nobody checked. Certificates are verified against the system's roots.
 #[derive(Clone, Debug)]
 pub struct Outbound {
     policy: Arc<Policy>,
     public: Client,
     listed: Client,
+    following: Arc<[OnceLock<Client>; 2]>,
 }
 
 impl Outbound {
@@ -37,6 +39,7 @@ impl Outbound {
             policy: Arc::new(policy),
             public: client(Reach::Public)?,
             listed: client(Reach::Listed)?,
+            following: Arc::default(),
         })
     }
 
@@ -55,9 +58,47 @@ impl Outbound {
         };
         Ok(client.request(method, url))
     }
+
+    /// Checks the URL as [`Outbound::request`] does and gives a client for it and other addresses of
+    /// its origin, and for nothing else. DNS is checked in the same way.
+    ///
+    /// It follows redirects that keep method, body and origin, at most three.
+    ///
+    /// # Errors
+    /// `Refused`, saying which rule.
+    pub fn client(&self, url: &Url) -> Result<Client, Refused> {
+        let (place, reach, plain) = match self.policy.check(url)? {
+            Reach::Public => (&self.following[0], Reach::Public, &self.public),
+            Reach::Listed => (&self.following[1], Reach::Listed, &self.listed),
+        };
+        let following = place.get_or_init(|| {
+            let redirects = redirect::Policy::custom(within_origin);
+            let built = builder(reach).redirect(redirects).build();
+            // The same settings made the other client, so this one cannot fail but for redirects.
+            built.unwrap_or_else(|_| plain.clone())
+        });
+        Ok(following.clone())
+    }
+}
+
+/// Follows what cannot lead anywhere else than to where the first request was let through.
+fn within_origin(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let is_same_origin = attempt
+        .previous()
+        .first()
+        .is_some_and(|first| first.origin() == attempt.url().origin());
+    let keeps_method = matches!(attempt.status().as_u16(), 307 | 308);
+    match is_same_origin && keeps_method && attempt.previous().len() <= MAX_REDIRECTS {
+        true => attempt.follow(),
+        false => attempt.stop(),
+    }
 }
 
 fn client(reach: Reach) -> Result<Client, reqwest::Error> {
+    builder(reach).build()
+}
+
+fn builder(reach: Reach) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("AgentArea/", env!("CARGO_PKG_VERSION")))
         .dns_resolver(Resolver { reach })
@@ -68,5 +109,4 @@ fn client(reach: Reach) -> Result<Client, reqwest::Error> {
         .pool_idle_timeout(POOL_IDLE)
         .tcp_keepalive(KEEP_ALIVE)
         .tcp_nodelay(true)
-        .build()
 }

@@ -1,5 +1,7 @@
 //! Agents and their versions.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, Agents, UpdateAgent};
 use domain::audit::Deed;
@@ -147,5 +149,24 @@ async fn checked(tx: &mut TenantTx, mut config: AgentConfig) -> Result<AgentConf
             "there is no such model connection in this workspace",
         ));
     }
+    check_servers(tx, &config).await?;
     Ok(config)
+}
+
+/// Every tool's server must be there; whether it still offers the tool may change at any time.
+async fn check_servers(tx: &mut TenantTx, config: &AgentConfig) -> Result<(), Error> {
+    let mut known = HashSet::new();
+    for (index, tool) in config.tools.iter().enumerate() {
+        let Some(id) = tool.server_id.filter(|id| !known.contains(id)) else {
+            continue;
+        };
+        if tx.find_mcp_server(id).await.or_fault()?.is_none() {
+            return Err(Error::invalid(
+                format!("tools[{index}].server_id"),
+                "there is no such tool server in this workspace",
+            ));
+        }
+        known.insert(id);
+    }
+    Ok(())
 }

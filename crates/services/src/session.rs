@@ -18,6 +18,7 @@ use crate::models::ModelPool;
 use crate::passwords::Passwords;
 use crate::recents::Recents;
 use crate::throttle::Throttle;
+use crate::tool_servers::ToolServers;
 use crate::tools::Builtins;
 use crate::worker::Worker;
 
@@ -47,6 +48,7 @@ pub struct Services {
     pub(crate) vault: Vault,
     pub(crate) bus: Bus,
     pub(crate) models: Arc<ModelPool>,
+    pub(crate) tool_servers: ToolServers,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
@@ -68,6 +70,7 @@ impl Services {
     /// Wires the services together. Nothing runs until [`Services::start_jobs`].
     pub fn new(store: Store, vault: Vault, outbound: Outbound, config: Config) -> Self {
         let bus = Bus::default();
+        let tool_servers = ToolServers::new(store.clone(), vault.clone(), outbound.clone());
         let models = Arc::new(ModelPool::new(
             vault.clone(),
             outbound,
@@ -81,12 +84,14 @@ impl Services {
             models.clone(),
             recents.clone(),
             Arc::new(Builtins::new(config.web.clone())),
+            tool_servers.clone(),
             &config,
         );
         Self {
             vault,
             bus,
             models,
+            tool_servers,
             passwords: Arc::new(Passwords::new()),
             worker,
             principals: Principals::default(),
@@ -104,6 +109,7 @@ impl Services {
     /// every lease left over belongs to a dead process.
     pub fn start_jobs(&self, stopping: &CancellationToken, is_alone: bool) {
         self.worker.start(stopping, is_alone);
+        self.tool_servers.start(stopping);
         crate::housekeeping::start(self.clone(), stopping.clone());
         let bell = self.access.clone();
         bell.start(

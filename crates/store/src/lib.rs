@@ -17,6 +17,8 @@ pub mod events;
 pub mod idempotency;
 pub mod invitations;
 pub mod master_keys;
+pub mod mcp_servers;
+pub mod mcp_tools;
 pub mod members;
 mod migrations;
 pub mod models;

@@ -7,8 +7,10 @@ pub mod proxy;
 pub mod scripted_model;
 pub mod sse;
 pub mod test_db;
+pub mod tool_server;
 
 pub use proxy::Proxy;
 pub use scripted_model::{Answer, Gate, ScriptedModel};
 pub use sse::{EventStream, SseEvent, check_gapless, check_gapless_after, texts};
 pub use test_db::{CrashableDb, TestDb};
+pub use tool_server::ToolServer;

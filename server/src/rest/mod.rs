@@ -10,6 +10,7 @@ pub mod events;
 pub mod health;
 pub mod idempotency;
 pub mod invitations;
+pub mod mcp_servers;
 pub mod members;
 pub mod metrics;
 pub mod models;

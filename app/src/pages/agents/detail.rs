@@ -1,7 +1,6 @@
 //! Making and editing an agent.
 
 use domain::agents::{Agent, Limits};
-use domain::models::ModelConnection;
 use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
@@ -11,11 +10,11 @@ use crate::layout::{Loaded, Page, PageSkeleton, load, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
-    AgentDetail, CreateAgent, DeleteAgent, GetAgent, RestoreVersion, SaveAgent,
+    AgentChoices, AgentDetail, CreateAgent, DeleteAgent, GetAgent, GetAgentChoices, RestoreVersion,
+    SaveAgent,
 };
 use crate::pages::agents::versions::VersionList;
 use crate::pages::conversations::StartButton;
-use crate::pages::models::server::ListConnections;
 use crate::time::AsOf;
 use crate::ui::{
     ActionForm, Avatar, Callout, DeleteDialog, DialogButton, EmptyCard, FormAction, FormAlert,
@@ -27,14 +26,14 @@ const DELETE: &str = "delete-agent";
 /// Makes an agent.
 #[component]
 pub fn NewAgentPage() -> impl IntoView {
-    let connections = load(|| ListConnections {});
+    let choices = load(|| GetAgentChoices {});
     view! {
         <Loaded
             section="Agents"
             action=Action::BuildAgents
-            data=connections
+            data=choices
             fallback=skeleton
-            view=|connections| view! { <NewAgent connections /> }.into_any()
+            view=|choices| view! { <NewAgent choices /> }.into_any()
         />
     }
     .into_any()
@@ -63,7 +62,11 @@ fn skeleton() -> impl IntoView {
 }
 
 #[component]
-fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
+fn NewAgent(choices: AgentChoices) -> impl IntoView {
+    let AgentChoices {
+        connections,
+        servers,
+    } = choices;
     let action = FormAction::<CreateAgent>::new();
     let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
@@ -97,7 +100,7 @@ fn NewAgent(connections: Vec<ModelConnection>) -> impl IntoView {
                         <h1 class="page-title mb-6">"New agent"</h1>
                         <FormAlert errors fields=FIELDS />
                         <div class="max-w-(--container-form) pt-2">
-                            <AgentFields form=start connections errors />
+                            <AgentFields form=start connections servers errors />
                         </div>
                     </div>
                     <SaveBar text="Creating makes version 1." class="px-4 sm:px-8">
@@ -118,7 +121,10 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
     let AgentDetail {
         agent,
         versions,
-        connections,
+        choices: AgentChoices {
+            connections,
+            servers,
+        },
     } = detail;
     let save = FormAction::<SaveAgent>::new();
     let restore = FormAction::<RestoreVersion>::new();
@@ -168,7 +174,7 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
                     <div class="max-w-(--container-form)" node_ref=form>
                         <FormAlert errors fields=FIELDS />
                         <fieldset disabled=is_fixed>
-                            <AgentFields form=start connections errors />
+                            <AgentFields form=start connections servers errors />
                         </fieldset>
                         {bar}
                     </div>

@@ -5,7 +5,9 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::pages::agents::form::AgentForm;
+use crate::pages::agents::tool_fields::ToolFields;
 use crate::pages::models::server::list_models;
+use crate::pages::tools::server::ServerChoice;
 use crate::ui::{FormErrors, Section, SelectField, TextAreaField, TextField, on_change};
 
 /// Fields that show their own error.
@@ -18,6 +20,7 @@ pub const FIELDS: &[&str] = &[
     "model.temperature",
     "model.max_output_tokens",
     "limits.max_seconds",
+    "tools",
 ];
 
 /// Every section of the form.
@@ -27,6 +30,8 @@ pub fn AgentFields(
     form: AgentForm,
     /// Connections to choose from.
     connections: Vec<ModelConnection>,
+    /// Tool servers to choose tools from.
+    servers: Vec<ServerChoice>,
     /// What was wrong with the last try.
     errors: FormErrors,
 ) -> impl IntoView {
@@ -63,6 +68,7 @@ pub fn AgentFields(
             />
         </Section>
         <ModelSection form=model connections errors />
+        <ToolFields picks=form.tools servers errors />
         <Section title="Limits" lead="A run that reaches a limit stops, keeps what it has and says so.">
             <div class="grid gap-4 sm:grid-cols-2">
                 <TextField

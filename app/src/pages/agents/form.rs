@@ -11,6 +11,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::pages::agents::tool_picks::ToolPick;
+
 /// The form as typed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -31,6 +33,8 @@ pub struct AgentForm {
     pub max_output_tokens: String,
     /// Seconds.
     pub max_seconds: String,
+    /// A row for each tool that may be chosen.
+    pub tools: Vec<ToolPick>,
 }
 
 impl AgentForm {
@@ -51,6 +55,7 @@ impl AgentForm {
                     .map(|value| value.to_string()),
             ),
             max_seconds: config.limits.max_seconds.to_string(),
+            tools: config.tools.iter().map(ToolPick::of).collect(),
         }
     }
 }
@@ -89,7 +94,7 @@ impl AgentForm {
                 max_output_tokens,
             },
             fallbacks: Vec::new(),
-            tools: Vec::new(),
+            tools: self.tools.iter().filter_map(ToolPick::tool).collect(),
             limits: Limits {
                 max_seconds: max_seconds.unwrap_or(limits.max_seconds),
                 ..limits

@@ -5,6 +5,8 @@ mod fields;
 mod form;
 mod list;
 pub mod server;
+mod tool_fields;
+mod tool_picks;
 mod versions;
 
 pub use detail::{AgentPage, NewAgentPage};

@@ -12,6 +12,7 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::pages::agents::form::AgentForm;
+use crate::pages::tools::server::ServerChoice;
 use crate::time::AsOf;
 
 /// What an agent's page shows.
@@ -21,8 +22,17 @@ pub struct AgentDetail {
     pub agent: Agent,
     /// Its latest versions, newest first.
     pub versions: Vec<AgentVersion>,
-    /// Connections it can choose a model from, at most 100.
+    /// What it can choose from.
+    pub choices: AgentChoices,
+}
+
+/// What an agent can choose from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentChoices {
+    /// Connections with models, at most 100.
     pub connections: Vec<ModelConnection>,
+    /// Tool servers with their tools, at most 100.
+    pub servers: Vec<ServerChoice>,
 }
 
 /// A page of agents, newest first.
@@ -46,17 +56,29 @@ pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
         .list_agent_versions(id, Page::first(20))
         .await?
         .items;
-    let connections = platform
-        .list_model_connections(Page::first(100))
-        .await?
-        .items;
+    let choices = choices(&*platform).await?;
     Ok(AsOf {
         now: crate::context::now(),
         value: AgentDetail {
             agent,
             versions,
-            connections,
+            choices,
         },
+    })
+}
+
+/// What a new agent can choose from.
+#[server]
+pub async fn get_agent_choices() -> Result<AgentChoices, Error> {
+    choices(&*crate::context::platform()?).await
+}
+
+#[cfg(feature = "ssr")]
+async fn choices(platform: &dyn domain::Platform) -> Result<AgentChoices, Error> {
+    let connections = platform.list_model_connections(Page::first(100)).await?;
+    Ok(AgentChoices {
+        connections: connections.items,
+        servers: crate::pages::tools::server::choices(platform).await?,
     })
 }
 
@@ -79,6 +101,7 @@ pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
         description: Some(config.description),
         instructions: Some(config.instructions),
         model: Some(config.model),
+        tools: Some(config.tools),
         limits: Some(config.limits),
         ..UpdateAgent::default()
     };

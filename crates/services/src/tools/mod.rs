@@ -2,8 +2,10 @@
 
 mod arguments;
 mod builtin;
+mod server_tools;
 mod toolbox;
 
 pub(crate) use arguments::Arguments;
 pub(crate) use builtin::Builtins;
+pub(crate) use server_tools::ServerTools;
 pub(crate) use toolbox::RunToolbox;

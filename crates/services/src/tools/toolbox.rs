@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::approvals::ApprovalReason;
+use domain::mcp_servers::McpToolState;
 use domain::tools::{AgentTool, ApprovalPolicy, Builtin};
 use engine::{BUILTIN, Plan, ToolOutput, Toolbox, Verdict};
 use llm::{ToolCall, ToolSpec};
@@ -12,7 +13,9 @@ use serde_json::Value;
 use store::approvals::UsedTool;
 use tokio_util::sync::CancellationToken;
 
+use super::server_tools::{ServerTools, model_name};
 use super::{Arguments, Builtins};
+use crate::tool_servers::KnownTool;
 
 /// The tools of one run.
 pub(crate) struct RunToolbox {
@@ -22,6 +25,7 @@ pub(crate) struct RunToolbox {
     /// What people have let this conversation use.
     approved: HashSet<UsedTool>,
     builtins: Arc<Builtins>,
+    servers: ServerTools,
 }
 
 struct Tool {
@@ -32,14 +36,18 @@ struct Tool {
 
 enum What {
     Builtin(Builtin),
+    Server(Box<KnownTool>),
 }
 
 impl RunToolbox {
-    /// The tools that an agent's version names.
+    /// The tools that an agent's version names; `known` are those of servers. Tools that are not
+    /// known or wait to be accepted are left out.
     pub(crate) fn new(
         tools: &[AgentTool],
+        known: Vec<KnownTool>,
         approved: impl IntoIterator<Item = UsedTool>,
         builtins: Arc<Builtins>,
+        servers: ServerTools,
     ) -> Self {
         let mut toolbox = Vec::with_capacity(tools.len());
         let mut specs = Vec::with_capacity(tools.len());
@@ -55,11 +63,36 @@ impl RunToolbox {
                 specs.push(spec);
             }
         }
+        for known in known {
+            let chosen = tools.iter().find(|tool| {
+                tool.server_id == Some(known.server_id)
+                    && tool.name.as_deref() == Some(known.definition.name.as_str())
+            });
+            let (Some(chosen), McpToolState::Active) = (chosen, known.state) else {
+                continue;
+            };
+            let spec = ToolSpec {
+                name: model_name(&known, &specs),
+                description: known.definition.description.clone(),
+                input_schema: known.definition.input_schema.clone(),
+            };
+            let usual = match known.is_read_only() {
+                true => ApprovalPolicy::Never,
+                false => ApprovalPolicy::Always,
+            };
+            toolbox.push(Tool {
+                policy: chosen.approval.unwrap_or(usual),
+                arguments: Arguments::new(&spec.input_schema),
+                what: What::Server(Box::new(known)),
+            });
+            specs.push(spec);
+        }
         Self {
             specs: specs.into(),
             tools: toolbox,
             approved: approved.into_iter().collect(),
             builtins,
+            servers,
         }
     }
 
@@ -91,15 +124,25 @@ impl Toolbox for RunToolbox {
         let Some((_, tool)) = found else {
             return unknown(call, &self.specs);
         };
-        let What::Builtin(builtin) = tool.what;
-        let mut plan = Plan {
-            server_id: None,
-            server: BUILTIN.to_owned(),
-            tool: builtin.as_str().to_owned(),
-            arguments: Value::Null,
-            is_repeatable: true,
-            definition_hash: String::new(),
-            verdict: Verdict::Call,
+        let mut plan = match &tool.what {
+            What::Builtin(builtin) => Plan {
+                server_id: None,
+                server: BUILTIN.to_owned(),
+                tool: builtin.as_str().to_owned(),
+                arguments: Value::Null,
+                is_repeatable: true,
+                definition_hash: String::new(),
+                verdict: Verdict::Call,
+            },
+            What::Server(known) => Plan {
+                server_id: Some(known.server_id),
+                server: known.server.clone(),
+                tool: known.definition.name.clone(),
+                arguments: Value::Null,
+                is_repeatable: known.is_idempotent(),
+                definition_hash: known.definition_hash.clone(),
+                verdict: Verdict::Call,
+            },
         };
         match tool.arguments.parse(&call.arguments) {
             Ok(arguments) => {
@@ -120,6 +163,9 @@ impl Toolbox for RunToolbox {
     }
 
     async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput {
+        if plan.server_id.is_some() {
+            return self.servers.call(plan, cancel).await;
+        }
         let Ok(builtin) = plan.tool.parse::<Builtin>() else {
             return ToolOutput::error("this tool does not exist any more");
         };

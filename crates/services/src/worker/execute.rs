@@ -17,7 +17,7 @@ use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
 use crate::recents::Recent;
-use crate::tools::RunToolbox;
+use crate::tools::{RunToolbox, ServerTools};
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
@@ -123,15 +123,26 @@ async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatMod
 async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, RunError> {
     let tools = &run.agent.config.tools;
     let builtins = worker.inner.builtins.clone();
+    let workspace_id = run.lease.workspace_id;
+    let servers = ServerTools {
+        servers: worker.inner.tool_servers.clone(),
+        workspace_id,
+    };
     if tools.is_empty() {
-        return Ok(RunToolbox::new(&[], [], builtins));
+        return Ok(RunToolbox::new(&[], Vec::new(), [], builtins, servers));
     }
+    let wanted: Vec<_> = tools
+        .iter()
+        .filter_map(|tool| Some((tool.server_id?, tool.name.clone()?)))
+        .collect();
     let found = retrying(|| async {
-        let mut tx = worker.inner.store.begin(run.lease.workspace_id).await?;
-        tx.list_approved_tools(run.lease.conversation_id).await
+        let known = servers.servers.definitions(workspace_id, &wanted).await?;
+        let mut tx = worker.inner.store.begin(workspace_id).await?;
+        let approved = tx.list_approved_tools(run.lease.conversation_id).await?;
+        Ok((known, approved))
     });
     match found.await {
-        Ok(approved) => Ok(RunToolbox::new(tools, approved, builtins)),
+        Ok((known, approved)) => Ok(RunToolbox::new(tools, known, approved, builtins, servers)),
         Err(error) => {
             tracing::error!(run.id = %run.lease.run_id, error = %error, "find a run's tools");
             Err(RunError {

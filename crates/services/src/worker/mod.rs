@@ -28,6 +28,7 @@ use self::stage::Stage;
 use crate::models::ModelPool;
 use crate::recents::Recents;
 use crate::session::Config;
+use crate::tool_servers::ToolServers;
 use crate::tools::Builtins;
 
 /// A lease lasts 10 s and is renewed three times in that.
@@ -50,6 +51,7 @@ struct Inner {
     models: Arc<ModelPool>,
     recents: Recents,
     builtins: Arc<Builtins>,
+    tool_servers: ToolServers,
     slots: Arc<Semaphore>,
     runs_per_workspace: u32,
     active: Mutex<HashMap<RunId, ActiveRun>>,
@@ -138,6 +140,7 @@ impl Worker {
         models: Arc<ModelPool>,
         recents: Recents,
         builtins: Arc<Builtins>,
+        tool_servers: ToolServers,
         config: &Config,
     ) -> Self {
         let inner = Inner {
@@ -147,6 +150,7 @@ impl Worker {
             models,
             recents,
             builtins,
+            tool_servers,
             slots: Arc::new(Semaphore::new(config.runs_per_worker)),
             runs_per_workspace: config.runs_per_workspace,
             active: Mutex::default(),

@@ -34,7 +34,7 @@ pub enum Does {
 pub fn rows() -> Vec<Row> {
     use Action::{
         BuildAgents, Converse, CreateWorkspaces, DecideApprovals, ManageMembers, ManageModels,
-        ManageOwnAccount, ManageOwnApiKeys, ManageWorkspace, ReadAudit,
+        ManageOwnAccount, ManageOwnApiKeys, ManageTools, ManageWorkspace, ReadAudit,
     };
     use Does::*;
     use Needs::*;
@@ -173,7 +173,42 @@ pub fn rows() -> Vec<Row> {
         by_id("test_connection", May(ManageModels), Change, |o| {
             field("id", &o.connection)
         }),
+        // Tool servers.
+        row("list_tool_servers", May(Action::Read), Read, none),
+        by_id("get_tool_server", May(Action::Read), Read, |o| {
+            field("id", &o.mcp_server)
+        }),
+        row("add_tool_server", May(ManageTools), Change, |_| {
+            vec![
+                ("name", server_name()),
+                ("url", "http://127.0.0.1:9/mcp".into()),
+            ]
+        }),
+        by_id("change_tool_server", May(ManageTools), Change, |o| {
+            vec![
+                ("id", o.mcp_server.clone()),
+                ("name", server_name()),
+                ("url", "http://127.0.0.1:9/mcp".into()),
+            ]
+        }),
+        by_id("restart_tool_server", May(ManageTools), Change, |o| {
+            field("id", &o.mcp_server)
+        }),
+        by_id("accept_tool", May(ManageTools), Change, |o| {
+            vec![
+                ("id", o.mcp_server.clone()),
+                ("tool", "echo".into()),
+                ("hash", String::new()),
+            ]
+        }),
+        by_id("try_tool", May(BuildAgents), Change, |o| {
+            vec![("id", o.mcp_server.clone()), ("tool", "echo".into())]
+        }),
+        by_id("delete_tool_server", May(ManageTools), Change, |o| {
+            field("id", &o.mcp_server)
+        }),
         // Agents.
+        row("get_agent_choices", May(Action::Read), Read, none),
         row("list_agents", May(Action::Read), Read, none),
         by_id("get_agent", May(Action::Read), Read, |o| {
             field("id", &o.agent)
@@ -234,6 +269,11 @@ pub fn rows() -> Vec<Row> {
             })
         },
     ]
+}
+
+fn server_name() -> String {
+    let name = format!("s{}", uuid::Uuid::now_v7().simple());
+    name[..32].to_owned()
 }
 
 fn field(name: &'static str, value: &str) -> Fields {

@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use testkit::scripted_model::Answer;
-use testkit::{ScriptedModel, TestDb, inputs};
+use testkit::tool_server::Era;
+use testkit::{ScriptedModel, TestDb, ToolServer, inputs};
 
 use super::rows::Objects;
 use crate::people::{Person, text};
@@ -79,6 +80,12 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
     let connection = owner.post(app, "/model-connections", input).await.created();
     let input = inputs::agent("Release Scout", &connection, "scripted-large");
     let agent = owner.post(app, "/agents", input).await.created();
+    // It ends with this function; what it said stays.
+    let tools = ToolServer::start(Era::Modern).await;
+    let short = format!("s{}", uuid::Uuid::now_v7().simple());
+    let source = json!({"type": "remote", "url": tools.url()});
+    let input = json!({"name": &short[..32], "source": source});
+    let mcp_server = owner.post(app, "/mcp-servers", input).await.created();
     let input = inputs::conversation(&agent);
     let conversation = owner.post(app, "/conversations", input).await.created();
     let path = format!("/conversations/{conversation}/messages");
@@ -93,6 +100,7 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
         workspace: text(&me.body["workspace_id"]),
         connection,
         agent,
+        mcp_server,
         conversation,
         run: text(&posted.body["run_id"]),
         approval,

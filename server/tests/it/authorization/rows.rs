@@ -31,6 +31,7 @@ pub struct Objects {
     pub workspace: String,
     pub connection: String,
     pub agent: String,
+    pub mcp_server: String,
     pub conversation: String,
     pub run: String,
     pub approval: String,
@@ -190,6 +191,51 @@ pub fn rows() -> Vec<Row> {
             none,
         ),
         get("/models", May(Read), |_| "/models".into()),
+        get("/mcp-servers", May(Read), |_| "/mcp-servers".into()),
+        row(
+            Method::POST,
+            "/mcp-servers",
+            May(ManageTools),
+            |_| "/mcp-servers".into(),
+            |_| {
+                let name = format!("s{}", uuid::Uuid::now_v7().simple());
+                let source = json!({"type": "remote", "url": "http://127.0.0.1:9/mcp"});
+                json!({"name": &name[..32], "source": source})
+            },
+        ),
+        get("/mcp-servers/{id}", May(Read), |o| {
+            format!("/mcp-servers/{}", o.mcp_server)
+        }),
+        row(
+            Method::PATCH,
+            "/mcp-servers/{id}",
+            May(ManageTools),
+            |o| format!("/mcp-servers/{}", o.mcp_server),
+            |_| {
+                let name = format!("s{}", uuid::Uuid::now_v7().simple());
+                json!({"name": &name[..32]})
+            },
+        ),
+        delete("/mcp-servers/{id}", May(ManageTools), |o| {
+            format!("/mcp-servers/{}", o.mcp_server)
+        }),
+        row(
+            Method::POST,
+            "/mcp-servers/{id}/restart",
+            May(ManageTools),
+            |o| format!("/mcp-servers/{}/restart", o.mcp_server),
+            none,
+        ),
+        get("/mcp-servers/{id}/tools", May(Read), |o| {
+            format!("/mcp-servers/{}/tools", o.mcp_server)
+        }),
+        row(
+            Method::POST,
+            "/mcp-servers/{id}/tools/{name}/approval",
+            May(ManageTools),
+            |o| format!("/mcp-servers/{}/tools/echo/approval", o.mcp_server),
+            none,
+        ),
         get("/agents", May(Read), |_| "/agents".into()),
         row(
             Method::POST,

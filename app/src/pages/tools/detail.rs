@@ -1,0 +1,241 @@
+//! One tool server: how it is, its tools, trying them, its settings.
+
+use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpServerState, McpToolState};
+use domain::{Action, McpServerId, Timestamp};
+use leptos::html;
+use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
+
+use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
+use crate::pages::tools::changed::ChangedTool;
+use crate::pages::tools::form::{FIELDS, ServerFields};
+use crate::pages::tools::headers::HeaderRows;
+use crate::pages::tools::server::{
+    ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
+};
+use crate::pages::tools::state::{quarantine_pill, state_pill};
+use crate::pages::tools::tool_list::ToolList;
+use crate::pages::tools::trial::Trial;
+use crate::time::{Age, AsOf};
+use crate::ui::{
+    ActionForm, Callout, Card, DeleteDialog, DialogButton, FormAction, FormAlert, Icon,
+    SubmitButton, Tone, focus_first_error, sentence, use_toasts, when_done,
+};
+
+const DELETE: &str = "delete-server";
+
+/// Shows and changes a server.
+#[component]
+pub fn ServerPage() -> impl IntoView {
+    let data = load_by_id(|id: McpServerId| GetToolServer { id });
+    let refresh = Callback::new(move |()| data.refetch());
+    view! {
+        <Loaded
+            section="Tools"
+            data=data
+            fallback=|| view! { <PageSkeleton title="Server" section="Tools" /> }
+            view=move |AsOf { now, value }| {
+                view! { <Server detail=value now refresh /> }.into_any()
+            }
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
+    let ServerDetail { server, tools } = detail;
+    let id = server.id;
+    let changed = tools
+        .iter()
+        .filter(|tool| tool.state == McpToolState::Quarantined)
+        .cloned()
+        .map(|tool| view! { <ChangedTool server=id tool refresh /> }.into_any())
+        .collect::<Vec<_>>();
+    let trial = may(Action::BuildAgents)
+        .then(|| view! { <Trial server=id tools=tools.clone() /> }.into_any());
+    let offers = offers(&server);
+    let settings = may(Action::ManageTools)
+        .then(|| view! { <Settings server=server.clone() refresh /> }.into_any());
+    view! {
+        <Page title=server.name.clone() section="Tools" href="/tools">
+            <div class="page">
+                <Head server now refresh />
+                {changed}
+                <div class="grid gap-6 lg:grid-cols-[minmax(0,1fr)_24rem] items-start [&>*]:min-w-0 mb-6">
+                    <ToolList server=id tools />
+                    {trial}
+                </div>
+                {offers}
+                {settings}
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+#[component]
+fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
+    let restart = FormAction::<RestartToolServer>::new();
+    let toasts = use_toasts();
+    when_done(restart.has_succeeded(), move || {
+        toasts.success("Asked for its tools again".to_owned());
+        refresh.run(());
+    });
+    let id = server.id.to_string();
+    let McpServerSource::Remote(remote) = &server.source;
+    let place = remote.url.clone();
+    let thing = id.clone();
+    let question = format!("Delete {}?", server.name);
+    let buttons = may(Action::ManageTools).then(|| {
+        view! {
+            <div class="toolbar">
+                <ActionForm action=restart>
+                    <input type="hidden" name="id" value=id />
+                    <SubmitButton
+                        class="btn btn-secondary"
+                        is_busy=restart.pending()
+                        icon="rotate-cw"
+                    >
+                        "Restart"
+                    </SubmitButton>
+                </ActionForm>
+                <DialogButton dialog=DELETE class="btn btn-danger-quiet">
+                    <Icon name="trash-2" />
+                    " Delete"
+                </DialogButton>
+            </div>
+            <DeleteDialog
+                id=DELETE
+                title=question
+                text="Its tools and secrets are deleted too. A server whose tools an agent uses cannot be deleted."
+                button="Delete server"
+                action=DeleteToolServer::url()
+                thing
+            />
+        }
+        .into_any()
+    });
+    let reason = server.reason.as_deref().map(sentence).map(|reason| {
+        view! {
+            <Callout tone=Tone::Danger icon="circle-x" class="mb-6">
+                <p>{reason}</p>
+            </Callout>
+        }
+        .into_any()
+    });
+    let connecting = (server.state == McpServerState::Connecting).then(|| {
+        view! {
+            <Callout tone=Tone::Neutral icon="info" class="mb-6">
+                <p>"The server takes its time. Load this page again in a moment."</p>
+            </Callout>
+        }
+        .into_any()
+    });
+    let facts = [
+        server.title.clone(),
+        server.protocol_version.clone().map(|v| format!("MCP {v}")),
+    ];
+    let facts = facts
+        .into_iter()
+        .flatten()
+        .map(|fact| format!("{fact} · "))
+        .collect::<String>();
+    view! {
+        <header class="page-head">
+            <div class="flex items-start gap-3 grow min-w-0 basis-80">
+                <span class="tile tile-lg" aria-hidden="true">
+                    <Icon name="plug" />
+                </span>
+                <div class="min-w-0">
+                    <div class="flex flex-wrap items-center gap-2">
+                        <h1 class="page-title">{server.name.clone()}</h1>
+                        {state_pill(server.state)}
+                        {quarantine_pill(&server)}
+                    </div>
+                    <p class="page-lead [overflow-wrap:anywhere]">
+                        {facts} <span class="font-mono text-xs">{place}</span> " · since "
+                        <Age at=server.state_since now />
+                    </p>
+                </div>
+            </div>
+            {buttons}
+        </header>
+        <FormAlert errors=restart.errors() fields=&[] />
+        {reason}
+        {connecting}
+    }
+    .into_any()
+}
+
+#[component]
+fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
+    let action = FormAction::<ChangeToolServer>::new();
+    let errors = action.errors();
+    let form = NodeRef::<html::Div>::new();
+    focus_first_error(form, errors);
+    let toasts = use_toasts();
+    when_done(action.has_succeeded(), move || {
+        toasts.success("Saved".to_owned());
+        refresh.run(());
+    });
+    let McpServerSource::Remote(remote) = server.source;
+    view! {
+        <Card id="settings" title="Settings">
+            <div class="card-body">
+                <ActionForm action=action>
+                    <input type="hidden" name="id" value=server.id.to_string() />
+                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
+                        <FormAlert errors fields=FIELDS />
+                        <ServerFields name=server.name url=remote.url errors />
+                        <HeaderRows stored=remote.header_names errors />
+                        <div class="toolbar">
+                            <SubmitButton is_busy=action.pending()>"Save"</SubmitButton>
+                        </div>
+                    </div>
+                </ActionForm>
+            </div>
+        </Card>
+    }
+    .into_any()
+}
+
+/// What the server offers besides tools; nothing if that is nothing.
+fn offers(server: &McpServer) -> Option<AnyView> {
+    let offers = &server.offers;
+    if offers.prompts.is_empty() && offers.resources.is_empty() {
+        return None;
+    }
+    let view = view! {
+        <div class="grid gap-6 lg:grid-cols-2 items-start [&>*]:min-w-0 mb-6">
+            {offer_card("prompts", "Prompts", &offers.prompts)}
+            {offer_card("resources", "Resources", &offers.resources)}
+        </div>
+    };
+    Some(view.into_any())
+}
+
+fn offer_card(id: &'static str, title: &'static str, offers: &[McpOffer]) -> Option<AnyView> {
+    if offers.is_empty() {
+        return None;
+    }
+    let rows = offers.iter().cloned().map(offer_row).collect::<Vec<_>>();
+    let card = view! {
+        <Card id title>
+            <ul class="rows">{rows}</ul>
+        </Card>
+    };
+    Some(card.into_any())
+}
+
+fn offer_row(offer: McpOffer) -> AnyView {
+    view! {
+        <li class="!items-start">
+            <div class="min-w-0 grow">
+                <p class="font-mono text-xs [overflow-wrap:anywhere]">{offer.name}</p>
+                <p class="text-xs text-ink-3 [overflow-wrap:anywhere]">{offer.description}</p>
+            </div>
+        </li>
+    }
+    .into_any()
+}

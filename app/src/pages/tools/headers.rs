@@ -1,0 +1,108 @@
+//! Rows of secret headers.
+
+use leptos::prelude::*;
+
+use crate::ui::{FormErrors, Icon, live};
+
+/// Rows for headers that are not there yet.
+const BLANK_ROWS: usize = 2;
+
+/// A row for each stored header, whose value is never shown, and blank ones.
+#[component]
+pub fn HeaderRows(
+    /// Names of the stored headers.
+    stored: Vec<String>,
+    /// What was wrong with the form.
+    errors: FormErrors,
+) -> impl IntoView {
+    let is_new = stored.is_empty();
+    let rows = stored.into_iter().map(stored_row).collect::<Vec<_>>();
+    let blanks = (0..BLANK_ROWS)
+        .map(|index| blank_row(index, is_new && index == 0))
+        .collect::<Vec<_>>();
+    let error = errors.field("source.headers");
+    let below = live(move || {
+        match error.get() {
+        Some(message) => view! {
+            <p class="field-error">
+                <Icon name="circle-alert" />
+                <span>{message}</span>
+            </p>
+        }
+        .into_any(),
+        None => view! {
+            <p class="field-hint">
+                "Sent with every request, often Authorization. Encrypted before they are stored; never shown again."
+            </p>
+        }
+        .into_any(),
+    }
+    });
+    view! {
+        <fieldset class="field">
+            <legend class="field-label">"Headers " <small>"Optional"</small></legend>
+            <div class="grid gap-2">{rows} {blanks}</div>
+            {below}
+        </fieldset>
+    }
+    .into_any()
+}
+
+fn stored_row(name: String) -> AnyView {
+    let keep = format!("New value of {name}; empty keeps the stored one");
+    let remove = format!("Remove {name}");
+    view! {
+        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)_auto] items-center">
+            <input
+                class="input font-mono"
+                name="header_names[]"
+                value=name.clone()
+                aria-label="Name of the header"
+                readonly
+            />
+            <input
+                class="input"
+                type="password"
+                name="header_values[]"
+                autocomplete="off"
+                placeholder="Stored"
+                aria-label=keep
+            />
+            <label class="check">
+                <input
+                    class="checkbox"
+                    type="checkbox"
+                    name="removed[]"
+                    value=name
+                    aria-label=remove
+                />
+                "Remove"
+            </label>
+        </div>
+    }
+    .into_any()
+}
+
+fn blank_row(index: usize, is_example: bool) -> AnyView {
+    let number = index + 1;
+    view! {
+        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)] items-center">
+            <input
+                class="input font-mono"
+                name="header_names[]"
+                autocomplete="off"
+                placeholder=is_example.then_some("Authorization")
+                aria-label=format!("Name of new header {number}")
+            />
+            <input
+                class="input"
+                type="password"
+                name="header_values[]"
+                autocomplete="off"
+                placeholder=is_example.then_some("Bearer …")
+                aria-label=format!("Value of new header {number}")
+            />
+        </div>
+    }
+    .into_any()
+}

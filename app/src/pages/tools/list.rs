@@ -1,0 +1,117 @@
+//! The list of tool servers, and the address that gives them all to clients.
+
+use domain::Action;
+use domain::mcp_servers::{McpServer, McpServerSource};
+use leptos::prelude::*;
+
+use crate::layout::{ListPage, NewButton, load};
+use crate::pages::tools::server::ListToolServers;
+use crate::pages::tools::state::{quarantine_pill, state_pill};
+use crate::ui::{EmptyCard, Icon, LinkRow, sentence};
+
+const NEW: NewButton = NewButton {
+    action: Action::ManageTools,
+    href: "/tools/new",
+    label: "Add server",
+};
+
+/// The workspace's tool servers.
+#[component]
+pub fn ToolsPage() -> impl IntoView {
+    let servers = load(|| ListToolServers {});
+    view! {
+        <ListPage
+            title="Tools"
+            lead="Servers whose tools agents can use, by the Model Context Protocol. Secrets are stored encrypted and never shown again."
+            button=NEW
+            data=servers
+            view=|servers| view! { <Servers servers /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn Servers(servers: Vec<McpServer>) -> impl IntoView {
+    if servers.is_empty() {
+        return view! {
+            <EmptyCard
+                icon="plug"
+                title="No tool server yet"
+                text="Add a server by its address; agents can then use its tools."
+                link=NEW.link()
+            />
+        }
+        .into_any();
+    }
+    let rows = servers.into_iter().map(row).collect::<Vec<_>>();
+    view! {
+        <section class="card mb-6" aria-label="Servers">
+            <ul class="rows">{rows}</ul>
+        </section>
+        <Gateway />
+    }
+    .into_any()
+}
+
+fn row(server: McpServer) -> AnyView {
+    let McpServerSource::Remote(remote) = &server.source;
+    let detail = match &server.reason {
+        Some(reason) => {
+            view! { <span class="text-danger-ink">{sentence(reason)}</span> }.into_any()
+        }
+        None => {
+            let tools = match server.tool_count {
+                1 => "1 tool".to_owned(),
+                count => format!("{count} tools"),
+            };
+            view! { {tools} " · " <span class="font-mono text-2xs">{remote.url.clone()}</span> }
+                .into_any()
+        }
+    };
+    let mark = view! {
+        <span class="tile" aria-hidden="true">
+            <Icon name="plug" />
+        </span>
+    }
+    .into_any();
+    let end = view! {
+        <span class="flex flex-wrap justify-end gap-1.5 shrink-0 max-w-1/2">
+            {quarantine_pill(&server)} {state_pill(server.state)}
+        </span>
+    }
+    .into_any();
+    view! {
+        <LinkRow
+            mark
+            href=format!("/tools/{}", server.id)
+            title=server.name.clone()
+            detail
+            end=Some(end)
+        />
+    }
+    .into_any()
+}
+
+/// How programs outside reach the same tools.
+#[component]
+fn Gateway() -> impl IntoView {
+    view! {
+        <section class="card card-body grid gap-2" aria-label="Gateway">
+            <h2 class="section-title">"Connect a client"</h2>
+            <p class="text-ink-3">
+                "Programs that speak the Model Context Protocol reach all of these tools at one address, with an API key as bearer token:"
+            </p>
+            <p>
+                <code class="font-mono text-xs">"/mcp"</code>
+                " for all servers, "
+                <code class="font-mono text-xs">"/mcp/<server>"</code>
+                " for one. "
+                <a class="link" href="/settings/api-keys">
+                    "Make an API key"
+                </a>
+            </p>
+        </section>
+    }
+    .into_any()
+}

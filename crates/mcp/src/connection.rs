@@ -1,0 +1,370 @@
+//! A connection to one tool server.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use outbound::Outbound;
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, JsonObject,
+    ProtocolVersion, ServerResult, SubscriptionFilter,
+};
+use rmcp::service::{
+    ClientLifecycleMode, ClientServiceExt, PeerRequestOptions, RequestHandle, RoleClient,
+    RunningService,
+};
+use rmcp::transport::IntoTransport;
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::async_rw::AsyncRwTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::error::{CallError, ConnectError, short};
+use crate::handler::Handler;
+use crate::output::ToolOutput;
+
+/// Largest message of a server that is read.
+pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Most of an error page that is read.
+const MAX_ERROR_BYTES: usize = 4 * 1024;
+/// Requests to one server at once; more wait.
+const MAX_REQUESTS: usize = 64;
+/// Longest time until a server is ready to be asked.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest time for a goodbye.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where a server is that speaks HTTP.
+#[derive(Clone)]
+pub struct HttpEndpoint {
+    /// Its address.
+    pub url: Url,
+    /// Headers of every request, secret.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// Revision of the protocol that was agreed upon.
+    pub protocol_version: String,
+}
+
+/// A step of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// How far it is.
+    pub progress: f64,
+    /// Where it ends, if that is known.
+    pub total: Option<f64>,
+    /// What is happening.
+    pub message: Option<String>,
+}
+
+/// How a tool is called.
+pub struct CallOptions<'a> {
+    /// Longest time.
+    pub timeout: Duration,
+    /// Ends the call.
+    pub cancel: &'a CancellationToken,
+    /// Is told of each step; must not block.
+    pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
+}
+
+/// A connection to one tool server. Dropping it ends the session on the server, too.
+pub struct Connection {
+    service: RunningService<RoleClient, Handler>,
+    profile: Profile,
+    listening: Option<AbortHandle>,
+}
+
+impl Connection {
+    /// Connects by Streamable HTTP, within 20 s. The newest revision is tried first.
+    ///
+    /// # Errors
+    /// Says what a person can do about it.
+    pub async fn open_http(
+        outbound: &Outbound,
+        endpoint: HttpEndpoint,
+    ) -> Result<Self, ConnectError> {
+        let client = outbound.client(&endpoint.url)?;
+        let mut headers = HashMap::new();
+        for (name, mut value) in endpoint.headers {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+        let mut config = StreamableHttpClientTransportConfig::with_uri(endpoint.url.as_str())
+            .custom_headers(headers)
+            .max_sse_event_size(MAX_MESSAGE_BYTES)
+            .max_json_response_size(MAX_MESSAGE_BYTES)
+            .max_error_response_size(MAX_ERROR_BYTES)
+            .max_concurrent_requests(MAX_REQUESTS);
+        config.allow_stateless = true;
+        Self::open(StreamableHttpClientTransport::with_client(client, config)).await
+    }
+
+    /// Connects by a pair of byte streams, one message a line, within 20 s.
+    ///
+    /// # Errors
+    /// Says what a person can do about it.
+    pub async fn open_stream<R, W>(read: R, write: W) -> Result<Self, ConnectError>
+    where
+        R: AsyncRead + Send + Unpin + 'static,
+        W: AsyncWrite + Send + Unpin + 'static,
+    {
+        let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(read, write)
+            .with_max_line_length(MAX_MESSAGE_BYTES);
+        Self::open(transport).await
+    }
+
+    async fn open<T, E, A>(transport: T) -> Result<Self, ConnectError>
+    where
+        T: IntoTransport<RoleClient, E, A>,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let lifecycle = ClientLifecycleMode::Auto {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+        };
+        let opening = Handler::default().serve_with_lifecycle(transport, lifecycle);
+        let service = tokio::time::timeout(CONNECT_TIMEOUT, opening)
+            .await
+            .map_err(|_| ConnectError::Timeout {
+                seconds: CONNECT_TIMEOUT.as_secs(),
+            })??;
+        let Some(info) = service.peer_info() else {
+            return Err(ConnectError::not_mcp("it says nothing of itself"));
+        };
+        let profile = Profile {
+            title: info.server_info.as_ref().map(|server| {
+                let name = server.title.as_deref().unwrap_or(&server.name);
+                short(name).chars().take(80).collect()
+            }),
+            protocol_version: info.protocol_version.as_str().chars().take(20).collect(),
+        };
+        let tells_changes = info
+            .capabilities
+            .tools
+            .as_ref()
+            .is_some_and(|tools| tools.list_changed == Some(true));
+        let listening = (tells_changes && !info.protocol_version.has_initialize())
+            .then(|| listen(&service).abort_handle());
+        Ok(Self {
+            service,
+            profile,
+            listening,
+        })
+    }
+
+    /// What the server says of itself.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// Whether the server, or the way to it, is gone.
+    pub fn is_closed(&self) -> bool {
+        self.service.is_closed() || self.service.is_transport_closed()
+    }
+
+    /// Returns once the server has said that its lists have changed; notices since the last wait
+    /// count as one. Safe to cancel.
+    pub async fn changed(&self) {
+        self.service.service().changed.notified().await;
+    }
+
+    /// Calls a tool and waits for its answer, which is at most 4 MiB.
+    ///
+    /// # Errors
+    /// See [`CallError`]. After a time-out or a cancellation the server is told so.
+    pub async fn call_tool(
+        &self,
+        name: &str,
+        arguments: JsonObject,
+        options: CallOptions<'_>,
+    ) -> Result<ToolOutput, CallError> {
+        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let handle = self
+            .service
+            .send_request_with_option(request, PeerRequestOptions::no_options())
+            .await?;
+        let mut progress = options.on_progress.map(|tell| {
+            (
+                tell,
+                self.service.service().watch(handle.progress_token.clone()),
+            )
+        });
+        let mut call = InFlight::new(handle);
+        let timeout = tokio::time::sleep(options.timeout);
+        tokio::pin!(timeout);
+        loop {
+            tokio::select! {
+                biased;
+                answer = call.answer() => {
+                    call.finish();
+                    return output(answer.map_err(|_| CallError::Lost("it closed the connection".to_owned()))??);
+                }
+                () = options.cancel.cancelled() => return Err(CallError::Cancelled),
+                step = async {
+                    match &mut progress {
+                        Some((_, receiver)) => receiver.steps.recv().await,
+                        None => std::future::pending().await,
+                    }
+                } => {
+                    if let (Some(step), Some((tell, _))) = (step, &progress) {
+                        tell(step);
+                    }
+                }
+                () = &mut timeout => {
+                    return Err(CallError::Timeout { seconds: options.timeout.as_secs() });
+                }
+            }
+        }
+    }
+
+    /// Ends the session, within 5 s.
+    pub async fn close(mut self) {
+        if let Some(listening) = self.listening.take() {
+            listening.abort();
+        }
+        let _ = self.service.close_with_timeout(CLOSE_TIMEOUT).await;
+    }
+
+    /// Sends a request whose answer is not a tool's, within a time.
+    pub(crate) async fn ask(
+        &self,
+        request: ClientRequest,
+        timeout: Duration,
+    ) -> Result<ServerResult, ConnectError> {
+        let options = PeerRequestOptions::no_options();
+        let handle = self
+            .service
+            .send_request_with_option(request, options)
+            .await?;
+        let mut call = InFlight::new(handle);
+        let answer = tokio::time::timeout(timeout, call.answer()).await;
+        let answer = answer.map_err(|_| ConnectError::Timeout {
+            seconds: timeout.as_secs(),
+        })?;
+        call.finish();
+        let closed = || ConnectError::Unreachable("it closed the connection".to_owned());
+        Ok(answer.map_err(|_| closed())??)
+    }
+
+    /// Whether the server says that it has prompts, and resources.
+    pub(crate) fn has_offers(&self) -> (bool, bool) {
+        let info = self.service.peer_info();
+        info.map_or((false, false), |info| {
+            let has = &info.capabilities;
+            (has.prompts.is_some(), has.resources.is_some())
+        })
+    }
+
+    pub(crate) fn has_tools(&self) -> bool {
+        let info = self.service.peer_info();
+        info.is_some_and(|info| info.capabilities.tools.is_some())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(&self.profile).finish()
+    }
+}
+
+impl fmt::Debug for HttpEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.headers.iter().map(|(name, _)| name).collect();
+        f.debug_struct("HttpEndpoint")
+            .field("headers", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that is under way. Dropped before its end, it tells the server to stop.
+struct InFlight {
+    handle: Option<RequestHandle<RoleClient>>,
+}
+
+impl InFlight {
+    fn new(handle: RequestHandle<RoleClient>) -> Self {
+        Self {
+            handle: Some(handle),
+        }
+    }
+
+    async fn answer(
+        &mut self,
+    ) -> Result<
+        Result<ServerResult, rmcp::service::ServiceError>,
+        tokio::sync::oneshot::error::RecvError,
+    > {
+        match &mut self.handle {
+            Some(handle) => (&mut handle.rx).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn finish(&mut self) {
+        self.handle = None;
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let (Some(handle), Ok(runtime)) =
+            (self.handle.take(), tokio::runtime::Handle::try_current())
+        {
+            // Bounded by the transport's own time for such messages.
+            runtime.spawn(async move {
+                let cancelled = handle.cancel(Some("no longer wanted".to_owned()));
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
+            });
+        }
+    }
+}
+
+fn output(answer: ServerResult) -> Result<ToolOutput, CallError> {
+    match answer {
+        ServerResult::CallToolResult(result) => Ok(ToolOutput::new(result)),
+        ServerResult::EmptyResult(_) => Ok(ToolOutput::new(CallToolResult::success(Vec::new()))),
+        ServerResult::InputRequiredResult(_) => Err(CallError::Server(
+            "the tool asks its caller for more input, which agents cannot give".to_owned(),
+        )),
+        ServerResult::CreateTaskResult(_) => Err(CallError::Server(
+            "the tool answers with a task to wait for, which it was not asked to".to_owned(),
+        )),
+        _ => Err(CallError::Server(
+            "what it answers makes no sense".to_owned(),
+        )),
+    }
+}
+
+/// Hears of changes in the newest revision, where a client asks for that.
+fn listen(service: &RunningService<RoleClient, Handler>) -> tokio::task::JoinHandle<()> {
+    let peer = service.peer().clone();
+    let changed = service.service().changed.clone();
+    tokio::spawn(async move {
+        let filter = SubscriptionFilter::builder().tools_list_changed().build();
+        let Ok(mut subscription) = peer.listen(filter).await else {
+            return;
+        };
+        while let Ok(Some(_)) = subscription.next().await {
+            changed.notify_one();
+        }
+    })
+}

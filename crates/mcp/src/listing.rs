@@ -1,0 +1,192 @@
+//! What a server offers, asked for page by page and within limits.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use domain::mcp_servers::{McpOffer, McpOffers, ToolDefinition};
+use rmcp::model::{
+    ClientRequest, ListPromptsRequest, ListResourcesRequest, ListToolsRequest,
+    PaginatedRequestParams, ServerResult,
+};
+
+use crate::Connection;
+use crate::definition::from_tool;
+use crate::error::{ConnectError, short};
+
+/// Tools that one server can have.
+const MAX_TOOLS: usize = 1_000;
+/// Bytes of all definitions of one server.
+const MAX_TOOLS_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of one definition.
+const MAX_TOOL_BYTES: usize = 64 * 1024;
+/// Prompts, and resources, that are told.
+const MAX_OFFERS: usize = 100;
+const MAX_PAGES: usize = 100;
+/// Longest time for all pages of one list.
+const LIST_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Connection {
+    /// Asks for all tools, within 10 s. Tools without a usable name are left out, as is the second
+    /// of two with the same.
+    ///
+    /// # Errors
+    /// If the server fails, or offers more than 1,000 tools or 4 MiB of definitions.
+    pub async fn list_tools(&self) -> Result<Vec<ToolDefinition>, ConnectError> {
+        if !self.has_tools() {
+            return Ok(Vec::new());
+        }
+        let mut pages = Pages::begin();
+        let mut tools: Vec<ToolDefinition> = Vec::new();
+        let mut names = HashSet::new();
+        let mut bytes = 0;
+        while let Some(params) = pages.next()? {
+            let request = ClientRequest::ListToolsRequest(ListToolsRequest {
+                method: Default::default(),
+                params: Some(params),
+                extensions: Default::default(),
+            });
+            let ServerResult::ListToolsResult(page) = self.ask(request, pages.time_left()).await?
+            else {
+                return Err(ConnectError::not_mcp("what it answers makes no sense"));
+            };
+            for tool in page.tools {
+                let size = serde_json::to_vec(&tool).map_or(0, |json| json.len());
+                bytes += size;
+                let tool = from_tool(tool);
+                if size > MAX_TOOL_BYTES {
+                    return Err(ConnectError::TooMuch(format!(
+                        "describes its tool {} in more than 64 KiB",
+                        short(&tool.name)
+                    )));
+                }
+                if is_name(&tool.name) && names.insert(tool.name.clone()) {
+                    tools.push(tool);
+                }
+            }
+            if tools.len() > MAX_TOOLS || bytes > MAX_TOOLS_BYTES {
+                return Err(ConnectError::TooMuch(format!(
+                    "offers more than {MAX_TOOLS} tools or 4 MiB of definitions"
+                )));
+            }
+            pages.turn(page.next_cursor);
+        }
+        Ok(tools)
+    }
+
+    /// Asks for prompts and resources, at most 100 of each and within 10 s each. What a server fails
+    /// to tell is left out.
+    pub async fn list_offers(&self) -> McpOffers {
+        let (has_prompts, has_resources) = self.has_offers();
+        let mut offers = McpOffers::default();
+        if has_prompts {
+            offers.prompts = self.list_prompts().await.unwrap_or_default();
+        }
+        if has_resources {
+            offers.resources = self.list_resources().await.unwrap_or_default();
+        }
+        offers
+    }
+
+    async fn list_prompts(&self) -> Result<Vec<McpOffer>, ConnectError> {
+        let mut pages = Pages::begin();
+        let mut prompts = Vec::new();
+        while let Some(params) = pages.next()? {
+            let request = ClientRequest::ListPromptsRequest(ListPromptsRequest {
+                method: Default::default(),
+                params: Some(params),
+                extensions: Default::default(),
+            });
+            let ServerResult::ListPromptsResult(page) =
+                self.ask(request, pages.time_left()).await?
+            else {
+                break;
+            };
+            prompts.extend(page.prompts.into_iter().map(|prompt| McpOffer {
+                name: short(&prompt.name),
+                description: prompt.description.map(|text| short(&text)),
+            }));
+            if prompts.len() >= MAX_OFFERS {
+                break;
+            }
+            pages.turn(page.next_cursor);
+        }
+        prompts.truncate(MAX_OFFERS);
+        Ok(prompts)
+    }
+
+    async fn list_resources(&self) -> Result<Vec<McpOffer>, ConnectError> {
+        let mut pages = Pages::begin();
+        let mut resources = Vec::new();
+        while let Some(params) = pages.next()? {
+            let request = ClientRequest::ListResourcesRequest(ListResourcesRequest {
+                method: Default::default(),
+                params: Some(params),
+                extensions: Default::default(),
+            });
+            let ServerResult::ListResourcesResult(page) =
+                self.ask(request, pages.time_left()).await?
+            else {
+                break;
+            };
+            resources.extend(page.resources.into_iter().map(|resource| McpOffer {
+                name: short(&resource.uri),
+                description: Some(short(
+                    resource.description.as_deref().unwrap_or(&resource.name),
+                )),
+            }));
+            if resources.len() >= MAX_OFFERS {
+                break;
+            }
+            pages.turn(page.next_cursor);
+        }
+        resources.truncate(MAX_OFFERS);
+        Ok(resources)
+    }
+}
+
+/// Walks through the pages of a list.
+struct Pages {
+    started: Instant,
+    turned: usize,
+    cursor: Option<String>,
+    is_done: bool,
+}
+
+impl Pages {
+    fn begin() -> Self {
+        Self {
+            started: Instant::now(),
+            turned: 0,
+            cursor: None,
+            is_done: false,
+        }
+    }
+
+    fn next(&self) -> Result<Option<PaginatedRequestParams>, ConnectError> {
+        if self.turned >= MAX_PAGES {
+            return Err(ConnectError::TooMuch(format!(
+                "has more than {MAX_PAGES} pages of one list"
+            )));
+        }
+        let params = PaginatedRequestParams::default().with_cursor(self.cursor.clone());
+        Ok((!self.is_done).then_some(params))
+    }
+
+    fn turn(&mut self, cursor: Option<String>) {
+        self.turned += 1;
+        self.is_done = cursor.is_none() || cursor == self.cursor;
+        self.cursor = cursor;
+    }
+
+    fn time_left(&self) -> Duration {
+        LIST_TIMEOUT.saturating_sub(self.started.elapsed())
+    }
+}
+
+/// Names that can be shown, stored and put into a path.
+fn is_name(name: &str) -> bool {
+    (1..=128).contains(&name.len())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/'))
+}

@@ -1,0 +1,230 @@
+//! Tools of tool servers, for agents and the gateway: what there is, and calling it.
+
+mod connecting;
+mod directory;
+mod pool;
+
+use std::time::{Duration, Instant};
+
+use domain::mcp_servers::{McpToolState, ToolDefinition};
+use domain::{McpServerId, WorkspaceId};
+use mcp::{CallError, CallOptions, Progress, ToolOutput};
+use outbound::Outbound;
+use serde_json::Value;
+use store::Store;
+use store::vault::Vault;
+use tokio_util::sync::CancellationToken;
+
+use self::connecting::Connector;
+use self::directory::Directory;
+pub(crate) use self::directory::Snapshot;
+use self::pool::Pool;
+
+/// A tool as it was last listed.
+#[derive(Clone, Debug)]
+pub struct KnownTool {
+    /// Its server.
+    pub server_id: McpServerId,
+    /// The server's name, which models see in front of the tool's.
+    pub server: String,
+    /// What the server says of it.
+    pub definition: ToolDefinition,
+    /// Hash of that.
+    pub definition_hash: String,
+    /// Whether it may be called.
+    pub state: McpToolState,
+}
+
+/// How a tool of a server is called.
+pub struct ToolCallOptions<'a> {
+    /// Longest time, connecting included.
+    pub timeout: Duration,
+    /// Ends the call; the server is told.
+    pub cancel: &'a CancellationToken,
+    /// Is told of each step; must not block.
+    pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
+}
+
+/// The tool servers of all workspaces, as one process uses them. Cheap to clone.
+#[derive(Clone)]
+pub struct ToolServers {
+    directory: Directory,
+    pool: Pool,
+}
+
+impl ToolServers {
+    pub(crate) fn new(store: Store, vault: Vault, outbound: Outbound) -> Self {
+        let directory = Directory::new(store.clone());
+        let connector = Connector::new(store, vault, outbound, directory.clone());
+        Self {
+            directory,
+            pool: Pool::new(connector),
+        }
+    }
+
+    /// Follows changes that other processes make, and closes idle connections, until `stopping`.
+    pub(crate) fn start(&self, stopping: &CancellationToken) {
+        self.directory.start(stopping.clone());
+        self.pool.start(stopping.clone());
+    }
+
+    /// What is known of some tools, each by its server and bare name. Tools that are not offered are
+    /// left out. Asks no server.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn definitions(
+        &self,
+        workspace_id: WorkspaceId,
+        wanted: &[(McpServerId, String)],
+    ) -> store::Result<Vec<KnownTool>> {
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let snapshot = self.directory.snapshot(workspace_id).await?;
+        Ok(wanted
+            .iter()
+            .filter_map(|(server_id, name)| snapshot.tool(*server_id, name))
+            .collect())
+    }
+
+    /// Every server of a workspace with its tools, as last listed.
+    pub(crate) async fn snapshot(
+        &self,
+        workspace_id: WorkspaceId,
+    ) -> store::Result<std::sync::Arc<Snapshot>> {
+        self.directory.snapshot(workspace_id).await
+    }
+
+    /// Calls a tool: checks that it may be called and the arguments against its schema, connects if
+    /// there is no connection, and waits for the answer, which is at most 4 MiB.
+    ///
+    /// # Errors
+    /// See [`CallError`]; [`CallError::may_have_acted`] tells whether the tool may have been at work.
+    pub async fn call(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        tool: &str,
+        arguments: Value,
+        options: ToolCallOptions<'_>,
+    ) -> Result<ToolOutput, CallError> {
+        let started = Instant::now();
+        let called = self.call_within(workspace_id, server_id, tool, arguments, options);
+        let result = called.await;
+        let outcome = match &result {
+            Ok(output) if output.is_error() => "tool_error",
+            Ok(_) => "ok",
+            Err(_) => "error",
+        };
+        metrics::counter!("agentarea_mcp_tool_calls_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("agentarea_mcp_tool_call_duration_seconds")
+            .record(started.elapsed().as_secs_f64());
+        result
+    }
+
+    async fn call_within(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        tool: &str,
+        arguments: Value,
+        options: ToolCallOptions<'_>,
+    ) -> Result<ToolOutput, CallError> {
+        let deadline = Instant::now() + options.timeout;
+        let too_late = || CallError::Timeout {
+            seconds: options.timeout.as_secs(),
+        };
+        let revision = self
+            .check(workspace_id, server_id, tool, &arguments)
+            .await?;
+        let opening = self.pool.connection(workspace_id, server_id, revision);
+        let lease = tokio::select! {
+            lease = tokio::time::timeout(options.timeout, opening) => {
+                lease.map_err(|_| too_late())??
+            }
+            () = options.cancel.cancelled() => return Err(CallError::Cancelled),
+        };
+        if lease.is_new {
+            // The server was asked for its tools just now: they may be others.
+            self.check(workspace_id, server_id, tool, &arguments)
+                .await?;
+        }
+        let Value::Object(arguments) = arguments else {
+            return Err(CallError::InvalidArguments("not an object".to_owned()));
+        };
+        let call = CallOptions {
+            timeout: deadline.saturating_duration_since(Instant::now()),
+            cancel: options.cancel,
+            on_progress: options.on_progress,
+        };
+        let result = lease.connection().call_tool(tool, arguments, call).await;
+        match result {
+            Err(CallError::Timeout { .. }) => {
+                self.pool.forget_connection(&lease);
+                Err(too_late())
+            }
+            Err(error) if error.spoils_connection() => {
+                self.pool.forget_connection(&lease);
+                Err(error)
+            }
+            other => other,
+        }
+    }
+
+    /// Whether a tool may be called with these arguments; gives the revision of its server.
+    async fn check(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        tool: &str,
+        arguments: &Value,
+    ) -> Result<i32, CallError> {
+        let snapshot = self.directory.snapshot(workspace_id).await;
+        let snapshot = snapshot.map_err(|error| {
+            tracing::warn!(error = %error, "the tools of a workspace cannot be read");
+            CallError::Unavailable
+        })?;
+        let server = snapshot.server(server_id).ok_or(CallError::NoSuchTool)?;
+        let known = server.find(tool).ok_or(CallError::NoSuchTool)?;
+        if known.state == McpToolState::Quarantined {
+            return Err(CallError::Quarantined);
+        }
+        mcp::check_arguments(&known.definition.input_schema, arguments)
+            .map_err(CallError::InvalidArguments)?;
+        Ok(server.stored.revision)
+    }
+
+    /// Connects to a server anew, asks it for its tools and keeps what it says. What comes of it is
+    /// in the database.
+    pub(crate) async fn reconnect(&self, workspace_id: WorkspaceId, server_id: McpServerId) {
+        self.pool.reconnect(workspace_id, server_id).await;
+    }
+
+    /// Ends the connection to a server that is gone.
+    pub(crate) fn disconnect(&self, server_id: McpServerId) {
+        self.pool.disconnect(server_id);
+    }
+
+    /// Forgets what is known of a workspace, so that the next look reads the database.
+    pub(crate) fn forget(&self, workspace_id: WorkspaceId) {
+        self.directory.forget(Some(workspace_id));
+    }
+}
+
+impl KnownTool {
+    /// Whether the server claims that the tool changes nothing.
+    pub fn is_read_only(&self) -> bool {
+        self.definition.is_read_only()
+    }
+
+    /// Whether the server claims that calling it twice is as good as once.
+    pub fn is_idempotent(&self) -> bool {
+        self.definition.is_idempotent()
+    }
+
+    /// Whether the tool may destroy something; true unless the server says otherwise.
+    pub fn is_destructive(&self) -> bool {
+        self.definition.is_destructive()
+    }
+}

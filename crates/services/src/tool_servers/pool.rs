@@ -1,0 +1,234 @@
+//! Connections to tool servers: one per server and process, made when needed, closed when idle.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::{McpServerId, WorkspaceId};
+use mcp::{CallError, ConnectError, Connection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::connecting::{Connector, Opened};
+
+/// Calls of one server at once, those that wait for its connection included.
+const MAX_CALLS: usize = 128;
+/// How long an unused connection is kept.
+const IDLE: Duration = Duration::from_secs(300);
+const SWEEP: Duration = Duration::from_secs(30);
+/// For how long a server that failed is not tried again by calls.
+const REST: Duration = Duration::from_secs(2);
+/// Shortest time between two listings that a server's notices cause.
+const NOTICE_REST: Duration = Duration::from_secs(1);
+
+/// The connections of this process. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Pool {
+    connector: Connector,
+    slots: Arc<Mutex<HashMap<McpServerId, Arc<Slot>>>>,
+}
+
+/// The place of one server's connection.
+struct Slot {
+    calls: Arc<Semaphore>,
+    used_at: Mutex<Instant>,
+    /// Locked while connecting, so that all who need the connection wait for the same one.
+    state: tokio::sync::Mutex<SlotState>,
+}
+
+#[derive(Default)]
+struct SlotState {
+    live: Option<Arc<Live>>,
+    failed: Option<(Instant, ConnectError)>,
+}
+
+/// A connection and the task that follows its notices.
+struct Live {
+    connection: Arc<Connection>,
+    revision: i32,
+    follower: AbortHandle,
+}
+
+/// The right to use a connection for one call.
+pub(super) struct Lease {
+    live: Arc<Live>,
+    server_id: McpServerId,
+    _permit: OwnedSemaphorePermit,
+    /// Whether it was made for this call.
+    pub(super) is_new: bool,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector) -> Self {
+        Self {
+            connector,
+            slots: Arc::default(),
+        }
+    }
+
+    /// Closes idle connections, and all when `stopping`.
+    pub(super) fn start(&self, stopping: CancellationToken) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::select! {
+                    () = stopping.cancelled() => break,
+                    () = tokio::time::sleep(SWEEP) => this.sweep(),
+                }
+            }
+            this.lock().clear();
+        });
+    }
+
+    /// A connection to a server, by its settings of that revision; connects if there is none.
+    pub(super) async fn connection(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        revision: i32,
+    ) -> Result<Lease, CallError> {
+        let slot = self.slot(server_id);
+        let permit = slot.calls.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| CallError::Busy)?;
+        let mut state = slot.state.lock().await;
+        let is_usable =
+            |live: &&Arc<Live>| live.revision == revision && !live.connection.is_closed();
+        if let Some(live) = state.live.as_ref().filter(is_usable) {
+            return Ok(Lease {
+                live: live.clone(),
+                server_id,
+                _permit: permit,
+                is_new: false,
+            });
+        }
+        if let Some((at, error)) = &state.failed {
+            if at.elapsed() < REST {
+                return Err(error.clone().into());
+            }
+        }
+        let live = self.open(&mut state, workspace_id, server_id).await?;
+        Ok(Lease {
+            live,
+            server_id,
+            _permit: permit,
+            is_new: true,
+        })
+    }
+
+    /// Connects anew, whatever there is; an attempt that is under way is not waited for.
+    pub(super) async fn reconnect(&self, workspace_id: WorkspaceId, server_id: McpServerId) {
+        self.disconnect(server_id);
+        let slot = self.slot(server_id);
+        let mut state = slot.state.lock().await;
+        // What comes of it is in the database.
+        let _ = self.open(&mut state, workspace_id, server_id).await;
+    }
+
+    async fn open(
+        &self,
+        state: &mut SlotState,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+    ) -> Result<Arc<Live>, ConnectError> {
+        state.live = None;
+        match self.connector.open(workspace_id, server_id).await {
+            Ok(opened) => {
+                let live = Arc::new(self.live(workspace_id, server_id, opened));
+                state.live = Some(live.clone());
+                state.failed = None;
+                Ok(live)
+            }
+            Err(error) => {
+                state.failed = Some((Instant::now(), error.clone()));
+                Err(error)
+            }
+        }
+    }
+
+    fn live(&self, workspace_id: WorkspaceId, server_id: McpServerId, opened: Opened) -> Live {
+        let Opened {
+            connection,
+            revision,
+        } = opened;
+        let (connector, followed) = (self.connector.clone(), connection.clone());
+        let follower = tokio::spawn(async move {
+            loop {
+                followed.changed().await;
+                let kept = connector
+                    .keep_tools(workspace_id, server_id, revision, &followed)
+                    .await;
+                if let Err(error) = kept {
+                    tracing::info!(
+                        mcp_server.id = %server_id,
+                        error = %error,
+                        "a tool server's changed tools cannot be listed"
+                    );
+                }
+                tokio::time::sleep(NOTICE_REST).await;
+            }
+        });
+        Live {
+            connection,
+            revision,
+            follower: follower.abort_handle(),
+        }
+    }
+
+    /// Lets no further call use a lease's connection.
+    pub(super) fn forget_connection(&self, lease: &Lease) {
+        let slot = self.lock().get(&lease.server_id).cloned();
+        let Some(slot) = slot else { return };
+        // Somebody who holds the lock is connecting anew already.
+        if let Ok(mut state) = slot.state.try_lock() {
+            let is_same = |live: &Arc<Live>| Arc::ptr_eq(live, &lease.live);
+            if state.live.as_ref().is_some_and(is_same) {
+                state.live = None;
+            }
+        }
+    }
+
+    /// Ends the connection to a server; calls that use it may go on to their end.
+    pub(super) fn disconnect(&self, server_id: McpServerId) {
+        self.lock().remove(&server_id);
+    }
+
+    fn sweep(&self) {
+        self.lock().retain(|_, slot| {
+            let used_at = slot.used_at.lock();
+            let used_at = *used_at.unwrap_or_else(PoisonError::into_inner);
+            let is_busy = slot.calls.available_permits() < MAX_CALLS;
+            is_busy || used_at.elapsed() < IDLE
+        });
+    }
+
+    fn slot(&self, server_id: McpServerId) -> Arc<Slot> {
+        let mut slots = self.lock();
+        let slot = slots.entry(server_id).or_insert_with(|| {
+            Arc::new(Slot {
+                calls: Arc::new(Semaphore::new(MAX_CALLS)),
+                used_at: Mutex::new(Instant::now()),
+                state: tokio::sync::Mutex::default(),
+            })
+        });
+        let used_at = slot.used_at.lock();
+        *used_at.unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        slot.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<McpServerId, Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lease {
+    pub(super) fn connection(&self) -> &Connection {
+        &self.live.connection
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}

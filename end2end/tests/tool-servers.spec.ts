@@ -1,0 +1,87 @@
+import { fillAgent, open } from "../support/pages";
+import { LOCAL_MODEL } from "../support/people";
+import { refusal } from "../support/problems";
+import { LOOK_UP, ToolServer } from "../support/tool-server";
+import { expect, test as base } from "../support/fixtures";
+
+const test = base.extend<{ tools: ToolServer }>({
+  tools: async ({}, use) => {
+    const tools = await ToolServer.start();
+    await use(tools);
+    await tools.close();
+  },
+});
+
+test("a server is added, a tool tried, and given to an agent", async ({ page, tools }) => {
+  await open(page, "/tools");
+  await page.getByRole("link", { name: "Add server" }).first().click();
+  await page.getByLabel("Name", { exact: true }).fill("dictionary");
+  await page.getByLabel("URL", { exact: true }).fill(tools.url);
+  await page.getByLabel("Name of new header 1").fill("Authorization");
+  await page.getByLabel("Value of new header 1").fill("Bearer opensesame");
+  await page.getByRole("button", { name: "Add server" }).click();
+
+  await expect(page.getByRole("heading", { level: 1, name: "dictionary" })).toBeVisible();
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+  expect(tools.authorization).toBe("Bearer opensesame");
+  await expect(page.getByRole("main")).not.toContainText("opensesame");
+
+  const trial = page.getByRole("region", { name: "Try a tool" });
+  await trial.getByLabel("word").fill("hello");
+  await trial.getByLabel("limit").fill("3");
+  await trial.getByRole("button", { name: "Run" }).click();
+  await expect(trial.getByRole("status")).toContainText('looked up {"limit":3,"word":"hello"}');
+
+  await open(page, "/agents/new");
+  await fillAgent(page, "Lexicographer", LOCAL_MODEL);
+  await page.getByText("dictionary", { exact: true }).click();
+  await page.getByRole("checkbox", { name: /look_up/ }).check();
+  await page.getByLabel("When to ask before look_up").selectOption("Always ask");
+  await page.getByRole("button", { name: "Create agent" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "Lexicographer" })).toBeVisible();
+  await expect(page.getByRole("checkbox", { name: /look_up/ })).toBeChecked();
+  await expect(page.getByLabel("When to ask before look_up")).toHaveValue("always");
+});
+
+test("a changed tool is shown side by side and accepted", async ({ page, api, tools }) => {
+  const added = await api.post("/api/v1/mcp-servers", {
+    data: { name: "changing", source: { type: "remote", url: tools.url } },
+  });
+  const { id } = await added.json();
+  tools.tools = [{ ...LOOK_UP, description: "Looks a word up and tells everybody" }];
+  await open(page, `/tools/${id}`);
+
+  await page.getByRole("button", { name: "Restart" }).click();
+
+  const change = page.getByRole("region", { name: "Changed definition of look_up" });
+  await expect(change.getByRole("group", { name: "Accepted definition" })).toContainText('"Looks a word up"');
+  await expect(change.getByRole("group", { name: "Definition now offered" })).toContainText("tells everybody");
+  await change.getByRole("button", { name: "Accept new definition" }).click();
+  await expect(change).toHaveCount(0);
+  await expect(page.getByText("1 tool quarantined")).toHaveCount(0);
+});
+
+test("a server that cannot be reached says why, and works once it can", async ({ page, tools }) => {
+  await open(page, "/tools/new");
+  await page.getByLabel("Name", { exact: true }).fill("unreachable");
+  await page.getByLabel("URL", { exact: true }).fill("http://127.0.0.1:9/mcp");
+  await page.getByRole("button", { name: "Add server" }).click();
+  await expect(page.getByRole("alert")).toContainText("cannot be reached: connection refused");
+
+  await page.getByLabel("URL", { exact: true }).fill(tools.url);
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+});
+
+test("a wrong name is refused and nothing typed is lost", async ({ page, problems }) => {
+  problems.allow(...refusal("add_tool_server"));
+  await open(page, "/tools/new");
+  await page.getByLabel("Name", { exact: true }).fill("Not A Slug");
+  await page.getByLabel("URL", { exact: true }).fill("https://tools.example.com/mcp");
+  await page.getByRole("button", { name: "Add server" }).click();
+
+  await expect(page.getByText(/must begin with a small letter/i)).toBeVisible();
+  await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Not A Slug");
+  await expect(page.getByLabel("URL", { exact: true })).toHaveValue("https://tools.example.com/mcp");
+});

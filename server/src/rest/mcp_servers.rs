@@ -1,0 +1,85 @@
+//! `/mcp-servers`
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::Path;
+use domain::Paged;
+use domain::mcp_servers::{CreateMcpServer, McpServer, McpServers, McpTool, UpdateMcpServer};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::{Answer, Body, Created, PageQuery, id, parse};
+use crate::authentication::SignedIn;
+
+/// What was looked at before it was accepted.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acceptance {
+    #[serde(default)]
+    definition_hash: Option<String>,
+}
+
+pub async fn list(
+    SignedIn(session): SignedIn,
+    PageQuery(page): PageQuery,
+) -> Answer<Json<Paged<McpServer>>> {
+    Ok(Json(session.list_mcp_servers(page).await?))
+}
+
+pub async fn create(
+    SignedIn(session): SignedIn,
+    Body(input): Body<CreateMcpServer>,
+) -> Answer<Created<McpServer>> {
+    let server = session.create_mcp_server(input).await?;
+    Ok(Created::at(&format!("mcp-servers/{}", server.id), server))
+}
+
+pub async fn get(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<Json<McpServer>> {
+    Ok(Json(session.get_mcp_server(id(&server)?).await?))
+}
+
+pub async fn update(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+    Body(input): Body<UpdateMcpServer>,
+) -> Answer<Json<McpServer>> {
+    Ok(Json(session.update_mcp_server(id(&server)?, input).await?))
+}
+
+pub async fn delete(SignedIn(session): SignedIn, Path(server): Path<String>) -> Answer<StatusCode> {
+    session.delete_mcp_server(id(&server)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn restart(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<Json<McpServer>> {
+    Ok(Json(session.restart_mcp_server(id(&server)?).await?))
+}
+
+pub async fn list_tools(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+    PageQuery(page): PageQuery,
+) -> Answer<Json<Paged<McpTool>>> {
+    Ok(Json(session.list_mcp_tools(id(&server)?, page).await?))
+}
+
+/// Accepts a changed definition; the body may name the hash that was looked at.
+pub async fn accept_tool(
+    SignedIn(session): SignedIn,
+    Path((server, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Answer<Json<McpTool>> {
+    let acceptance: Acceptance = match body.is_empty() {
+        true => Acceptance::default(),
+        false => parse(&body)?,
+    };
+    let seen = acceptance.definition_hash.as_deref();
+    let tool = session.accept_mcp_tool(id(&server)?, &name, seen).await?;
+    Ok(Json(tool))
+}

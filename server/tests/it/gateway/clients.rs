@@ -1,0 +1,188 @@
+//! The official servers behind the gateway, and the official clients in front of it.
+//!
+//! `scripts/mcp-peers.sh` fetches them; without them these tests are skipped.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{LEGACY, MODERN, call};
+use crate::mcp_servers::remote;
+use crate::support::TestApp;
+
+/// Where the programs are, if they are there.
+fn peers() -> Option<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from)?;
+    let folder = home.join(".cache/agentarea/mcp-peers");
+    folder.join("stamp").is_file().then_some(folder)
+}
+
+/// A server of somebody else's; killed when dropped.
+struct Peer {
+    child: Child,
+    url: String,
+}
+
+impl Peer {
+    async fn start(command: &mut Command, port: u16) -> Self {
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("start the peer");
+        let url = format!("http://127.0.0.1:{port}/mcp");
+        for _ in 0..600 {
+            let open = tokio::net::TcpStream::connect(("127.0.0.1", port)).await;
+            if open.is_ok() {
+                return Self { child, url };
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{url} was never there");
+    }
+
+    async fn everything() -> Option<Self> {
+        let folder = peers()?;
+        let port = free_port();
+        let program = "node_modules/@modelcontextprotocol/server-everything/dist/index.js";
+        let mut command = Command::new("node");
+        command.args([program, "streamableHttp"]);
+        command.current_dir(folder).env("PORT", port.to_string());
+        Some(Self::start(&mut command, port).await)
+    }
+
+    async fn time() -> Option<Self> {
+        let folder = peers()?;
+        let port = free_port();
+        let mut command = Command::new(folder.join("venv/bin/python"));
+        command.args(["time_server.py", &port.to_string()]);
+        command.current_dir(folder);
+        Some(Self::start(&mut command, port).await)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Runs a client to its end; gives what it printed.
+async fn run(command: &mut Command) -> Value {
+    let mut command =
+        tokio::process::Command::from(std::mem::replace(command, Command::new("true")));
+    let ended = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
+    let output = ended.expect("the client ends").expect("the client runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let faults = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}\n{faults}"))
+}
+
+#[tokio::test]
+async fn official_servers_work_as_remote_servers() {
+    let (Some(everything), Some(time)) = (Peer::everything().await, Peer::time().await) else {
+        return;
+    };
+    let app = TestApp::start().await;
+
+    let old = app
+        .post("/mcp-servers", remote("everything", &everything.url))
+        .await;
+    let new = app.post("/mcp-servers", remote("time", &time.url)).await;
+    assert_eq!(old.body["state"], "ready", "{}", old.body);
+    assert_eq!(old.body["protocol_version"], LEGACY);
+    assert!(
+        !old.body["offers"]["prompts"]
+            .as_array()
+            .expect("prompts")
+            .is_empty()
+    );
+    assert!(
+        !old.body["offers"]["resources"]
+            .as_array()
+            .expect("resources")
+            .is_empty()
+    );
+    assert_eq!(new.body["state"], "ready", "{}", new.body);
+    assert_eq!(new.body["protocol_version"], MODERN);
+
+    let sum = call(
+        &app,
+        MODERN,
+        "everything__get-sum",
+        json!({"a": 40, "b": 2}),
+    )
+    .await;
+    assert!(sum.to_string().contains("42"), "{sum}");
+    let image = call(&app, LEGACY, "everything__get-tiny-image", json!({})).await;
+    assert!(image.to_string().contains("image/png"), "{image}");
+    let structured = json!({"location": "New York"});
+    let structured = call(
+        &app,
+        MODERN,
+        "everything__get-structured-content",
+        structured,
+    )
+    .await;
+    assert!(structured["structuredContent"].is_object(), "{structured}");
+    let now = json!({"timezone": "Europe/Paris"});
+    let now = call(&app, LEGACY, "time__get_current_time", now).await;
+    assert_eq!(
+        now["structuredContent"]["timezone"], "Europe/Paris",
+        "{now}"
+    );
+}
+
+#[tokio::test]
+async fn official_clients_list_and_call() {
+    let (Some(folder), Some(time)) = (peers(), Peer::time().await) else {
+        return;
+    };
+    let app = TestApp::start().await;
+    app.post("/mcp-servers", remote("time", &time.url))
+        .await
+        .created();
+    let arguments = r#"{"timezone": "Europe/Paris"}"#;
+    let input = [
+        &app.url("/mcp"),
+        &app.key,
+        "time__get_current_time",
+        arguments,
+    ];
+
+    let mut typescript = Command::new("node");
+    typescript
+        .arg("client.mjs")
+        .args(input)
+        .current_dir(&folder);
+    let typescript = run(&mut typescript).await;
+    let python = |mode: &str| {
+        let mut command = Command::new(folder.join("venv/bin/python"));
+        command
+            .arg("client.py")
+            .args(input)
+            .arg(mode)
+            .current_dir(&folder);
+        command
+    };
+    let modern = run(&mut python("auto")).await;
+    let legacy = run(&mut python("legacy")).await;
+
+    for told in [&typescript, &modern, &legacy] {
+        let tools = told["tools"].as_array().expect("tools");
+        assert!(tools.contains(&json!("time__get_current_time")), "{told}");
+        let zone = &told["result"]["structuredContent"]["timezone"];
+        assert_eq!(zone, "Europe/Paris", "{told}");
+    }
+    assert_eq!(modern["version"], MODERN);
+    assert_eq!(legacy["version"], LEGACY);
+}
