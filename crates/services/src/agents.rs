@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, Agents, UpdateAgent};
 use domain::audit::Deed;
-use domain::{Action, AgentId, Error, FieldErrors, Page, Paged};
+use domain::{Action, AgentId, Error, Page, Paged};
 use store::TenantTx;
 
 use crate::change::Change;
@@ -131,14 +131,6 @@ async fn checked(tx: &mut TenantTx, mut config: AgentConfig) -> Result<AgentConf
     config.name = config.name.trim().to_owned();
     config.model.name = config.model.name.trim().to_owned();
     config.validate()?;
-    let mut errors = FieldErrors::default();
-    for (index, tool) in config.tools.iter().enumerate() {
-        if tool.server_id.is_some() {
-            let field = format!("tools[{index}].server_id");
-            errors.push(&field, "there is no such tool server in this workspace");
-        }
-    }
-    errors.finish()?;
     let connection = tx
         .find_model_connection(config.model.connection_id)
         .await
