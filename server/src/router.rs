@@ -195,6 +195,11 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/approvals/{id}/decision", post(approvals::decide))
         .route("/usage", get(usage::get))
         .route("/usage/export", get(usage::export))
+        .route(
+            "/conversations/{id}/messages/{message_id}/regeneration",
+            post(conversations::regenerate),
+        )
+        .route("/conversations/{id}/export", get(conversations::export))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/cancellation", post(runs::cancel))

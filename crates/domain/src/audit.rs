@@ -49,7 +49,7 @@ deeds! {
     ConversationCreate = "conversation.create",
     /// A conversation was deleted.
     ConversationDelete = "conversation.delete",
-    /// A conversation was renamed.
+    /// A conversation was renamed or pinned, or another branch shown.
     ConversationUpdate = "conversation.update",
     /// Somebody was invited.
     InvitationCreate = "invitation.create",
@@ -85,6 +85,8 @@ deeds! {
     ModelConnectionUpdate = "model_connection.update",
     /// A run was asked to stop.
     RunCancel = "run.cancel",
+    /// A message was asked again.
+    RunCreate = "run.create",
     /// Somebody signed in.
     SessionCreate = "session.create",
     /// A session was ended.

@@ -7,11 +7,17 @@ use crate::events::FinishReason;
 use crate::runs::{RunError, RunStatus};
 use crate::tools::ToolCall;
 use crate::{
-    AgentId, ConversationId, Error, FieldErrors, MessageId, Page, Paged, RunId, Timestamp,
+    AgentId, ConversationId, Cursor, Error, FieldErrors, MessageId, Page, Paged, RunId, Timestamp,
 };
 
 /// Longest text of one message, in characters.
 pub const MAX_MESSAGE_CHARS: usize = 100_000;
+
+/// Longest text that is searched for, in characters.
+const MAX_QUERY_CHARS: usize = 200;
+
+/// Messages that the conversation page shows at once.
+pub const THREAD_MESSAGES: u8 = 30;
 
 /// A conversation with one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +30,10 @@ pub struct Conversation {
     pub agent_name: String,
     /// Given, or taken from the first message; empty before that.
     pub title: String,
+    /// Whether it stands above the others in lists.
+    pub is_pinned: bool,
+    /// Last run of the branch that is shown; `None` before the first message.
+    pub head_run_id: Option<RunId>,
     /// Status of the latest run; `None` before the first message.
     pub run_status: Option<RunStatus>,
     /// When it was begun.
@@ -50,6 +60,43 @@ pub struct UpdateConversation {
     /// New title, at most 200 characters.
     #[serde(default)]
     pub title: Option<String>,
+    /// Whether it shall stand above the others in lists.
+    #[serde(default)]
+    pub is_pinned: Option<bool>,
+    /// A run whose branch shall be shown, to its newest end.
+    #[serde(default)]
+    pub head_run_id: Option<RunId>,
+}
+
+/// Which conversations to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConversationFilter {
+    /// Words, or beginnings of words, that must all be in the title or in one message. At most
+    /// 200 characters.
+    #[serde(default)]
+    pub query: Option<String>,
+}
+
+/// What a conversation is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// For people.
+    Markdown,
+    /// For programs: the conversation and its messages.
+    Json,
+}
+
+/// An exported conversation: the branch that is shown, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// A name for the file, plain ASCII.
+    pub file_name: String,
+    /// What it is.
+    pub content_type: &'static str,
+    /// The file.
+    pub content: String,
 }
 
 /// Who wrote a message.
@@ -97,6 +144,9 @@ pub struct PostMessage {
     /// Ids of files that go with it. None can be given yet.
     #[serde(default)]
     pub attachments: Vec<String>,
+    /// A person's message that this one replaces on a branch of its own.
+    #[serde(default)]
+    pub replaces: Option<MessageId>,
 }
 
 /// A message was accepted; its run is under way or queued.
@@ -115,21 +165,52 @@ pub struct Thread {
     pub conversation: Conversation,
     /// Whether the agent was deleted, so that nothing more can be asked.
     pub is_archived: bool,
-    /// The latest messages, oldest first, at most 200.
-    pub messages: Vec<Message>,
-    /// Whether there are older messages than these.
-    pub has_older: bool,
+    /// Messages of the branch that is shown, oldest first, at most [`THREAD_MESSAGES`].
+    pub messages: Vec<ThreadMessage>,
+    /// Where older messages than these are.
+    pub older: Option<Cursor>,
     /// Run that is queued, running or waiting.
     pub active_run: Option<RunId>,
     /// Number of the last event contained in this snapshot; streams go on after it.
     pub last_seq: u64,
 }
 
+/// A message as the conversation page shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThreadMessage {
+    /// The message.
+    pub message: Message,
+    /// An answer as sanitised HTML, by blocks; empty for a person's message.
+    pub html: String,
+    /// Others in its place, if there are any.
+    pub variants: Option<Variants>,
+}
+
+/// Which of several messages in one place is shown, and the way to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variants {
+    /// Which one this is, from 1.
+    pub number: u32,
+    /// How many there are.
+    pub count: u32,
+    /// A run on the branch of the one before.
+    pub previous: Option<RunId>,
+    /// A run on the branch of the one after.
+    pub next: Option<RunId>,
+}
+
 /// Conversations of the workspace.
 #[async_trait]
 pub trait Conversations: Send + Sync {
-    /// Lists conversations, last touched first.
-    async fn list_conversations(&self, page: Page) -> Result<Paged<Conversation>, Error>;
+    /// Lists conversations: pinned ones first, then those last touched.
+    ///
+    /// # Errors
+    /// `Invalid` for a query that is too long.
+    async fn list_conversations(
+        &self,
+        filter: ConversationFilter,
+        page: Page,
+    ) -> Result<Paged<Conversation>, Error>;
 
     /// One conversation.
     ///
@@ -143,10 +224,10 @@ pub trait Conversations: Send + Sync {
     /// `Invalid` for an unknown agent or a wrong title; `Conflict` for a deleted agent.
     async fn create_conversation(&self, input: CreateConversation) -> Result<Conversation, Error>;
 
-    /// Changes the title.
+    /// Changes the title, pins it, or shows another branch.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid`.
+    /// `NotFound`; `Invalid`, also for a run of another conversation.
     async fn update_conversation(
         &self,
         id: ConversationId,
@@ -159,27 +240,56 @@ pub trait Conversations: Send + Sync {
     /// `NotFound`.
     async fn delete_conversation(&self, id: ConversationId) -> Result<(), Error>;
 
-    /// Lists messages, newest first.
+    /// Lists the messages of the branch that is shown, newest first.
     ///
     /// # Errors
     /// `NotFound`.
     async fn list_messages(&self, id: ConversationId, page: Page) -> Result<Paged<Message>, Error>;
 
-    /// The conversation as its page shows it.
+    /// The conversation as its page shows it: the latest messages, or those `before` a cursor.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` for an unknown cursor.
+    async fn open_thread(
+        &self,
+        id: ConversationId,
+        before: Option<Cursor>,
+    ) -> Result<Thread, Error>;
+
+    /// The branch that is shown, as a file.
     ///
     /// # Errors
     /// `NotFound`.
-    async fn open_thread(&self, id: ConversationId) -> Result<Thread, Error>;
+    async fn export_conversation(
+        &self,
+        id: ConversationId,
+        format: ExportFormat,
+    ) -> Result<Export, Error>;
 
     /// Writes a message and starts the run that answers it, or queues it behind the active run.
     /// The same `idempotency_key` again gives the first answer and starts nothing.
     ///
+    /// With `replaces` it begins a branch beside that message.
+    ///
     /// # Errors
-    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
+    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted, or if a message shall be replaced
+    /// while a run is under way.
     async fn post_message(
         &self,
         id: ConversationId,
         input: PostMessage,
+        idempotency_key: Option<String>,
+    ) -> Result<PostedMessage, Error>;
+
+    /// Asks again what a message was asked, or what it asks, on a branch beside it. The same
+    /// `idempotency_key` again gives the first answer and starts nothing.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` if the agent is deleted or a run is under way.
+    async fn regenerate(
+        &self,
+        id: ConversationId,
+        message_id: MessageId,
         idempotency_key: Option<String>,
     ) -> Result<PostedMessage, Error>;
 }
@@ -200,6 +310,25 @@ impl PostMessage {
             errors.push("attachments", "cannot be used yet; leave the list empty");
         }
         errors.finish()
+    }
+}
+
+impl ConversationFilter {
+    /// Leaves out a query of nothing but blanks, and checks the rest.
+    ///
+    /// # Errors
+    /// `Invalid` if it is too long.
+    pub fn checked(self) -> Result<Self, Error> {
+        let query = self.query.filter(|query| !query.trim().is_empty());
+        let mut errors = FieldErrors::default();
+        if query
+            .as_ref()
+            .is_some_and(|query| query.chars().count() > MAX_QUERY_CHARS)
+        {
+            errors.push("query", "has at most 200 characters");
+        }
+        errors.finish()?;
+        Ok(Self { query })
     }
 }
 

@@ -39,7 +39,7 @@ pub enum EventBody {
         message: CreatedMessage,
     },
     /// A run waits for a worker.
-    RunQueued(RunBegin),
+    RunQueued(QueuedRun),
     /// A worker began the run.
     RunStarted(RunBegin),
     /// Another worker took the run over.
@@ -190,6 +190,19 @@ pub struct BudgetState {
     pub limit_usd_micros: u64,
 }
 
+/// Part of a message as sanitised HTML: the unlogged `html_live` frame of the dashboard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HtmlBlock {
+    /// The message.
+    pub message_id: MessageId,
+    /// Number of the block, from 0; what was shown behind it is gone.
+    pub block: usize,
+    /// Its HTML.
+    pub html: String,
+    /// Whether this is all of a finished message.
+    pub is_whole: bool,
+}
+
 /// A run's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunBegin {
@@ -199,6 +212,23 @@ pub struct RunBegin {
     pub agent_version: u32,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+}
+
+/// A run that waits, and where it stands in the conversation's tree.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QueuedRun {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// The version it runs.
+    pub agent_version: u32,
+    /// Always 1.
+    pub attempt: u32,
+    /// The message that it answers; not in logs of before there were branches.
+    #[serde(default)]
+    pub message_id: Option<MessageId>,
+    /// The run before it on its branch.
+    #[serde(default)]
+    pub parent_id: Option<RunId>,
 }
 
 /// A run's end.

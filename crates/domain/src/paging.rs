@@ -27,6 +27,15 @@ pub struct Paged<T> {
     pub next: Option<Cursor>,
 }
 
+impl<T> Default for Paged<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            next: None,
+        }
+    }
+}
+
 impl Page {
     /// Items on a page when nothing is said.
     pub const DEFAULT_LIMIT: u8 = 50;

@@ -19,6 +19,7 @@ mod gateway;
 mod housekeeping;
 mod idempotency;
 mod invitations;
+mod markdown;
 mod mcp_servers;
 mod members;
 mod mint;

@@ -1,14 +1,17 @@
-//! Posting a message: writes it with the run that answers it, and starts the run.
+//! Posting a message: writes it with the run that answers it, and starts the run. Asking a message
+//! again is the same without writing it.
 
 use std::sync::Arc;
 
 use domain::conversations::{MessageRole, PostedMessage};
-use domain::events::{EventBody, RunBegin};
+use domain::events::{EventBody, QueuedRun, RunBegin};
 use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
 use engine::{AskedCall, Spent};
 use llm::ModelMessage;
+use store::TenantTx;
 use store::audit::Author;
 use store::events::NewEvent;
+use store::messages::{PriorMessage, Question};
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
@@ -18,15 +21,27 @@ use crate::{Session, mint, watch};
 
 /// Earlier messages that a model is shown at most.
 pub(crate) const PRIOR_MESSAGES: u32 = 200;
-/// Events that a run begins with when it starts at once; see [`Posting::events`].
-const STARTED_EVENTS: u64 = 4;
 /// Longest title taken from a message, in characters.
 const TITLE_CHARS: usize = 60;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ask<'a> {
+    /// A new message, at the end of the branch that is shown.
+    Next(&'a str),
+    /// A new message, beside one that is there.
+    Instead(MessageId, &'a str),
+    /// What a message was asked, or asks, again.
+    Again(MessageId),
+}
 
 /// A message on its way, with everything made for it.
 struct Posting<'a> {
     conversation_id: ConversationId,
+    parent_id: Option<RunId>,
     text: &'a str,
+    /// The message, if it is there already.
+    asked: Option<MessageId>,
     title: String,
     idempotency_key: Option<&'a str>,
     agent: Arc<AnsweringAgent>,
@@ -64,15 +79,12 @@ impl Session {
             connection_updated_at,
             runs_per_workspace: services.config.runs_per_workspace,
         };
-        let posting = Posting::new(
-            self.author(),
-            id,
-            text,
-            idempotency_key,
-            recent.agent.clone(),
-        );
+        let mut posting = Posting::new(self.author(), id, text, recent.agent.clone());
+        posting.parent_id = Some(recent.head);
+        posting.idempotency_key = idempotency_key;
         let events = posting.events(true);
-        let begun = self.begin_run(slot, &posting, recent.messages.clone(), recent.last_seq);
+        let last_seq = recent.last_seq + events.len() as u64;
+        let begun = self.begin_run(slot, &posting, recent.messages.clone(), last_seq);
         let run = posting.run(self, true);
         let written = services.store.create_run_if_unchanged(
             self.actor.workspace_id,
@@ -93,12 +105,12 @@ impl Session {
         }
     }
 
-    /// Posts to a conversation of which nothing is known yet. If this process has room and it is
+    /// Asks in a conversation of which nothing is known yet. If this process has room and it is
     /// the run's turn, the run starts at once; otherwise it is queued.
     pub(crate) async fn post(
         &self,
         id: ConversationId,
-        text: &str,
+        ask: Ask<'_>,
         idempotency_key: Option<&str>,
     ) -> Result<PostedMessage, Error> {
         let services = &self.services;
@@ -117,28 +129,39 @@ impl Session {
         if context.is_archived {
             return Err(agent_deleted());
         }
+        let question = find_question(&mut tx, id, ask, context.has_active_run).await?;
+        let agent = Arc::new(context.agent);
+        let mut posting = match (ask, &question) {
+            (Ask::Again(_), Some(question)) => {
+                let posting = Posting::new(self.author(), id, &question.text, agent);
+                posting.asking_again(question.message_id)
+            }
+            (Ask::Again(_), None) => return Err(Error::NotFound),
+            (Ask::Next(text) | Ask::Instead(_, text), _) => {
+                Posting::new(self.author(), id, text, agent)
+            }
+        };
+        posting.idempotency_key = idempotency_key;
+        posting.parent_id = match &question {
+            Some(question) => question.parent_id,
+            None => context.head,
+        };
         let limit = u64::from(services.config.runs_per_workspace);
         let has_turn = !context.has_active_run && context.running_in_workspace < limit;
         let slot = has_turn.then(|| services.worker.try_reserve()).flatten();
         let prior = match &slot {
-            Some(_) if context.last_seq > 0 => tx
-                .list_prior_messages(id, None, PRIOR_MESSAGES)
+            Some(_) => tx
+                .list_prior_messages(id, posting.parent_id, PRIOR_MESSAGES)
                 .await
                 .or_fault()?,
-            _ => Vec::new(),
+            None => Vec::new(),
         };
-        let posting = Posting::new(
-            self.author(),
-            id,
-            text,
-            idempotency_key,
-            Arc::new(context.agent),
-        );
         let events = posting.events(slot.is_some());
         let run = posting.run(self, slot.is_some());
+        let last_seq = context.last_seq + events.len() as u64;
         let begun = slot.map(|slot| {
             let messages = prior.into_iter().flat_map(model_messages).collect();
-            self.begin_run(slot, &posting, messages, context.last_seq)
+            self.begin_run(slot, &posting, messages, last_seq)
         });
         let logged = tx
             .create_run(&run, context.last_seq, &events)
@@ -155,6 +178,7 @@ impl Session {
         Ok(posting.posted())
     }
 
+    /// `last_seq` is the number of the last event that the run begins with.
     fn begin_run(
         &self,
         slot: Slot,
@@ -177,7 +201,7 @@ impl Session {
             spent: Spent::default(),
             attempt: 1,
             is_cancel_requested: false,
-            whole_log_until: Some(last_seq + STARTED_EVENTS),
+            whole_log_until: Some(last_seq),
         };
         self.services.worker.begin(slot, run)
     }
@@ -188,14 +212,15 @@ impl<'a> Posting<'a> {
         author: Author,
         conversation_id: ConversationId,
         text: &'a str,
-        idempotency_key: Option<&'a str>,
         agent: Arc<AnsweringAgent>,
     ) -> Self {
         Self {
             conversation_id,
+            parent_id: None,
             text,
+            asked: None,
             title: title_of(text),
-            idempotency_key,
+            idempotency_key: None,
             agent,
             message_id: mint::id(),
             answer_id: mint::id(),
@@ -207,6 +232,15 @@ impl<'a> Posting<'a> {
         }
     }
 
+    /// The message is there already.
+    fn asking_again(self, message_id: MessageId) -> Self {
+        Self {
+            asked: Some(message_id),
+            message_id,
+            ..self
+        }
+    }
+
     fn run(&self, session: &Session, starts: bool) -> NewRun<'_> {
         let step = NewStep {
             id: self.step_id,
@@ -215,13 +249,14 @@ impl<'a> Posting<'a> {
         NewRun {
             id: self.run_id,
             conversation_id: self.conversation_id,
+            parent_id: self.parent_id,
             author: &self.author,
             audit_id: self.audit_id,
             agent_id: self.agent.id,
             agent_version: self.agent.version,
             message_id: self.message_id,
             answer_id: self.answer_id,
-            text: self.text,
+            text: self.asked.is_none().then_some(self.text),
             title: &self.title,
             idempotency_key: self.idempotency_key,
             started_by: starts.then(|| (session.services.worker.id(), step)),
@@ -235,10 +270,17 @@ impl<'a> Posting<'a> {
             agent_version: self.agent.version,
             attempt: 1,
         };
-        let mut events = vec![
-            created(self.message_id, MessageRole::User, self.text),
-            new_event(EventBody::RunQueued(begin)),
-        ];
+        let mut events = Vec::with_capacity(4);
+        if self.asked.is_none() {
+            events.push(created(self.message_id, MessageRole::User, self.text));
+        }
+        events.push(new_event(EventBody::RunQueued(QueuedRun {
+            agent_id: begin.agent_id,
+            agent_version: begin.agent_version,
+            attempt: begin.attempt,
+            message_id: Some(self.message_id),
+            parent_id: self.parent_id,
+        })));
         if starts {
             events.push(new_event(EventBody::RunStarted(begin)));
             events.push(answer_created(self.answer_id));
@@ -254,8 +296,37 @@ impl<'a> Posting<'a> {
     }
 }
 
+/// The message beside which a branch shall begin; `None` if none shall.
+async fn find_question(
+    tx: &mut TenantTx,
+    id: ConversationId,
+    ask: Ask<'_>,
+    has_active_run: bool,
+) -> Result<Option<Question>, Error> {
+    let message_id = match ask {
+        Ask::Next(_) => return Ok(None),
+        Ask::Instead(message_id, _) | Ask::Again(message_id) => message_id,
+    };
+    let question = tx.find_question(id, message_id).await.or_fault()?;
+    let question = match (ask, question) {
+        (Ask::Instead(..), None) => {
+            let text = "there is no such message in this conversation";
+            return Err(Error::invalid("replaces", text));
+        }
+        (Ask::Instead(..), Some(question)) if question.found == MessageRole::Assistant => {
+            return Err(Error::invalid("replaces", "is no message of a person"));
+        }
+        (_, question) => question.ok_or(Error::NotFound)?,
+    };
+    if has_active_run {
+        let text = "an answer is being written here; stop it or wait for its end";
+        return Err(Error::conflict(text));
+    }
+    Ok(Some(question))
+}
+
 /// A message of the past as the model reads it, with what came of the tools that it asked for.
-pub(crate) fn model_messages(message: store::runs::PriorMessage) -> Vec<ModelMessage> {
+pub(crate) fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
     match message.role {
         MessageRole::User => vec![ModelMessage::user(message.text)],
         MessageRole::Assistant => {
@@ -280,9 +351,12 @@ pub(crate) fn asking_messages(
     std::iter::once(message).chain(results).collect()
 }
 
-/// The first line of a message, cut at a word.
+/// The first line of a message that says something, without marks of Markdown, cut at a word.
 fn title_of(text: &str) -> String {
-    let line = text.trim().lines().next().unwrap_or_default().trim();
+    let is_mark = |c: char| matches!(c, '#' | '>' | '`') || c.is_whitespace();
+    let mut lines = text.lines().map(|line| line.trim_start_matches(is_mark));
+    let line = lines.find(|line| !line.is_empty());
+    let line = line.unwrap_or(text).trim();
     let line: String = line.chars().filter(|c| !c.is_control()).collect();
     if line.chars().count() <= TITLE_CHARS {
         return line;

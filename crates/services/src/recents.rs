@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use domain::{ConversationId, WorkspaceId};
+use domain::{ConversationId, RunId, WorkspaceId};
 use llm::ModelMessage;
 use moka::sync::Cache;
 use store::runs::AnsweringAgent;
@@ -29,6 +29,8 @@ pub(crate) struct Recent {
     pub(crate) workspace_id: WorkspaceId,
     /// Events in its log.
     pub(crate) last_seq: u64,
+    /// The run that ended: the end of the branch.
+    pub(crate) head: RunId,
     /// The agent that answered.
     pub(crate) agent: Arc<AnsweringAgent>,
     /// What a model would be shown, oldest first.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::AccessBell;
 use crate::authentication::{Credential, Principals};
 use crate::fault::OrFault;
+use crate::markdown::{LiveHtml, Markdown};
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
 use crate::recents::Recents;
@@ -53,6 +54,8 @@ pub struct Services {
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
     pub(crate) recents: Recents,
+    pub(crate) markdown: Markdown,
+    pub(crate) live_html: LiveHtml,
     pub(crate) throttle: Throttle,
     pub(crate) access: AccessBell,
     pub(crate) config: Arc<Config>,
@@ -96,6 +99,8 @@ impl Services {
             worker,
             principals: Principals::default(),
             recents,
+            markdown: Markdown::new(),
+            live_html: LiveHtml::default(),
             throttle: Throttle::new(store.clone()),
             access: AccessBell::new(),
             config,

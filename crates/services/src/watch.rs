@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use domain::events::{Event, EventBody};
 use domain::{Action, ConversationId, Error, MessageId, WorkspaceId};
 use serde::Serialize;
 use store::Store;
@@ -11,6 +12,7 @@ use store::events::LoggedEvent;
 
 use crate::Session;
 use crate::fault::OrFault;
+use crate::markdown::{LiveHtmlWatch, Markdown, data_of};
 
 /// How often the log is looked at when the bus is silent.
 const LOOK_DURING_RUN: Duration = Duration::from_secs(1);
@@ -34,6 +36,8 @@ pub struct Watch {
     is_run_under_way: bool,
     /// Whether the end of a run was seen since idleness was last checked.
     may_be_idle: bool,
+    /// Where HTML of what is written comes from, for those who asked for it.
+    html: Option<(LiveHtmlWatch, Markdown)>,
 }
 
 /// A page of the log as JSON texts, ascending.
@@ -73,7 +77,23 @@ impl Session {
             ends_when_idle,
             is_run_under_way: false,
             may_be_idle: true,
+            html: None,
         })
+    }
+
+    /// As [`Session::watch`], with `html_live` frames: what is written, as HTML.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn watch_html(&self, id: ConversationId, after: u64) -> Result<Watch, Error> {
+        let mut watch = self.watch(id, after, false).await?;
+        let services = &self.services;
+        let live =
+            services
+                .live_html
+                .watch(&services.store, &services.bus, self.actor.workspace_id, id);
+        watch.html = Some((live, services.markdown.clone()));
+        Ok(watch)
     }
 
     /// A page of the log after event `after`.
@@ -146,7 +166,12 @@ impl Watch {
                     continue;
                 }
             }
-            match self.subscription.next().await {
+            let frame = tokio::select! {
+                biased;
+                frame = self.subscription.next() => frame,
+                html = next_html(&mut self.html) => return Ok(Some(html)),
+            };
+            match frame {
                 Some(Frame::Live(bytes)) => return Ok(Some(bytes)),
                 Some(Frame::Logged { seq, .. }) if seq <= self.seq => {}
                 Some(Frame::Logged {
@@ -154,6 +179,8 @@ impl Watch {
                     is_run_end,
                     bytes,
                 }) if seq == self.seq + 1 => {
+                    // Before it counts as given out: this call may be cancelled here.
+                    let bytes = self.with_html(bytes).await;
                     self.seq = seq;
                     self.is_run_under_way = !is_run_end;
                     self.may_be_idle |= is_run_end;
@@ -173,16 +200,29 @@ impl Watch {
             .list_events(self.conversation_id, self.seq, PAGE)
             .await
             .or_fault()?;
+        drop(tx);
         let Some(last) = events.last() else {
             return Ok(None);
         };
-        self.seq = last.seq;
-        self.is_run_under_way = !is_run_end(last);
         let mut bytes = BytesMut::new();
         for event in &events {
-            bytes.extend_from_slice(logged_frame(event).as_bytes());
+            let frame = Bytes::from(logged_frame(event));
+            bytes.extend_from_slice(&self.with_html(frame).await);
         }
+        self.seq = last.seq;
+        self.is_run_under_way = !is_run_end(last);
         Ok(Some(bytes.freeze()))
+    }
+
+    /// Puts the HTML of a finished message behind the event that says so.
+    async fn with_html(&self, frame: Bytes) -> Bytes {
+        let Some((_, markdown)) = &self.html else {
+            return frame;
+        };
+        match completed(&frame) {
+            Some((id, text)) => [frame, markdown.frame(id, &text).await].concat().into(),
+            None => frame,
+        }
     }
 
     /// Whether no run is active and everything was given out; notices if there is more to read.
@@ -237,6 +277,26 @@ pub(crate) fn publish_live(
     let json = serde_json::to_string(&live).expect("plain data");
     let frame = format!("event: text_live\ndata: {json}\n\n");
     publisher.publish(Frame::Live(frame.into()));
+}
+
+async fn next_html(html: &mut Option<(LiveHtmlWatch, Markdown)>) -> Bytes {
+    match html {
+        Some((live, _)) => live.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The message that a frame says is whole.
+fn completed(frame: &[u8]) -> Option<(MessageId, String)> {
+    const KIND: &[u8] = b"event: message_completed\n";
+    let head = &frame[..frame.len().min(64)];
+    head.windows(KIND.len()).find(|part| *part == KIND)?;
+    match serde_json::from_slice::<Event>(data_of(frame)?).ok()?.body {
+        EventBody::MessageCompleted {
+            message_id, text, ..
+        } => Some((message_id, text)),
+        _ => None,
+    }
 }
 
 fn is_run_end(event: &LoggedEvent) -> bool {

@@ -1,9 +1,7 @@
-//! Conversations and their messages.
+//! Conversations; their messages are in `messages`.
 
-use domain::conversations::{Conversation, Message, MessageRole};
-use domain::runs::RunError;
+use domain::conversations::{Conversation, ConversationFilter};
 use domain::{ConversationId, Cursor, Page, Paged, RunId, Timestamp};
-use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -29,36 +27,37 @@ struct ConversationRow {
     agent_id: Uuid,
     agent_name: String,
     title: String,
+    is_pinned: bool,
+    head_run_id: Option<Uuid>,
     run_status: Option<String>,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
 }
 
-struct MessageRow {
-    id: Uuid,
-    role: String,
-    text: String,
-    reasoning: String,
-    run_id: Uuid,
-    finish_reason: Option<String>,
-    error: Option<Json<RunError>>,
-    position: i64,
-    created_at: OffsetDateTime,
+/// What to change of a conversation; `None` leaves it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ConversationChange<'a> {
+    /// The title.
+    pub title: Option<&'a str>,
+    /// Whether it stands above the others.
+    pub is_pinned: Option<bool>,
+    /// Last run of the branch that is shown.
+    pub head: Option<RunId>,
 }
 
 impl TenantTx {
-    /// Conversations, last touched first.
-    pub async fn list_conversations(&mut self, page: &Page) -> Result<Paged<Conversation>> {
-        let (before, before_id) = match &page.after {
-            Some(cursor) => {
-                let (time, id) = parse_recency(cursor)?;
-                (Some(time), Some(id))
-            }
-            None => (None, None),
-        };
+    /// Conversations, pinned ones first, then those last touched.
+    pub async fn list_conversations(
+        &mut self,
+        filter: &ConversationFilter,
+        page: &Page,
+    ) -> Result<Paged<Conversation>> {
+        let after = page.after.as_ref().map(parse_place).transpose()?;
+        let words = filter.query.as_deref().map(words_query);
         let rows = sqlx::query_as!(
             ConversationRow,
-            r#"select c.id, c.agent_id, v.config->>'name' as "agent_name!", c.title,
+            r#"select c.id, c.agent_id, v.config->>'name' as "agent_name!", c.title, c.is_pinned,
+                 c.head_run_id,
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
@@ -67,13 +66,20 @@ impl TenantTx {
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
                  and v.version = a.version
-               where c.workspace_id = $4
-                 and ($1::timestamptz is null or (c.updated_at, c.id) < ($1, $2))
-               order by c.updated_at desc, c.id desc limit $3"#,
-            before,
-            before_id,
-            i64::from(page.limit) + 1,
-            self.workspace_id().uuid()
+               where c.workspace_id = $1
+                 and ($2::bool is null or (c.is_pinned, c.updated_at, c.id) < ($2, $3, $4))
+                 and ($5::text is null
+                   or words_of(c.title) @@ to_tsquery('simple', $5)
+                   or c.id in (
+                     select w.conversation_id from message_words w
+                     where w.workspace_id = $1 and w.words @@ to_tsquery('simple', $5)))
+               order by c.is_pinned desc, c.updated_at desc, c.id desc limit $6"#,
+            self.workspace_id().uuid(),
+            after.map(|(is_pinned, _, _)| is_pinned),
+            after.map(|(_, time, _)| time),
+            after.map(|(_, _, id)| id),
+            words,
+            i64::from(page.limit) + 1
         )
         .fetch_all(self.connection())
         .await?;
@@ -81,7 +87,7 @@ impl TenantTx {
             .into_iter()
             .map(ConversationRow::into_conversation)
             .collect::<Result<Vec<_>>>()?;
-        Ok(Paged::cut(conversations, page.limit, recency))
+        Ok(Paged::cut(conversations, page.limit, place))
     }
 
     /// One conversation.
@@ -90,8 +96,8 @@ impl TenantTx {
         id: ConversationId,
     ) -> Result<Option<ConversationState>> {
         let row = sqlx::query!(
-            r#"select c.agent_id, v.config->>'name' as "agent_name!", c.title, c.last_seq,
-                 c.created_at, c.updated_at, a.archived_at,
+            r#"select c.agent_id, v.config->>'name' as "agent_name!", c.title, c.is_pinned,
+                 c.head_run_id, c.last_seq, c.created_at, c.updated_at, a.archived_at,
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
@@ -115,6 +121,8 @@ impl TenantTx {
             agent_id: row.agent_id,
             agent_name: row.agent_name,
             title: row.title,
+            is_pinned: row.is_pinned,
+            head_run_id: row.head_run_id,
             run_status: row.run_status,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -143,24 +151,30 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Changes a title; tells whether the conversation exists.
-    pub async fn rename_conversation(
+    /// Changes a conversation. Only a new title touches it.
+    pub async fn update_conversation(
         &mut self,
         id: ConversationId,
-        title: &str,
+        change: ConversationChange<'_>,
         now: Timestamp,
-    ) -> Result<bool> {
-        let done = sqlx::query!(
-            "update conversations set title = $2, updated_at = $3
-             where workspace_id = $4 and id = $1",
+    ) -> Result<()> {
+        sqlx::query!(
+            "update conversations set
+               updated_at = case when $3::text is null then updated_at else $4 end,
+               title = coalesce($3, title),
+               is_pinned = coalesce($5, is_pinned),
+               head_run_id = coalesce($6, head_run_id)
+             where workspace_id = $1 and id = $2",
+            self.workspace_id().uuid(),
             id.uuid(),
-            title,
+            change.title,
             now.date_time(),
-            self.workspace_id().uuid()
+            change.is_pinned,
+            change.head.map(RunId::uuid)
         )
         .execute(self.connection())
         .await?;
-        Ok(done.rows_affected() > 0)
+        Ok(())
     }
 
     /// Deletes a conversation with all it holds; tells whether it was there.
@@ -188,7 +202,10 @@ impl TenantTx {
             "with gone_events as (
                delete from events where workspace_id = $1 and conversation_id = $2
              ), gone_messages as (
-               delete from messages where workspace_id = $1 and conversation_id = $2
+               delete from messages where workspace_id = $1 and run_id in (
+                 select id from runs where workspace_id = $1 and conversation_id = $2)
+             ), gone_words as (
+               delete from message_words where workspace_id = $1 and conversation_id = $2
              ), gone_calls as (
                delete from tool_calls where workspace_id = $1 and conversation_id = $2
              ), gone_approvals as (
@@ -203,55 +220,6 @@ impl TenantTx {
         .execute(self.connection())
         .await?;
         Ok(true)
-    }
-
-    /// Messages, newest first. The text of an answer in progress is empty.
-    pub async fn list_messages(
-        &mut self,
-        id: ConversationId,
-        page: &Page,
-    ) -> Result<Paged<Message>> {
-        let before = page
-            .after
-            .as_ref()
-            .map(|cursor| cursor.0.parse::<i64>().map_err(|_| Error::UnknownCursor))
-            .transpose()?;
-        self.list_messages_before(id, before, i64::from(page.limit))
-            .await
-    }
-
-    /// At most `limit` messages before a position, newest first.
-    pub async fn list_messages_before(
-        &mut self,
-        id: ConversationId,
-        before: Option<i64>,
-        limit: i64,
-    ) -> Result<Paged<Message>> {
-        let mut rows = sqlx::query_as!(
-            MessageRow,
-            r#"select m.id, m.role, m.text, m.reasoning, m.run_id, m.finish_reason,
-                 r.error as "error: Json<RunError>", m.position, m.created_at
-               from messages m
-               join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
-               where m.workspace_id = $4 and m.conversation_id = $1 and ($2::bigint is null or m.position < $2)
-               order by m.position desc limit $3"#,
-            id.uuid(),
-            before,
-            limit + 1,
-            self.workspace_id().uuid()
-        )
-        .fetch_all(self.connection())
-        .await?;
-        let has_more = rows.len() as i64 > limit;
-        rows.truncate(limit as usize);
-        let next = has_more
-            .then(|| rows.last().map(|row| Cursor(row.position.to_string())))
-            .flatten();
-        let items = rows
-            .into_iter()
-            .map(MessageRow::into_message)
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Paged { items, next })
     }
 
     /// Data of the `text_delta` and `text_truncated` events of a run, in order.
@@ -297,6 +265,8 @@ impl ConversationRow {
             agent_id: self.agent_id.into(),
             agent_name: self.agent_name,
             title: self.title,
+            is_pinned: self.is_pinned,
+            head_run_id: self.head_run_id.map(Into::into),
             run_status,
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
@@ -304,45 +274,48 @@ impl ConversationRow {
     }
 }
 
-impl MessageRow {
-    fn into_message(self) -> Result<Message> {
-        let finish_reason = self
-            .finish_reason
-            .map(|reason| reason.parse().map_err(unreadable))
-            .transpose()?;
-        let role = crate::runs::parse_message_role(&self.role);
-        let error = match role {
-            MessageRole::Assistant => self.error.map(|error| error.0),
-            MessageRole::User => None,
-        };
-        Ok(Message {
-            id: self.id.into(),
-            role,
-            text: self.text,
-            reasoning: self.reasoning,
-            tool_calls: Vec::new(),
-            run_id: self.run_id.into(),
-            finish_reason,
-            error,
-            created_at: self.created_at.into(),
-        })
-    }
-}
-
-/// Cursor of the conversations list: when and which.
-fn recency(conversation: &Conversation) -> Cursor {
+/// Cursor of the conversations list: whether pinned, when and which.
+fn place(conversation: &Conversation) -> Cursor {
     Cursor(format!(
-        "{}_{}",
+        "{}_{}_{}",
+        u8::from(conversation.is_pinned),
         conversation.updated_at.unix_millis(),
         conversation.id
     ))
 }
 
-fn parse_recency(cursor: &Cursor) -> Result<(OffsetDateTime, Uuid)> {
-    let (millis, id) = cursor.0.split_once('_').ok_or(Error::UnknownCursor)?;
-    let millis: i64 = millis.parse().map_err(|_| Error::UnknownCursor)?;
+fn parse_place(cursor: &Cursor) -> Result<(bool, OffsetDateTime, Uuid)> {
+    let mut parts = cursor.0.splitn(3, '_');
+    let mut next = || parts.next().ok_or(Error::UnknownCursor);
+    let is_pinned = match next()? {
+        "0" => false,
+        "1" => true,
+        _ => return Err(Error::UnknownCursor),
+    };
+    let millis: i64 = next()?.parse().map_err(|_| Error::UnknownCursor)?;
     let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
         .map_err(|_| Error::UnknownCursor)?;
-    let id = id.parse().map_err(|_| Error::UnknownCursor)?;
-    Ok((time, id))
+    let id = next()?.parse().map_err(|_| Error::UnknownCursor)?;
+    Ok((is_pinned, time, id))
+}
+
+/// What finds texts with all words of a query, or words that begin so; see `words_of` in SQL.
+fn words_query(query: &str) -> String {
+    let is_gap = |c: char| c.is_ascii_punctuation() || c.is_whitespace() || c.is_control();
+    let words = query.split(is_gap).filter(|word| !word.is_empty());
+    let words: Vec<String> = words.map(word_query).collect();
+    words.join(" & ")
+}
+
+/// One word in the cases that it may be written in: a database may know those of ASCII alone.
+fn word_query(word: &str) -> String {
+    let lower = word.to_lowercase();
+    let mut letters = lower.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let capital: String = first.chain(letters).collect();
+    let mut cases = vec![word.to_owned(), lower.clone(), capital, word.to_uppercase()];
+    cases.sort_unstable();
+    cases.dedup();
+    let cases: Vec<String> = cases.iter().map(|word| format!("'{word}':*")).collect();
+    format!("({})", cases.join(" | "))
 }

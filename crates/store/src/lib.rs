@@ -20,6 +20,7 @@ pub mod master_keys;
 pub mod mcp_servers;
 pub mod mcp_tools;
 pub mod members;
+pub mod messages;
 mod migrations;
 pub mod models;
 mod rewrapping;

@@ -1,22 +1,41 @@
 //! `/conversations` and their messages
 
 use axum::Json;
-use axum::extract::Path;
-use domain::Paged;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query};
+use axum::response::{IntoResponse, Response};
 use domain::conversations::{
-    Conversation, Conversations, CreateConversation, Message, PostMessage, PostedMessage,
-    UpdateConversation,
+    Conversation, ConversationFilter, Conversations, CreateConversation, ExportFormat, Message,
+    PostMessage, PostedMessage, UpdateConversation,
 };
-use http::{HeaderMap, StatusCode};
+use domain::{Error, Paged};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Deserialize;
 
 use super::{Answer, Body, Created, PageQuery, id, idempotency};
 use crate::authentication::SignedIn;
+use crate::problem::Problem;
+
+#[derive(Deserialize)]
+pub struct SearchQuery {
+    query: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct ExportQuery {
+    format: Option<String>,
+}
 
 pub async fn list(
     SignedIn(session): SignedIn,
     PageQuery(page): PageQuery,
+    search: Result<Query<SearchQuery>, QueryRejection>,
 ) -> Answer<Json<Paged<Conversation>>> {
-    Ok(Json(session.list_conversations(page).await?))
+    let Query(SearchQuery { query }) =
+        search.map_err(|error| Problem::malformed(error.body_text()))?;
+    let filter = ConversationFilter { query };
+    Ok(Json(session.list_conversations(filter, page).await?))
 }
 
 pub async fn create(
@@ -52,6 +71,30 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
+pub async fn export(
+    SignedIn(session): SignedIn,
+    Path(conversation): Path<String>,
+    query: Result<Query<ExportQuery>, QueryRejection>,
+) -> Answer<Response> {
+    let Query(query) = query.map_err(|error| Problem::malformed(error.body_text()))?;
+    let format = match query.format.as_deref() {
+        None | Some("markdown") => ExportFormat::Markdown,
+        Some("json") => ExportFormat::Json,
+        Some(_) => return Err(Error::invalid("format", "can be markdown or json").into()),
+    };
+    let export = session
+        .export_conversation(id(&conversation)?, format)
+        .await?;
+    let disposition = format!("attachment; filename=\"{}\"", export.file_name);
+    let mut response = export.content.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(export.content_type));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    Ok(response)
+}
+
 pub async fn list_messages(
     SignedIn(session): SignedIn,
     Path(conversation): Path<String>,
@@ -69,4 +112,14 @@ pub async fn post_message(
     let key = idempotency::key(&headers)?.map(str::to_owned);
     let posted = session.post_message(id(&conversation)?, input, key).await?;
     Ok((StatusCode::ACCEPTED, Json(posted)))
+}
+
+pub async fn regenerate(
+    SignedIn(session): SignedIn,
+    Path((conversation, message)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer<(StatusCode, Json<PostedMessage>)> {
+    let key = idempotency::key(&headers)?.map(str::to_owned);
+    let regenerated = session.regenerate(id(&conversation)?, id(&message)?, key);
+    Ok((StatusCode::ACCEPTED, Json(regenerated.await?)))
 }

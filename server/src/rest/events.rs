@@ -26,6 +26,7 @@ pub struct EventsQuery {
     after: Option<String>,
     limit: Option<u64>,
     until: Option<String>,
+    render: Option<String>,
 }
 
 pub async fn events(
@@ -48,7 +49,11 @@ pub async fn events(
         Some(_) => return Err(Error::invalid("until", "can only be idle").into()),
     };
     let access = session.watch_access();
-    let watch = session.watch(id, after, ends_when_idle).await?;
+    let watch = match query.render.as_deref() {
+        None => session.watch(id, after, ends_when_idle).await?,
+        Some("html") if !ends_when_idle => session.watch_html(id, after).await?,
+        Some(_) => return Err(Error::invalid("render", "can only be html, without until").into()),
+    };
     let streaming = Streaming {
         watch,
         access,

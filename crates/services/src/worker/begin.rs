@@ -48,7 +48,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         .or_fault()?
         .ok_or(Error::NotFound)?;
     let prior = tx
-        .list_prior_messages(lease.conversation_id, claimed.message_id, PRIOR_MESSAGES)
+        .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
         .await
         .or_fault()?;
     let mut messages: Vec<ModelMessage> = prior.into_iter().flat_map(model_messages).collect();

@@ -233,6 +233,7 @@ fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     let recent = Recent {
         workspace_id: run.lease.workspace_id,
         last_seq,
+        head: run.lease.run_id,
         agent: run.agent,
         messages: outcome.messages,
     };

@@ -7,7 +7,7 @@ mod queue;
 mod reading;
 
 pub use journal::{Attempt, Ending, NewStep, StartedCall, WholeMessage};
-pub use posting::{AnsweringAgent, NewRun, PostingContext, PriorMessage, Unchanged};
+pub use posting::{AnsweringAgent, NewRun, PostingContext, Unchanged};
 pub use progress::RunMessage;
 pub use queue::{ClaimedRun, HeldRun, Lease};
 pub use queue::{claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew};

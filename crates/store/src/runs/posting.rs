@@ -2,7 +2,6 @@
 
 use domain::agents::AgentConfig;
 use domain::conversations::MessageRole;
-use domain::events::FinishReason;
 use domain::{
     AgentId, AuditId, ConnectionId, ConversationId, MessageId, RunId, Timestamp, WorkspaceId,
 };
@@ -14,7 +13,6 @@ use super::NewStep;
 use crate::audit::Author;
 use crate::database::TenantTx;
 use crate::events::{EventColumns, LoggedEvent, NewEvent};
-use crate::tool_calls::StoredCall;
 use crate::{Result, Store};
 
 /// What is known of a conversation when a message arrives; the conversation is locked.
@@ -22,6 +20,8 @@ use crate::{Result, Store};
 pub struct PostingContext {
     /// Events in the log so far.
     pub last_seq: u64,
+    /// Last run of the branch that is shown.
+    pub head: Option<RunId>,
     /// The agent that answers.
     pub agent: AnsweringAgent,
     /// Whether the agent is deleted.
@@ -45,17 +45,6 @@ pub struct AnsweringAgent {
     pub connection_updated_at: Option<Timestamp>,
 }
 
-/// A message of before, as the model shall see it.
-#[derive(Clone, Debug)]
-pub struct PriorMessage {
-    /// Who wrote it.
-    pub role: MessageRole,
-    /// Its text.
-    pub text: String,
-    /// The tools that it asked for, with their results.
-    pub calls: Vec<StoredCall>,
-}
-
 /// A message with its run, to be written.
 #[derive(Clone, Debug)]
 pub struct NewRun<'a> {
@@ -63,6 +52,8 @@ pub struct NewRun<'a> {
     pub id: RunId,
     /// The conversation.
     pub conversation_id: ConversationId,
+    /// The run before it on its branch.
+    pub parent_id: Option<RunId>,
     /// Who asks.
     pub author: &'a Author,
     /// Id of the line in the audit log.
@@ -75,8 +66,8 @@ pub struct NewRun<'a> {
     pub message_id: MessageId,
     /// The message that the answer will be.
     pub answer_id: MessageId,
-    /// The user's text.
-    pub text: &'a str,
+    /// The user's text; `None` if the message is there already.
+    pub text: Option<&'a str>,
     /// Title of the conversation if it has none yet.
     pub title: &'a str,
     /// Key of a request that may be repeated.
@@ -103,7 +94,7 @@ impl TenantTx {
     /// Locks a conversation and reads what posting needs.
     pub async fn lock_for_posting(&mut self, id: ConversationId) -> Result<Option<PostingContext>> {
         let row = sqlx::query!(
-            r#"select c.last_seq, c.agent_id, a.version, a.archived_at,
+            r#"select c.last_seq, c.head_run_id, c.agent_id, a.version, a.archived_at,
                  v.config as "config: Json<AgentConfig>", m.updated_at as "connection_updated_at?",
                  exists (
                    select from runs r
@@ -127,6 +118,7 @@ impl TenantTx {
         .await?;
         Ok(row.map(|row| PostingContext {
             last_seq: row.last_seq as u64,
+            head: row.head_run_id.map(Into::into),
             agent: AnsweringAgent {
                 id: row.agent_id.into(),
                 version: row.version as u32,
@@ -157,54 +149,10 @@ impl TenantTx {
         Ok(row.map(|row| (row.message_id.into(), row.id.into())))
     }
 
-    /// The last `limit` messages that say something or ask for tools, oldest first, up to message
-    /// `last`.
-    pub async fn list_prior_messages(
-        &mut self,
-        conversation_id: ConversationId,
-        last: impl Into<Option<MessageId>>,
-        limit: u32,
-    ) -> Result<Vec<PriorMessage>> {
-        let rows = sqlx::query!(
-            "select id, role, text, finish_reason from messages
-             where workspace_id = $1 and conversation_id = $2
-               and (text <> '' or finish_reason = 'tool_calls')
-               and ($3::uuid is null or position <= (
-                 select position from messages where workspace_id = $1 and id = $3))
-             order by position desc limit $4",
-            self.workspace_id().uuid(),
-            conversation_id.uuid(),
-            last.into().map(MessageId::uuid),
-            i64::from(limit)
-        )
-        .fetch_all(self.connection())
-        .await?;
-        let asking: Vec<MessageId> = rows
-            .iter()
-            .filter(|row| row.finish_reason.as_deref() == Some(FinishReason::ToolCalls.as_str()))
-            .map(|row| row.id.into())
-            .collect();
-        let mut calls = match asking[..] {
-            [] => Vec::new(),
-            _ => self.list_calls_of_messages(&asking).await?,
-        };
-        Ok(rows
-            .into_iter()
-            .rev()
-            .map(|row| PriorMessage {
-                role: parse_message_role(&row.role),
-                text: row.text,
-                calls: calls
-                    .extract_if(.., |call| call.message_id.uuid() == row.id)
-                    .collect(),
-            })
-            .collect())
-    }
-
     /// Writes a message, its run and their events.
     ///
-    /// `events` begin with the user's `message_created`; if the run starts at once, the last is
-    /// the answer's. The conversation must be locked by [`TenantTx::lock_for_posting`].
+    /// `events` begin with the user's `message_created` if that is new; if the run starts at once,
+    /// the last is the answer's. The conversation must be locked by [`TenantTx::lock_for_posting`].
     ///
     /// # Errors
     /// `Constraint("runs_idempotency_key")` if the key was used meanwhile.
@@ -268,12 +216,13 @@ async fn create_run(
     let known = place.unchanged;
     let is_written = sqlx::query_scalar!(
         r#"select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26) as "is_written!""#,
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) as "is_written!""#,
         place.workspace_id.uuid(),
         run.conversation_id.uuid(),
         last_seq,
         run.title,
         run.id.uuid(),
+        run.parent_id.map(RunId::uuid),
         run.agent_id.uuid(),
         run.agent_version as i32,
         run.author.user_id.uuid(),

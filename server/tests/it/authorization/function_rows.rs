@@ -243,6 +243,21 @@ pub fn rows() -> Vec<Row> {
         by_id("rename_conversation", May(Converse), Change, |o| {
             vec![("id", o.conversation.clone()), ("title", "Renamed".into())]
         }),
+        by_id("pin_conversation", May(Converse), Change, |o| {
+            vec![("id", o.conversation.clone()), ("is_pinned", "true".into())]
+        }),
+        by_id("show_branch", May(Converse), Change, |o| {
+            vec![("id", o.conversation.clone()), ("run_id", o.run.clone())]
+        }),
+        Row {
+            ids: (&["id", "message_id"], StatusCode::NOT_FOUND),
+            ..row("regenerate", May(Converse), Change, |o| {
+                vec![
+                    ("id", o.conversation.clone()),
+                    ("message_id", o.message.clone()),
+                ]
+            })
+        },
         by_id("delete_conversation", May(Converse), Change, |o| {
             field("id", &o.conversation)
         }),

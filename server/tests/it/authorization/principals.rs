@@ -102,6 +102,7 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
         agent,
         mcp_server,
         conversation,
+        message: text(&posted.body["message_id"]),
         run: text(&posted.body["run_id"]),
         approval,
         api_key: owner.makes_key(app, Value::Null).await.id,

@@ -33,6 +33,7 @@ pub struct Objects {
     pub agent: String,
     pub mcp_server: String,
     pub conversation: String,
+    pub message: String,
     pub run: String,
     pub approval: String,
     pub api_key: String,
@@ -298,6 +299,21 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/conversations/{}/messages", o.conversation),
             |_| inputs::message("hello"),
         ),
+        row(
+            Method::POST,
+            "/conversations/{id}/messages/{message_id}/regeneration",
+            May(Converse),
+            |o| {
+                format!(
+                    "/conversations/{}/messages/{}/regeneration",
+                    o.conversation, o.message
+                )
+            },
+            none,
+        ),
+        get("/conversations/{id}/export", May(Read), |o| {
+            format!("/conversations/{}/export", o.conversation)
+        }),
         get("/conversations/{id}/events", May(Read), |o| {
             format!("/conversations/{}/events?until=idle", o.conversation)
         }),

@@ -1,28 +1,34 @@
 //! Conversations and their messages; posting one is in `posting`.
 
+mod export;
+mod thread;
+
 use async_trait::async_trait;
 use domain::audit::Deed;
 use domain::conversations::{
-    Conversation, Conversations, CreateConversation, Message, MessageRole, PostMessage,
-    PostedMessage, Thread, UpdateConversation, check_title,
+    Conversation, ConversationFilter, Conversations, CreateConversation, Export, ExportFormat,
+    Message, MessageRole, PostMessage, PostedMessage, Thread, UpdateConversation, check_title,
 };
 use domain::events::{CreatedMessage, EventBody, FinishReason};
-use domain::{Action, ConversationId, Error, MessageId, Page, Paged, RunId};
-use store::TenantTx;
-use store::conversations::ConversationState;
+use domain::{Action, ConversationId, Cursor, Error, MessageId, Page, Paged, RunId, WorkspaceId};
+use store::conversations::{ConversationChange, ConversationState};
 use store::events::NewEvent;
+use store::{Store, TenantTx};
 
 use crate::fault::OrFault;
+use crate::posting::Ask;
 use crate::{Session, mint};
-
-/// Messages on the conversation page.
-const THREAD_MESSAGES: i64 = 200;
 
 #[async_trait]
 impl Conversations for Session {
-    async fn list_conversations(&self, page: Page) -> Result<Paged<Conversation>, Error> {
+    async fn list_conversations(
+        &self,
+        filter: ConversationFilter,
+        page: Page,
+    ) -> Result<Paged<Conversation>, Error> {
         let mut tx = self.begin(Action::Read).await?;
-        tx.list_conversations(&page).await.or_fault()
+        let filter = filter.checked()?;
+        tx.list_conversations(&filter, &page).await.or_fault()
     }
 
     async fn get_conversation(&self, id: ConversationId) -> Result<Conversation, Error> {
@@ -48,6 +54,8 @@ impl Conversations for Session {
             agent_id: agent.id,
             agent_name: agent.config.name,
             title: input.title.unwrap_or_default().trim().to_owned(),
+            is_pinned: false,
+            head_run_id: None,
             run_status: None,
             created_at: now,
             updated_at: now,
@@ -67,13 +75,24 @@ impl Conversations for Session {
             .change(Action::Converse, Deed::ConversationUpdate)
             .await?;
         check_title(input.title.as_deref())?;
-        if let Some(title) = input.title {
-            tx.rename_conversation(id, title.trim(), mint::now())
-                .await
-                .or_fault()?;
-        }
+        get(&mut tx, id).await?;
+        let head = match input.head_run_id {
+            Some(run_id) => Some(find_branch(&mut tx, id, run_id).await?),
+            None => None,
+        };
+        let change = ConversationChange {
+            title: input.title.as_deref().map(str::trim),
+            is_pinned: input.is_pinned,
+            head,
+        };
+        tx.update_conversation(id, change, mint::now())
+            .await
+            .or_fault()?;
         let conversation = get(&mut tx, id).await?.conversation;
         tx.commit(id.uuid(), &conversation.title).await?;
+        if head.is_some() {
+            self.services.recents.forget(id);
+        }
         Ok(conversation)
     }
 
@@ -95,31 +114,32 @@ impl Conversations for Session {
         self.actor.require(Action::Read)?;
         let mut tx = self.snapshot().await?;
         let state = get(&mut tx, id).await?;
-        let mut messages = tx.list_messages(id, &page).await.or_fault()?;
-        fill_in_progress(&mut tx, &state, &mut messages.items).await?;
-        fill_tool_calls(&mut tx, &mut messages.items).await?;
-        Ok(messages)
+        let head = state.conversation.head_run_id;
+        let page = tx.list_messages(id, head, &page).await.or_fault()?;
+        let mut messages: Vec<Message> = page.items.into_iter().map(|it| it.message).collect();
+        fill(&mut tx, id, messages.iter_mut().collect()).await?;
+        Ok(Paged {
+            items: messages,
+            next: page.next,
+        })
     }
 
-    async fn open_thread(&self, id: ConversationId) -> Result<Thread, Error> {
+    async fn open_thread(
+        &self,
+        id: ConversationId,
+        before: Option<Cursor>,
+    ) -> Result<Thread, Error> {
         self.actor.require(Action::Read)?;
-        let mut tx = self.snapshot().await?;
-        let state = get(&mut tx, id).await?;
-        let mut messages = tx
-            .list_messages_before(id, None, THREAD_MESSAGES)
-            .await
-            .or_fault()?;
-        fill_in_progress(&mut tx, &state, &mut messages.items).await?;
-        fill_tool_calls(&mut tx, &mut messages.items).await?;
-        messages.items.reverse();
-        Ok(Thread {
-            conversation: state.conversation,
-            is_archived: state.is_archived,
-            messages: messages.items,
-            has_older: messages.next.is_some(),
-            active_run: state.active_run,
-            last_seq: state.last_seq,
-        })
+        self.read_thread(id, before).await
+    }
+
+    async fn export_conversation(
+        &self,
+        id: ConversationId,
+        format: ExportFormat,
+    ) -> Result<Export, Error> {
+        self.actor.require(Action::Read)?;
+        self.export(id, format).await
     }
 
     async fn post_message(
@@ -131,13 +151,25 @@ impl Conversations for Session {
         self.allow(Action::Converse, Deed::MessageCreate).await?;
         input.validate()?;
         let text = input.text;
-        match self
-            .post_known(id, &text, idempotency_key.as_deref())
-            .await?
-        {
-            Some(posted) => Ok(posted),
-            None => self.post(id, &text, idempotency_key.as_deref()).await,
+        let key = idempotency_key.as_deref();
+        if let Some(message_id) = input.replaces {
+            return self.post(id, Ask::Instead(message_id, &text), key).await;
         }
+        match self.post_known(id, &text, key).await? {
+            Some(posted) => Ok(posted),
+            None => self.post(id, Ask::Next(&text), key).await,
+        }
+    }
+
+    async fn regenerate(
+        &self,
+        id: ConversationId,
+        message_id: MessageId,
+        idempotency_key: Option<String>,
+    ) -> Result<PostedMessage, Error> {
+        self.allow(Action::Converse, Deed::RunCreate).await?;
+        self.post(id, Ask::Again(message_id), idempotency_key.as_deref())
+            .await
     }
 }
 
@@ -149,6 +181,21 @@ impl Session {
             .await
             .or_fault()
     }
+}
+
+/// Ids and texts, as far as they are logged, of a conversation's answers that have not ended.
+pub(crate) async fn unfinished_answers(
+    store: &Store,
+    workspace_id: WorkspaceId,
+    id: ConversationId,
+) -> Result<Vec<(MessageId, String)>, Error> {
+    let mut tx = store.begin(workspace_id).await.or_fault()?;
+    let mut answers = Vec::new();
+    for (message_id, run_id) in tx.list_unfinished_answers(id).await.or_fault()? {
+        let text = logged_text(&mut tx, id, run_id, message_id).await?;
+        answers.push((message_id, text));
+    }
+    Ok(answers)
 }
 
 pub(crate) fn new_event(body: EventBody) -> NewEvent {
@@ -180,25 +227,26 @@ async fn get(tx: &mut TenantTx, id: ConversationId) -> Result<ConversationState,
         .ok_or(Error::NotFound)
 }
 
-/// Puts the logged text into answers that have not ended.
-async fn fill_in_progress(
+/// The newest end of the branch that a run is on.
+async fn find_branch(tx: &mut TenantTx, id: ConversationId, run_id: RunId) -> Result<RunId, Error> {
+    let leaf = tx.find_newest_leaf(id, run_id).await.or_fault()?;
+    leaf.ok_or_else(|| Error::invalid("head_run_id", "there is no such run in this conversation"))
+}
+
+/// Puts the logged text into answers that have not ended, and tool calls into the messages that
+/// asked for them.
+async fn fill(
     tx: &mut TenantTx,
-    state: &ConversationState,
-    messages: &mut [Message],
+    id: ConversationId,
+    mut messages: Vec<&mut Message>,
 ) -> Result<(), Error> {
-    for message in messages {
+    for message in &mut messages {
         let is_in_progress =
             message.role == MessageRole::Assistant && message.finish_reason.is_none();
         if is_in_progress {
-            message.text =
-                logged_text(tx, state.conversation.id, message.run_id, message.id).await?;
+            message.text = logged_text(tx, id, message.run_id, message.id).await?;
         }
     }
-    Ok(())
-}
-
-/// Puts the tool calls into the messages that asked for them.
-async fn fill_tool_calls(tx: &mut TenantTx, messages: &mut [Message]) -> Result<(), Error> {
     let asking: Vec<MessageId> = messages
         .iter()
         .filter(|message| message.finish_reason == Some(FinishReason::ToolCalls))

@@ -1,0 +1,375 @@
+//! Messages along one branch of a conversation: those of a run, of the run before it, and so on.
+
+use std::collections::HashMap;
+
+use domain::conversations::{Message, MessageRole};
+use domain::events::FinishReason;
+use domain::runs::RunError;
+use domain::{ConversationId, Cursor, MessageId, Page, Paged, RunId};
+use sqlx::types::Json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::database::TenantTx;
+use crate::runs::{parse_message_role, unreadable};
+use crate::tool_calls::StoredCall;
+use crate::{Error, Result};
+
+/// A message on a branch.
+#[derive(Clone, Debug)]
+pub struct BranchMessage {
+    /// The message; its run is the one on this branch.
+    pub message: Message,
+    /// The run before its run.
+    pub parent_id: Option<RunId>,
+}
+
+/// A run as a knot of the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Knot {
+    /// The run.
+    pub id: RunId,
+    /// The run before it.
+    pub parent_id: Option<RunId>,
+    /// The message that it answers.
+    pub message_id: MessageId,
+}
+
+/// A message that can be asked again, or in other words.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Who wrote the message that was looked for.
+    pub found: MessageRole,
+    /// The person's message of its run.
+    pub message_id: MessageId,
+    /// Its text.
+    pub text: String,
+    /// The run before it.
+    pub parent_id: Option<RunId>,
+}
+
+/// A message of before, as the model shall see it.
+#[derive(Clone, Debug)]
+pub struct PriorMessage {
+    /// Who wrote it.
+    pub role: MessageRole,
+    /// Its text.
+    pub text: String,
+    /// The tools that it asked for, with their results.
+    pub calls: Vec<StoredCall>,
+}
+
+struct MessageRow {
+    id: Uuid,
+    role: String,
+    text: String,
+    reasoning: String,
+    run_id: Uuid,
+    parent_id: Option<Uuid>,
+    finish_reason: Option<String>,
+    error: Option<Json<RunError>>,
+    position: i64,
+    created_at: OffsetDateTime,
+}
+
+/// Where a page of a branch begins: in which run, and before which of its messages.
+#[derive(Clone, Copy)]
+struct Place {
+    run_id: Uuid,
+    before: i64,
+}
+
+impl TenantTx {
+    /// Messages of the branch that ends with `head`, newest first.
+    ///
+    /// The text of an answer in progress is empty.
+    pub async fn list_messages(
+        &mut self,
+        conversation_id: ConversationId,
+        head: Option<RunId>,
+        page: &Page,
+    ) -> Result<Paged<BranchMessage>> {
+        let place = match (&page.after, head) {
+            (Some(cursor), _) => Place::parse(cursor)?,
+            (None, Some(head)) => Place {
+                run_id: head.uuid(),
+                before: i64::MAX,
+            },
+            (None, None) => return Ok(Paged::default()),
+        };
+        let mut rows = self
+            .read_branch(conversation_id, place, i64::from(page.limit) + 1)
+            .await?;
+        let has_more = rows.len() > usize::from(page.limit);
+        rows.truncate(usize::from(page.limit));
+        let next = has_more
+            .then(|| rows.last().map(MessageRow::cursor))
+            .flatten();
+        let items = rows
+            .into_iter()
+            .map(MessageRow::into_message)
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Paged { items, next })
+    }
+
+    /// The latest messages that say something or ask for tools, of the branch that ends with run
+    /// `head`, oldest first, at most `limit`.
+    pub async fn list_prior_messages(
+        &mut self,
+        conversation_id: ConversationId,
+        head: Option<RunId>,
+        limit: u32,
+    ) -> Result<Vec<PriorMessage>> {
+        let Some(head) = head else {
+            return Ok(Vec::new());
+        };
+        let place = Place {
+            run_id: head.uuid(),
+            before: i64::MAX,
+        };
+        self.read_prior(conversation_id, place, limit).await
+    }
+
+    /// What the model of run `run_id` is asked: the messages before it, and the person's.
+    pub async fn list_asked_messages(
+        &mut self,
+        conversation_id: ConversationId,
+        run_id: RunId,
+        limit: u32,
+    ) -> Result<Vec<PriorMessage>> {
+        // Of the run itself only the person's message is below 1.
+        let place = Place {
+            run_id: run_id.uuid(),
+            before: 1,
+        };
+        self.read_prior(conversation_id, place, limit).await
+    }
+
+    async fn read_prior(
+        &mut self,
+        conversation_id: ConversationId,
+        place: Place,
+        limit: u32,
+    ) -> Result<Vec<PriorMessage>> {
+        let rows = self
+            .read_branch(conversation_id, place, i64::from(limit))
+            .await?;
+        let asking: Vec<MessageId> = rows
+            .iter()
+            .filter(|row| row.asks_for_tools())
+            .map(|row| row.id.into())
+            .collect();
+        let mut calls = match asking[..] {
+            [] => Vec::new(),
+            _ => self.list_calls_of_messages(&asking).await?,
+        };
+        Ok(rows
+            .into_iter()
+            .rev()
+            .filter(|row| !row.text.is_empty() || row.asks_for_tools())
+            .map(|row| PriorMessage {
+                role: parse_message_role(&row.role),
+                text: row.text,
+                calls: calls
+                    .extract_if(.., |call| call.message_id.uuid() == row.id)
+                    .collect(),
+            })
+            .collect())
+    }
+
+    /// At most `limit` messages from a place on, newest first. A person's message has position 0
+    /// in its run.
+    async fn read_branch(
+        &mut self,
+        conversation_id: ConversationId,
+        place: Place,
+        limit: i64,
+    ) -> Result<Vec<MessageRow>> {
+        let rows = sqlx::query_as!(
+            MessageRow,
+            r#"with recursive path (id, parent_id, message_id, error, depth) as (
+                 select r.id, r.parent_id, r.message_id, r.error, 0::bigint from runs r
+                 where r.workspace_id = $1 and r.conversation_id = $2 and r.id = $3
+                 union all
+                 select r.id, r.parent_id, r.message_id, r.error, path.depth + 1
+                 from path join runs r on r.workspace_id = $1 and r.id = path.parent_id
+                 where path.depth < $5
+               )
+               select m.id as "id!", m.role as "role!", m.text as "text!",
+                 m.reasoning as "reasoning!", path.id as "run_id!", path.parent_id, m.finish_reason, path.error as "error: Json<RunError>",
+                 m.position as "position!", m.created_at as "created_at!"
+               from path cross join lateral (
+                 select a.id, a.role, a.text, a.reasoning, a.finish_reason, a.position,
+                   a.created_at
+                 from messages a
+                 where a.workspace_id = $1 and a.run_id = path.id and a.role = 'assistant'
+                 union all
+                 select q.id, q.role, q.text, q.reasoning, q.finish_reason, 0, q.created_at
+                 from messages q
+                 where q.workspace_id = $1 and q.id = path.message_id
+               ) m
+               where path.depth > 0 or m.position < $4
+               order by path.depth, m.position desc limit $5"#,
+            self.workspace_id().uuid(),
+            conversation_id.uuid(),
+            place.run_id,
+            place.before,
+            limit
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows)
+    }
+
+    /// The runs that stand behind the same runs as others: `parents` names those before them.
+    /// Oldest first.
+    pub async fn list_siblings(
+        &mut self,
+        conversation_id: ConversationId,
+        parents: &[Option<RunId>],
+    ) -> Result<Vec<Knot>> {
+        let ids: Vec<Uuid> = parents.iter().flatten().map(|id| id.uuid()).collect();
+        let rows = sqlx::query!(
+            "select id, parent_id, message_id from runs
+             where workspace_id = $1 and conversation_id = $2
+               and (parent_id = any($3) or parent_id is null and $4)
+             order by id",
+            self.workspace_id().uuid(),
+            conversation_id.uuid(),
+            &ids,
+            parents.contains(&None)
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let knots = rows.into_iter().map(|row| Knot {
+            id: row.id.into(),
+            parent_id: row.parent_id.map(Into::into),
+            message_id: row.message_id.into(),
+        });
+        Ok(knots.collect())
+    }
+
+    /// The newest run among `run_id` and those behind it, which is the end of a branch; `None` if
+    /// the conversation has no such run.
+    pub async fn find_newest_leaf(
+        &mut self,
+        conversation_id: ConversationId,
+        run_id: RunId,
+    ) -> Result<Option<RunId>> {
+        let rows = sqlx::query!(
+            "select id, parent_id from runs where workspace_id = $1 and conversation_id = $2
+             order by id",
+            self.workspace_id().uuid(),
+            conversation_id.uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        // Whatever stands behind a run is newer.
+        let mut is_behind = HashMap::new();
+        let mut newest = None;
+        for row in rows {
+            let parent = row.parent_id.and_then(|id| is_behind.get(&id).copied());
+            let counts = row.id == run_id.uuid() || parent.unwrap_or(false);
+            is_behind.insert(row.id, counts);
+            if counts {
+                newest = Some(row.id.into());
+            }
+        }
+        Ok(newest)
+    }
+
+    /// What a message of a conversation was asked by.
+    pub async fn find_question(
+        &mut self,
+        conversation_id: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Question>> {
+        let row = sqlx::query!(
+            "select m.role, r.parent_id, q.id, q.text from messages m
+             join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
+             join messages q on q.workspace_id = r.workspace_id and q.id = r.message_id
+             where m.workspace_id = $1 and m.id = $3 and m.conversation_id = $2",
+            self.workspace_id().uuid(),
+            conversation_id.uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(row.map(|row| Question {
+            found: parse_message_role(&row.role),
+            message_id: row.id.into(),
+            text: row.text,
+            parent_id: row.parent_id.map(Into::into),
+        }))
+    }
+
+    /// Answers that have not ended, of runs that go on, with their runs.
+    pub async fn list_unfinished_answers(
+        &mut self,
+        id: ConversationId,
+    ) -> Result<Vec<(MessageId, RunId)>> {
+        let rows = sqlx::query!(
+            "select m.id, m.run_id from runs r
+             join messages m on m.workspace_id = r.workspace_id and m.run_id = r.id
+             where r.workspace_id = $1 and r.conversation_id = $2
+               and r.status in ('queued', 'running', 'waiting')
+               and m.role = 'assistant' and m.finish_reason is null
+             order by m.position",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let answers = rows.into_iter();
+        Ok(answers
+            .map(|row| (row.id.into(), row.run_id.into()))
+            .collect())
+    }
+}
+
+impl Place {
+    fn parse(cursor: &Cursor) -> Result<Self> {
+        let (run_id, before) = cursor.0.split_once('_').ok_or(Error::UnknownCursor)?;
+        Ok(Self {
+            run_id: run_id.parse().map_err(|_| Error::UnknownCursor)?,
+            before: before.parse().map_err(|_| Error::UnknownCursor)?,
+        })
+    }
+}
+
+impl MessageRow {
+    fn asks_for_tools(&self) -> bool {
+        self.finish_reason.as_deref() == Some(FinishReason::ToolCalls.as_str())
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor(format!("{}_{}", self.run_id, self.position))
+    }
+
+    fn into_message(self) -> Result<BranchMessage> {
+        let finish_reason = self
+            .finish_reason
+            .map(|reason| reason.parse().map_err(unreadable))
+            .transpose()?;
+        let role = parse_message_role(&self.role);
+        let error = match role {
+            MessageRole::Assistant => self.error.map(|error| error.0),
+            MessageRole::User => None,
+        };
+        let message = Message {
+            id: self.id.into(),
+            role,
+            text: self.text,
+            reasoning: self.reasoning,
+            tool_calls: Vec::new(),
+            run_id: self.run_id.into(),
+            finish_reason,
+            error,
+            created_at: self.created_at.into(),
+        };
+        Ok(BranchMessage {
+            message,
+            parent_id: self.parent_id.map(Into::into),
+        })
+    }
+}
