@@ -106,6 +106,11 @@ pub fn cookie(name: &str) -> Option<String> {
     })
 }
 
+/// Shows a plain form's sender a page; the browser half stays where it is.
+pub fn show_after_form(path: &str) {
+    go_to_from_form(path);
+}
+
 fn go_to_from_form(path: &str) {
     let is_plain_form = use_context::<Parts>().is_some_and(|parts| {
         let accept = parts.headers.get(ACCEPT);

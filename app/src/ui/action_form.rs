@@ -44,6 +44,11 @@ impl<S: Call> FormAction<S> {
         let _ = input;
     }
 
+    /// Sends a form that stands elsewhere, unless its last answer is still on its way.
+    pub fn submit(self, event: &SubmitEvent) {
+        self.calls.submit(event);
+    }
+
     /// Whether an answer is on its way.
     pub fn pending(self) -> Signal<bool> {
         self.calls.pending()

@@ -216,8 +216,8 @@ pub(crate) fn Field(
     }
 }
 
-/// As raw content: an empty text child would be rendered as a blank.
-fn escaped(text: &str) -> String {
+/// As raw content of a text area: an empty text child would be rendered as a blank.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 

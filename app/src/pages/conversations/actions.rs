@@ -1,10 +1,12 @@
-//! What can be done with a conversation: rename, delete.
+//! What can be done with a conversation: rename, pin, export, delete.
 
 use domain::ConversationId;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
-use crate::pages::conversations::server::{DeleteConversation, RenameConversation};
+use crate::pages::conversations::server::{
+    DeleteConversation, PinConversation, RenameConversation,
+};
 use crate::ui::{
     ActionForm, DeleteDialog, Dialog, DialogButton, FormAction, FormAlert, Icon, Menu,
     SubmitButton, TextField, close_dialog, on_change,
@@ -20,15 +22,34 @@ pub fn ConversationMenu(
     id: ConversationId,
     /// Its title, changed by renaming.
     title: RwSignal<String>,
+    /// Whether it stands above the others.
+    is_pinned: bool,
     /// Called when the list beside it is out of date.
     refresh_list: Callback<()>,
 ) -> impl IntoView {
+    let export = move |format: &'static str, words: &'static str| {
+        view! {
+            <a
+                class="menu-item"
+                href=format!("/api/v1/conversations/{id}/export?format={format}")
+                download
+                rel="external"
+            >
+                <Icon name="download" />
+                {words}
+            </a>
+        }
+        .into_any()
+    };
     view! {
-        <Menu label="More: rename, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
+        <Menu label="More: rename, pin, export, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
             <DialogButton dialog=RENAME class="menu-item">
                 <Icon name="pencil" />
                 "Rename…"
             </DialogButton>
+            <PinForm id is_pinned refresh_list />
+            {export("markdown", "Export as Markdown")}
+            {export("json", "Export as JSON")}
             <div class="menu-line"></div>
             <DialogButton dialog=DELETE class="menu-item is-danger">
                 <Icon name="trash-2" />
@@ -44,6 +65,32 @@ pub fn ConversationMenu(
             action=DeleteConversation::url()
             thing=id.to_string()
         />
+    }
+}
+
+#[component]
+fn PinForm(id: ConversationId, is_pinned: bool, refresh_list: Callback<()>) -> impl IntoView {
+    let action = FormAction::<PinConversation>::new();
+    let is_pinned = RwSignal::new(is_pinned);
+    on_change(move || {
+        if let Some(Ok(pinned)) = action.value().get() {
+            is_pinned.set(pinned);
+            refresh_list.run(());
+        }
+    });
+    view! {
+        <ActionForm action=action>
+            <input type="hidden" name="id" value=id.to_string() />
+            <input
+                type="hidden"
+                name="is_pinned"
+                value=move || if is_pinned.get() { "false" } else { "true" }
+            />
+            <button class="menu-item">
+                <Icon name="pin" />
+                {move || if is_pinned.get() { "Unpin" } else { "Pin" }}
+            </button>
+        </ActionForm>
     }
 }
 

@@ -1,15 +1,20 @@
 //! Where messages are written.
 
-use domain::ConversationId;
+use domain::{ConversationId, MessageId};
 use leptos::ev::{KeyboardEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
 
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::PostMessage;
 use crate::pages::runs::server::CancelRun;
-use crate::ui::{FormAction, FormAlert, FormErrors, Icon, live, on_change, sentence, use_toasts};
+use crate::ui::{
+    FormAction, FormAlert, FormErrors, Icon, escaped, live, on_change, sentence, use_toasts,
+    when_done,
+};
 
 /// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
 #[component]
@@ -28,6 +33,11 @@ pub fn Composer(
     let field = NodeRef::<html::Textarea>::new();
     let keys = MessageKeys::new(message_key.clone());
     let sent = StoredValue::new(String::new());
+    let edited = edited_message(thread, field, post);
+    let first_text = edited
+        .get_untracked()
+        .and_then(|id| thread.text_of(id))
+        .unwrap_or_default();
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
@@ -37,7 +47,13 @@ pub fn Composer(
             field.set_value("");
             let key = keys.key_for(post);
             sent.set_value(text.clone());
-            post.send(PostMessage { id, text, key });
+            let replaces = edited.get_untracked();
+            post.send(PostMessage {
+                id,
+                text,
+                key,
+                replaces,
+            });
         }
     };
     restore_on_failure(errors, sent, field);
@@ -64,6 +80,7 @@ pub fn Composer(
             <input type="hidden" name="key" value=message_key />
             <div class="max-w-(--container-form) mx-auto grid gap-2">
                 <FormAlert errors fields=&[] />
+                {edit_note(edited)}
                 <div class="composer">
                     <label class="sr-only" for="message">
                         {prompt.clone()}
@@ -77,6 +94,7 @@ pub fn Composer(
                         required
                         node_ref=field
                         on:keydown=on_keydown
+                        inner_html=escaped(&first_text)
                     ></textarea>
                     <div class="composer-bar">
                         <span class="grow"></span>
@@ -89,6 +107,66 @@ pub fn Composer(
             </div>
         </form>
     }
+}
+
+/// The message that the address asks to edit. Its text stands in the field meanwhile; what stood
+/// there before comes back.
+fn edited_message(
+    thread: LiveThread,
+    field: NodeRef<html::Textarea>,
+    post: FormAction<PostMessage>,
+) -> Memo<Option<MessageId>> {
+    let query = use_query_map();
+    let edited = Memo::new(move |_| query.with(|query| query.get("edit")?.parse().ok()));
+    let draft = StoredValue::new(None);
+    on_change(move || {
+        let text = edited.get().and_then(|id| thread.text_of(id));
+        let Some(field) = field.get() else { return };
+        match (text, draft.get_value()) {
+            (Some(text), kept) => {
+                if kept.is_none() {
+                    let written = Some(field.value()).filter(|written| *written != text);
+                    draft.set_value(Some(written.unwrap_or_default()));
+                }
+                field.set_value(&text);
+                // A field in view takes the focus.
+                let _ = field.focus();
+            }
+            (None, Some(kept)) => {
+                draft.set_value(None);
+                field.set_value(&kept);
+            }
+            (None, None) => {}
+        }
+    });
+    let navigate = use_navigate();
+    let path = use_location().pathname;
+    when_done(post.has_succeeded(), move || {
+        if edited.get_untracked().is_some() {
+            navigate(&path.get_untracked(), NavigateOptions::default());
+        }
+    });
+    edited
+}
+
+/// Says that a message is edited, with the way back.
+fn edit_note(edited: Memo<Option<MessageId>>) -> AnyView {
+    live(move || {
+        match edited.get() {
+        Some(id) => view! {
+            <p class="flex items-center gap-2 text-xs text-ink-3">
+                <input type="hidden" name="replaces" value=id.to_string() />
+                <Icon name="pencil" class="icon-sm" />
+                "Sending this begins another branch; what followed the old message stays on its own."
+                <a class="link ml-auto shrink-0" href="?">
+                    "Cancel"
+                </a>
+            </p>
+        }
+        .into_any(),
+        None => ().into_any(),
+    }
+    })
 }
 
 /// Keys under which the server takes a message once.

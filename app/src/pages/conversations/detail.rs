@@ -2,7 +2,7 @@
 
 use domain::ConversationId;
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::layout::{FullPage, Loaded, load_by_id};
 use crate::pages::conversations::list::{Column, ConversationList, shown_title, use_list};
@@ -16,7 +16,11 @@ pub fn ConversationPage() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id")).unwrap_or_default());
     let list = use_list();
-    let thread = load_by_id(|id: ConversationId| OpenThread { id });
+    let query = use_query_map();
+    let thread = load_by_id(move |id: ConversationId| OpenThread {
+        id,
+        before: query.with_untracked(|query| query.get("before")),
+    });
     let refresh_list = Callback::new(move |()| list.refetch());
     view! {
         <Loaded

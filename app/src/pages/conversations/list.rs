@@ -2,14 +2,19 @@
 
 use domain::conversations::Conversation;
 use domain::{Action, ConversationId, Paged, Timestamp};
+use leptos::ev::SubmitEvent;
+use leptos::html;
 use leptos::prelude::*;
+use leptos_router::NavigateOptions;
+use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use leptos_router::params::ParamsMap;
 
-use crate::layout::{Allowed, Data, FullPage, Loaded, load_page};
+use crate::layout::{Allowed, Data, FullPage, Loaded, load_by_query};
 use crate::pages::conversations::chooser::AgentChooser;
 use crate::pages::conversations::server::ListConversations;
 use crate::pages::runs::RunMark;
 use crate::time::{Age, AsOf};
-use crate::ui::{Avatar, Icon, Pager, or};
+use crate::ui::{Avatar, Icon, LabelledIcon, Pager, or};
 
 /// One page of conversations.
 pub type ConversationList = Data<AsOf<Paged<Conversation>>>;
@@ -41,7 +46,10 @@ pub fn shown_title(title: &str) -> String {
 
 /// The page of conversations that the address names.
 pub fn use_list() -> ConversationList {
-    load_page(|after| ListConversations { after })
+    load_by_query(|query| ListConversations {
+        after: query.get("after"),
+        query: query.get("query"),
+    })
 }
 
 /// The list as a column.
@@ -67,6 +75,7 @@ pub fn Column(
                     </a>
                 </Allowed>
             </div>
+            <SearchForm />
             <nav class="grow overflow-y-auto px-2 py-2" aria-label="Conversations">
                 <Loaded
                     data=list
@@ -88,16 +97,72 @@ pub fn Column(
     }
 }
 
+/// Finds conversations by words; the rest of the page stays.
+#[component]
+fn SearchForm() -> impl IntoView {
+    let query = use_query_map();
+    let text = query.with_untracked(|query| query.get("query").unwrap_or_default());
+    let navigate = use_navigate();
+    let path = use_location().pathname;
+    let field = NodeRef::<html::Input>::new();
+    let on_submit = move |event: SubmitEvent| {
+        let Some(field) = field.get_untracked() else {
+            return;
+        };
+        event.prevent_default();
+        let mut query = ParamsMap::new();
+        let text = field.value();
+        if !text.trim().is_empty() {
+            query.insert("query", text);
+        }
+        let target = format!("{}{}", path.get_untracked(), query.to_query_string());
+        navigate(&target, NavigateOptions::default());
+    };
+    view! {
+        <form class="px-2 pt-2" method="get" role="search" on:submit=on_submit>
+            <div class="input-group">
+                <Icon name="search" />
+                <input
+                    class="input input-quiet"
+                    type="search"
+                    name="query"
+                    value=text
+                    maxlength="200"
+                    placeholder="Search messages"
+                    aria-label="Search conversations"
+                    node_ref=field
+                />
+            </div>
+        </form>
+    }
+    .into_any()
+}
+
 #[component]
 fn Entries(
     list: Paged<Conversation>,
     now: Timestamp,
     current: Option<Signal<String>>,
 ) -> impl IntoView {
+    let query = use_query_map().with_untracked(|query| query.get("query"));
+    let query = query.filter(|query| !query.trim().is_empty());
     if list.items.is_empty() {
-        return view! { <p class="p-2 text-ink-3">"No conversations yet."</p> }.into_any();
+        let text = match query {
+            Some(_) => "Nothing has all these words.",
+            None => "No conversations yet.",
+        };
+        return view! { <p class="p-2 text-ink-3">{text}</p> }.into_any();
     }
-    let entry = move |conversation| view! { <Entry conversation now current /> }.into_any();
+    // Whoever looks through what was found keeps it beside the thread.
+    let mut kept = ParamsMap::new();
+    if let Some(query) = query {
+        kept.insert("query", query);
+    }
+    let kept = kept.to_query_string();
+    let entry = move |conversation| {
+        let kept = kept.clone();
+        view! { <Entry conversation now current kept /> }.into_any()
+    };
     view! {
         <ul>{list.items.into_iter().map(entry).collect::<Vec<_>>()}</ul>
         <Pager path="/conversations" next=list.next />
@@ -110,6 +175,7 @@ fn Entry(
     conversation: Conversation,
     now: Timestamp,
     current: Option<Signal<String>>,
+    kept: String,
 ) -> impl IntoView {
     let id: ConversationId = conversation.id;
     let is_current = Memo::new(move |_| {
@@ -121,7 +187,7 @@ fn Entry(
             <a
                 class="conv"
                 class:is-current=move || is_current.get()
-                href=format!("/conversations/{id}")
+                href=format!("/conversations/{id}{kept}")
                 aria-current=move || is_current.get().then_some("page")
             >
                 <Avatar
@@ -135,6 +201,14 @@ fn Entry(
                         {conversation.agent_name} " · " <Age at=conversation.updated_at now />
                     </span>
                 </span>
+                {conversation
+                    .is_pinned
+                    .then(|| {
+                        view! {
+                            <LabelledIcon name="pin" label="Pinned" class="icon-sm text-ink-3" />
+                        }
+                        .into_any()
+                    })}
                 <RunMark status=conversation.run_status />
             </a>
         </li>

@@ -1,13 +1,21 @@
 //! The thread as signals: one token touches one text node.
 
-use domain::conversations::{Message, MessageRole, Thread};
-use domain::events::{Event, FinishReason, TextDelta};
+use domain::conversations::{Message, MessageRole, Thread, ThreadMessage, Variants};
+use domain::events::{Event, FinishReason, HtmlBlock, TextDelta};
 use domain::runs::{RunError, RunStatus};
 use domain::tools::ToolCall;
-use domain::{MessageId, RunId, Timestamp};
+use domain::{ConversationId, Cursor, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
 
+use crate::pages::conversations::html::show_block;
+#[cfg(not(feature = "ssr"))]
+use crate::pages::conversations::server::{OpenThread, ThreadPage};
 use crate::pages::conversations::thread_state::{Change, ThreadState};
+#[cfg(not(feature = "ssr"))]
+use crate::time::AsOf;
+
+/// Parts of answers kept for messages that the page does not know yet.
+const MAX_EARLY: usize = 500;
 
 /// A message whose parts change by themselves.
 #[derive(Clone)]
@@ -20,20 +28,30 @@ pub struct LiveMessage {
     pub run_id: RunId,
     /// When it was begun.
     pub created_at: Timestamp,
-    /// The text.
-    pub text: ArcRwSignal<String>,
+    /// What a person wrote; empty for an answer.
+    pub text: String,
+    /// An answer as HTML: what the page began with, and the whole at its end. Between them blocks
+    /// are put into the page one by one.
+    pub html: ArcRwSignal<String>,
+    /// Whether there is no text yet.
+    pub is_empty: ArcRwSignal<bool>,
     /// Tools that it asked for.
     pub tool_calls: ArcRwSignal<Vec<ToolCall>>,
     /// How it ended.
     pub finish_reason: ArcRwSignal<Option<FinishReason>>,
     /// Why it failed.
     pub error: ArcRwSignal<Option<RunError>>,
+    /// Others in its place.
+    pub variants: ArcRwSignal<Option<Variants>>,
 }
 
 /// A thread that follows its events.
 #[derive(Clone, Copy)]
 pub struct LiveThread {
+    id: ConversationId,
     state: StoredValue<ThreadState>,
+    /// Parts of answers that came before the page knew their messages.
+    early: StoredValue<Vec<HtmlBlock>>,
     /// Messages, oldest first.
     pub messages: RwSignal<Vec<LiveMessage>>,
     /// The oldest run that has not ended.
@@ -42,6 +60,12 @@ pub struct LiveThread {
     pub announcement: RwSignal<&'static str>,
     /// Counts ended runs, for lists that show their status.
     pub ended_runs: RwSignal<u32>,
+    /// The conversation's title.
+    pub title: RwSignal<String>,
+    /// Where older messages are.
+    pub older: RwSignal<Option<Cursor>>,
+    /// Whether messages are on their way, or have just come in before what is seen.
+    pub is_reading: RwSignal<bool>,
 }
 
 impl LiveThread {
@@ -49,7 +73,12 @@ impl LiveThread {
     pub fn new(thread: &Thread) -> Self {
         let state = ThreadState::new(thread);
         Self {
-            messages: RwSignal::new(state.messages().iter().map(LiveMessage::new).collect()),
+            id: thread.conversation.id,
+            early: StoredValue::new(Vec::new()),
+            title: RwSignal::new(thread.conversation.title.clone()),
+            older: RwSignal::new(thread.older.clone()),
+            is_reading: RwSignal::new(false),
+            messages: RwSignal::new(thread.messages.iter().map(LiveMessage::new).collect()),
             active_run: RwSignal::new(state.active_run()),
             announcement: RwSignal::new(""),
             ended_runs: RwSignal::new(0),
@@ -83,16 +112,148 @@ impl LiveThread {
         }
     }
 
+    /// Shows a part of an answer as HTML.
+    pub fn apply_html(self, block: HtmlBlock) {
+        self.messages.with_untracked(|messages| {
+            let live = messages
+                .iter()
+                .rev()
+                .find(|message| message.id == block.message_id);
+            let Some(live) = live else {
+                self.early.update_value(|early| {
+                    if early.len() < MAX_EARLY {
+                        early.push(block);
+                    }
+                });
+                return;
+            };
+            let has_ended = live.finish_reason.with_untracked(Option::is_some);
+            // A part may come late, behind the whole.
+            if block.is_whole == has_ended && !show_block(&block) {
+                live.html.set(block.html);
+            }
+        });
+    }
+
+    /// The text of a message, as far as it is known.
+    pub fn text_of(self, id: MessageId) -> Option<String> {
+        self.state
+            .try_with_value(|state| Some(state.message(id)?.text.clone()))
+            .flatten()
+    }
+
+    /// Reads the conversation again, as after another branch was chosen.
+    pub fn reload(self) {
+        self.read(None);
+    }
+
+    /// Reads older messages, unless they are on their way or there are none.
+    pub fn read_older(self) {
+        if let Some(Cursor(before)) = self.older.get_untracked()
+            && !self.is_reading.get_untracked()
+        {
+            self.read(Some(before));
+        }
+    }
+
+    /// The server reads nothing: it renders.
+    #[cfg(feature = "ssr")]
+    fn read(self, _: Option<String>) {
+        let _ = self.id;
+    }
+
+    #[cfg(not(feature = "ssr"))]
+    fn read(self, before: Option<String>) {
+        let asked = before.clone().map(Cursor);
+        let calling = crate::call::call(OpenThread {
+            id: self.id,
+            before,
+        });
+        self.is_reading.set(true);
+        leptos::task::spawn_local(async move {
+            let answer = calling.await.and_then(|answer| answer.read());
+            // The page may be gone by now.
+            if self.is_reading.try_get_untracked().is_none() {
+                return;
+            }
+            // Without an answer the stream, or the next scroll, brings another try.
+            if let Ok(AsOf { value, .. }) = answer {
+                let value: ThreadPage = value;
+                match asked {
+                    None => self.reset(&value.thread),
+                    // Unless another branch is shown by now.
+                    asked if asked == self.older.get_untracked() => self.prepend(&value.thread),
+                    Some(_) => {}
+                }
+            }
+            // After the next layout, in which what is seen keeps its place.
+            request_animation_frame(move || {
+                request_animation_frame(move || {
+                    self.is_reading.try_set(false);
+                });
+            });
+        });
+    }
+
+    #[cfg(not(feature = "ssr"))]
+    fn prepend(self, older: &Thread) {
+        self.state.update_value(|state| state.prepend(older));
+        self.older.set(older.older.clone());
+        self.messages.update(|messages| {
+            messages.splice(0..0, older.messages.iter().map(LiveMessage::new));
+        });
+    }
+
+    /// Shows another branch; what stays keeps its place.
+    #[cfg(not(feature = "ssr"))]
+    fn reset(self, thread: &Thread) {
+        self.title.set(thread.conversation.title.clone());
+        if thread.last_seq < self.last_seq() {
+            // The stream has said more meanwhile, and says nothing twice.
+            self.reload();
+            return;
+        }
+        let known = self.messages.get_untracked();
+        let messages = thread.messages.iter().map(|shown| {
+            let same = known.iter().find(|live| live.id == shown.message.id);
+            match same {
+                Some(live) => live.again(shown),
+                None => LiveMessage::new(shown),
+            }
+        });
+        self.messages.set(messages.collect());
+        self.older.set(thread.older.clone());
+        let state = ThreadState::new(thread);
+        self.active_run.set(state.active_run());
+        self.state.set_value(state);
+        let early = self.early.try_update_value(std::mem::take);
+        request_animation_frame(move || {
+            for block in early.unwrap_or_default() {
+                self.apply_html(block);
+            }
+        });
+    }
+
     fn show(self, change: Change) {
         self.state.with_value(|state| match change {
             Change::Added(id) => {
                 if let Some(message) = state.message(id) {
-                    self.messages
-                        .update(|messages| messages.push(LiveMessage::new(message)));
+                    let message = LiveMessage::new(&ThreadMessage {
+                        message: message.clone(),
+                        html: String::new(),
+                        variants: None,
+                    });
+                    let place = state.position(id).unwrap_or(usize::MAX);
+                    self.messages.update(|messages| {
+                        messages.insert(place.min(messages.len()), message);
+                    });
                 }
             }
             Change::Text(id) => self.with_both(state, id, |live, message| {
-                live.text.set(message.text.clone());
+                let is_empty = message.text.is_empty();
+                if live.is_empty.get_untracked() != is_empty {
+                    live.is_empty.set(is_empty);
+                }
             }),
             Change::Closed(id) => self.with_both(state, id, |live, message| {
                 live.finish_reason.set(message.finish_reason);
@@ -101,9 +262,14 @@ impl LiveThread {
             Change::Tools(id) => self.with_both(state, id, |live, message| {
                 live.tool_calls.set(message.tool_calls.clone());
             }),
+            Change::Branched => self.reload(),
             Change::Run => self.active_run.set(state.active_run()),
             Change::Ended(status) => {
                 self.ended_runs.update(|count| *count += 1);
+                if self.title.with_untracked(String::is_empty) {
+                    // The first message has given it one.
+                    self.reload();
+                }
                 self.announcement.set(match status {
                     RunStatus::Failed => "Answer failed",
                     RunStatus::Cancelled => "Answer stopped",
@@ -129,16 +295,42 @@ impl LiveThread {
 }
 
 impl LiveMessage {
-    fn new(message: &Message) -> Self {
+    fn new(shown: &ThreadMessage) -> Self {
+        let message = &shown.message;
+        let text = match message.role {
+            MessageRole::User => message.text.clone(),
+            MessageRole::Assistant => String::new(),
+        };
         Self {
             id: message.id,
             role: message.role,
             run_id: message.run_id,
             created_at: message.created_at,
-            text: ArcRwSignal::new(message.text.clone()),
+            text,
+            html: ArcRwSignal::new(shown.html.clone()),
+            is_empty: ArcRwSignal::new(message.text.is_empty()),
             tool_calls: ArcRwSignal::new(message.tool_calls.clone()),
             finish_reason: ArcRwSignal::new(message.finish_reason),
             error: ArcRwSignal::new(message.error.clone()),
+            variants: ArcRwSignal::new(shown.variants),
+        }
+    }
+
+    /// The same message as it was read again.
+    #[cfg(not(feature = "ssr"))]
+    fn again(&self, shown: &ThreadMessage) -> Self {
+        let message = &shown.message;
+        self.variants.set(shown.variants);
+        self.error.set(message.error.clone());
+        self.tool_calls.set(message.tool_calls.clone());
+        if message.finish_reason != self.finish_reason.get_untracked() {
+            self.finish_reason.set(message.finish_reason);
+            self.is_empty.set(message.text.is_empty());
+            self.html.set(shown.html.clone());
+        }
+        Self {
+            run_id: message.run_id,
+            ..self.clone()
         }
     }
 }

@@ -1,15 +1,18 @@
 //! One message of a thread.
 
-use domain::conversations::{Conversation, MessageRole};
+use domain::conversations::{Conversation, MessageRole, Variants};
 use domain::events::FinishReason;
 use domain::runs::RunError;
-use domain::{RunId, Timestamp};
+use domain::{ConversationId, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 
+use crate::pages::conversations::html::element_id;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
+use crate::pages::conversations::server::{Regenerate, ShowBranch};
 use crate::pages::conversations::tool_calls::ToolCalls;
 use crate::time::Age;
-use crate::ui::{Avatar, Callout, Tone, sentence};
+use crate::ui::{Avatar, Callout, Icon, Tone, live, sentence};
 
 /// A question as a bubble, an answer as text.
 #[component]
@@ -20,30 +23,62 @@ pub fn MessageView(
     thread: LiveThread,
     /// The conversation.
     conversation: StoredValue<Conversation>,
+    /// Whether whoever looks may ask again.
+    can_ask: bool,
     /// The server's clock when the page was read.
     now: Timestamp,
 ) -> impl IntoView {
+    let id = conversation.with_value(|it| it.id);
     match message.role {
-        MessageRole::User => view! { <Question message now /> }.into_any(),
-        MessageRole::Assistant => view! { <Answer message thread conversation now /> }.into_any(),
+        MessageRole::User => view! { <Question message id can_ask now /> }.into_any(),
+        MessageRole::Assistant => {
+            view! { <Answer message thread conversation can_ask now /> }.into_any()
+        }
     }
 }
 
 #[component]
-fn Question(message: LiveMessage, now: Timestamp) -> impl IntoView {
+fn Question(
+    message: LiveMessage,
+    id: ConversationId,
+    can_ask: bool,
+    now: Timestamp,
+) -> impl IntoView {
     let LiveMessage {
+        id: message_id,
         text,
         error,
+        variants,
         run_id,
         created_at,
         ..
     } = message;
+    let edit = can_ask.then(|| {
+        view! {
+            <a class="btn btn-ghost btn-sm" href=format!("?edit={message_id}")>
+                <Icon name="pencil" />
+                "Edit"
+            </a>
+        }
+        .into_any()
+    });
+    let reason = move || {
+        let again = can_ask.then_some((id, message_id));
+        error
+            .get()
+            .map(|error| view! { <Reason error run_id again /> }.into_any())
+    };
     view! {
-        <article class="contents" aria-label="You">
+        <article class="question" aria-label="You" data-message=message_id.to_string()>
             <div class="bubble whitespace-pre-wrap" title=crate::time::age(created_at, now)>
-                {move || text.get()}
+                {text}
             </div>
-            {move || error.get().map(|error| view! { <Reason error run_id /> }.into_any())}
+            <footer class="message-foot">
+                {variants_switch(id, variants)}
+                <CopyButton />
+                {edit}
+            </footer>
+            {reason}
         </article>
     }
 }
@@ -53,13 +88,17 @@ fn Answer(
     message: LiveMessage,
     thread: LiveThread,
     conversation: StoredValue<Conversation>,
+    can_ask: bool,
     now: Timestamp,
 ) -> impl IntoView {
     let LiveMessage {
-        text,
+        id,
+        html,
+        is_empty,
         tool_calls,
         finish_reason,
         error,
+        variants,
         run_id,
         created_at,
         ..
@@ -74,18 +113,30 @@ fn Answer(
                 .get()
                 .is_some_and(|(active, _)| active == run_id)
     });
+    // What asks for tools goes on in the next message.
+    let reason_to_end = finish_reason.clone();
+    let is_unfinished = Memo::new(move |_| {
+        is_writing.get() || reason_to_end.get() == Some(FinishReason::ToolCalls)
+    });
     let note = move || match finish_reason.get()? {
         FinishReason::Length => Some("The longest allowed answer was reached."),
         FinishReason::Cancelled => Some("Stopped."),
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Error => None,
     };
     let label = name.clone();
-    let shown = text.clone();
+    let conversation_id = conversation.with_value(|it| it.id);
+    let reason = move || {
+        let again = can_ask.then_some((conversation_id, id));
+        error
+            .get()
+            .map(|error| view! { <Reason error run_id again /> }.into_any())
+    };
     // An answer that failed before its first word is the reason alone.
-    let is_void = Memo::new(move |_| !is_writing.get() && shown.with(String::is_empty));
+    let is_void = Memo::new(move |_| !is_writing.get() && is_empty.get());
     view! {
         <article
             class="message"
+            data-message=id.to_string()
             aria-label=label
             aria-busy=move || is_writing.get().then_some("true")
         >
@@ -94,40 +145,134 @@ fn Answer(
                 <strong>{name}</strong>
                 <Age at=created_at now />
             </header>
-            <div class="markdown" class:hidden=move || is_void.get()>
-                <p class="whitespace-pre-wrap">
-                    <span>{move || text.get()}</span>
-                    {move || {
-                        is_writing
-                            .get()
-                            .then(|| view! { <span class="caret" aria-hidden="true"></span> }.into_any())
-                    }}
-                </p>
-            </div>
+            <div
+                class="markdown"
+                class:hidden=move || is_void.get()
+                class:is-writing=move || is_writing.get()
+                id=element_id(id)
+                inner_html=move || html.get()
+            ></div>
             <ToolCalls calls=tool_calls />
             {move || note().map(|note| view! { <p class="text-xs text-ink-3">{note}</p> }.into_any())}
-            {move || error.get().map(|error| view! { <Reason error run_id /> }.into_any())}
+            {reason}
+            <footer class="message-foot" class:hidden=move || is_unfinished.get()>
+                {variants_switch(conversation_id, variants)}
+                <CopyButton />
+                {can_ask
+                    .then(|| {
+                        view! {
+                            <AgainForm id=conversation_id message_id=id class="btn btn-ghost btn-sm">
+                                <Icon name="rotate-cw" />
+                                "Regenerate"
+                            </AgainForm>
+                        }
+                        .into_any()
+                    })}
+            </footer>
         </article>
+    }
+}
+
+/// The way to other messages in this place; the thread sends the form.
+fn variants_switch(id: ConversationId, variants: ArcRwSignal<Option<Variants>>) -> AnyView {
+    live(move || {
+        let Some(variants) = variants.get() else {
+            return ().into_any();
+        };
+        let step = |run: Option<RunId>, label: &'static str, icon: &'static str| {
+            view! {
+                <button
+                    class="btn btn-ghost btn-sm btn-icon"
+                    name="run_id"
+                    value=run.map(|run| run.to_string())
+                    disabled=run.is_none()
+                    aria-label=label
+                >
+                    <Icon name=icon />
+                </button>
+            }
+            .into_any()
+        };
+        view! {
+            <form
+                class="flex items-center tabular-nums"
+                method="post"
+                action=ShowBranch::url()
+                aria-label="Versions"
+            >
+                <input type="hidden" name="id" value=id.to_string() />
+                {step(variants.previous, "Version before", "chevron-left")}
+                {format!("{}/{}", variants.number, variants.count)}
+                {step(variants.next, "Version after", "chevron-right")}
+            </form>
+        }
+        .into_any()
+    })
+}
+
+/// Asks again; the thread sends the form. Children are the button's words.
+#[component]
+fn AgainForm(
+    id: ConversationId,
+    message_id: MessageId,
+    class: &'static str,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <form class="contents" method="post" action=Regenerate::url()>
+            <input type="hidden" name="id" value=id.to_string() />
+            <input type="hidden" name="message_id" value=message_id.to_string() />
+            <button class=class>{children()}</button>
+        </form>
+    }
+}
+
+/// Copies the text of the message around it; the thread listens.
+#[component]
+fn CopyButton() -> impl IntoView {
+    view! {
+        <button
+            type="button"
+            class="btn btn-ghost btn-sm needs-script"
+            data-copy="message"
+            title="Copy as Markdown"
+        >
+            <Icon name="copy" />
+            <span>"Copy"</span>
+        </button>
     }
 }
 
 /// Why an answer failed, with the ways out.
 #[component]
-fn Reason(error: RunError, run_id: RunId) -> impl IntoView {
+fn Reason(
+    error: RunError,
+    run_id: RunId,
+    again: Option<(ConversationId, MessageId)>,
+) -> impl IntoView {
+    let again = again.map(|(id, message_id)| {
+        view! {
+            <AgainForm id message_id class="link">
+                "Try again"
+            </AgainForm>
+        }
+        .into_any()
+    });
     view! {
         <Callout tone=Tone::Danger icon="circle-x">
             <p>
                 <strong>"This answer failed. "</strong>
                 {sentence(&error.message)}
             </p>
-            <p class="flex gap-3 mt-1">
+            <div class="flex gap-3 mt-1">
+                {again}
                 <a class="link" href=format!("/runs/{run_id}")>
                     "Open run"
                 </a>
                 <a class="link" href="/models">
                     "Check the models"
                 </a>
-            </p>
+            </div>
         </Callout>
     }
 }

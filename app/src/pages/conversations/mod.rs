@@ -3,7 +3,9 @@
 mod actions;
 mod chooser;
 mod composer;
+mod deeds;
 mod detail;
+mod html;
 mod list;
 mod live_thread;
 mod message;

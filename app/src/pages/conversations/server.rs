@@ -1,11 +1,13 @@
 //! Server functions of the conversations pages.
 
 use domain::conversations::{Conversation, PostedMessage, Thread};
-use domain::{AgentId, ConversationId, Error, Paged};
+use domain::{AgentId, ConversationId, Error, MessageId, Paged, RunId};
 #[cfg(feature = "ssr")]
 use domain::{
-    Page,
-    conversations::{CreateConversation, PostMessage as NewMessage, UpdateConversation},
+    Cursor, Page,
+    conversations::{
+        ConversationFilter, CreateConversation, PostMessage as NewMessage, UpdateConversation,
+    },
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,11 +23,15 @@ pub struct ThreadPage {
     pub message_key: String,
 }
 
-/// A page of conversations, last touched first.
+/// A page of the conversations that have all words of the query, last touched first.
 #[server]
-pub async fn list_conversations(after: Option<String>) -> Result<AsOf<Paged<Conversation>>, Error> {
+pub async fn list_conversations(
+    after: Option<String>,
+    query: Option<String>,
+) -> Result<AsOf<Paged<Conversation>>, Error> {
+    let filter = ConversationFilter { query };
     let value = crate::context::platform()?
-        .list_conversations(Page::new(None, after)?)
+        .list_conversations(filter, Page::new(None, after)?)
         .await?;
     Ok(AsOf {
         now: crate::context::now(),
@@ -33,10 +39,15 @@ pub async fn list_conversations(after: Option<String>) -> Result<AsOf<Paged<Conv
     })
 }
 
-/// One conversation as its page shows it.
+/// One conversation as its page shows it: its end, or the messages before a cursor.
 #[server]
-pub async fn open_thread(id: ConversationId) -> Result<AsOf<ThreadPage>, Error> {
-    let thread = crate::context::platform()?.open_thread(id).await?;
+pub async fn open_thread(
+    id: ConversationId,
+    before: Option<String>,
+) -> Result<AsOf<ThreadPage>, Error> {
+    let thread = crate::context::platform()?
+        .open_thread(id, before.map(Cursor))
+        .await?;
     let value = ThreadPage {
         thread,
         message_key: crate::context::fresh_key(),
@@ -64,11 +75,48 @@ pub async fn start_conversation(agent_id: AgentId) -> Result<(), Error> {
 /// Changes the title.
 #[server]
 pub async fn rename_conversation(id: ConversationId, title: String) -> Result<String, Error> {
-    let input = UpdateConversation { title: Some(title) };
+    let input = UpdateConversation {
+        title: Some(title),
+        ..UpdateConversation::default()
+    };
     Ok(crate::context::platform()?
         .update_conversation(id, input)
         .await?
         .title)
+}
+
+/// Puts a conversation above the others, or back among them.
+#[server]
+pub async fn pin_conversation(id: ConversationId, is_pinned: bool) -> Result<bool, Error> {
+    let input = UpdateConversation {
+        is_pinned: Some(is_pinned),
+        ..UpdateConversation::default()
+    };
+    Ok(crate::context::platform()?
+        .update_conversation(id, input)
+        .await?
+        .is_pinned)
+}
+
+/// Shows the branch that a run is on.
+#[server]
+pub async fn show_branch(id: ConversationId, run_id: RunId) -> Result<(), Error> {
+    let input = UpdateConversation {
+        head_run_id: Some(run_id),
+        ..UpdateConversation::default()
+    };
+    crate::context::platform()?
+        .update_conversation(id, input)
+        .await?;
+    Ok(())
+}
+
+/// Asks again what a message was asked, or asks.
+#[server]
+pub async fn regenerate(id: ConversationId, message_id: MessageId) -> Result<PostedMessage, Error> {
+    crate::context::platform()?
+        .regenerate(id, message_id, None)
+        .await
 }
 
 /// Deletes a conversation and shows the list.
@@ -85,16 +133,24 @@ pub async fn post_message(
     id: ConversationId,
     text: String,
     key: String,
+    replaces: Option<MessageId>,
 ) -> Result<PostedMessage, Error> {
-    let key = once(&key, &text);
+    let mut key = once(&key, &text);
+    if let Some(replaced) = replaces {
+        key = format!("{key}:{replaced}");
+    }
     // Plain forms send line breaks as CRLF.
     let input = NewMessage {
         text: text.replace("\r\n", "\n"),
         attachments: Vec::new(),
+        replaces,
     };
-    crate::context::platform()?
+    let posted = crate::context::platform()?
         .post_message(id, input, Some(key))
-        .await
+        .await?;
+    // Not back to the form that edited it.
+    crate::context::show_after_form(&format!("/conversations/{id}"));
+    Ok(posted)
 }
 
 /// Another text under the same key, as after "back", is another message.

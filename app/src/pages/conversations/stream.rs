@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::ConversationId;
-use domain::events::{Event, TextDelta};
+use domain::events::{Event, HtmlBlock, TextDelta};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -117,7 +117,7 @@ fn open(
         return;
     }
     let url = format!(
-        "/api/v1/conversations/{id}/events?after={}",
+        "/api/v1/conversations/{id}/events?render=html&after={}",
         thread.last_seq()
     );
     let Ok(source) = EventSource::new(&url) else {
@@ -135,6 +135,11 @@ fn open(
     current.listen(&source, "text_live", move |data| {
         if let Ok(delta) = serde_json::from_str::<TextDelta>(&data) {
             thread.apply_live(&delta);
+        }
+    });
+    current.listen(&source, "html_live", move |data| {
+        if let Ok(block) = serde_json::from_str::<HtmlBlock>(&data) {
+            thread.apply_html(block);
         }
     });
     let opened = Rc::clone(stream);

@@ -1,7 +1,7 @@
 //! What the conversation page knows, and how events change it. Plain logic: no signals, no browser.
 
 use domain::conversations::{Message, MessageRole, Thread};
-use domain::events::{Event, EventBody, FinishReason, RunEnd, TextDelta};
+use domain::events::{Event, EventBody, FinishReason, QueuedRun, RunEnd, TextDelta};
 use domain::runs::{RunError, RunStatus};
 use domain::{MessageId, RunId};
 
@@ -11,13 +11,19 @@ pub struct ThreadState {
     last_seq: u64,
     pub(super) messages: Vec<Message>,
     active: Vec<(RunId, RunStatus)>,
+    /// Last run of the branch that is shown.
+    head: Option<RunId>,
+    /// A person's message whose run is not known yet; the log brings it at once.
+    waiting: Option<Message>,
 }
 
 /// What an event changed; the view touches only that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A message was added at the end.
+    /// A message was added.
     Added(MessageId),
+    /// Another branch is shown now; this one must be read again.
+    Branched,
     /// A message's text is another.
     Text(MessageId),
     /// A message ended, or its run failed.
@@ -40,12 +46,18 @@ impl ThreadState {
             .unwrap_or(RunStatus::Running);
         Self {
             last_seq: thread.last_seq,
-            messages: thread.messages.clone(),
+            messages: thread
+                .messages
+                .iter()
+                .map(|shown| shown.message.clone())
+                .collect(),
             active: thread
                 .active_run
                 .map(|run| (run, status))
                 .into_iter()
                 .collect(),
+            head: thread.conversation.head_run_id,
+            waiting: None,
         }
     }
 
@@ -54,14 +66,21 @@ impl ThreadState {
         self.last_seq
     }
 
-    /// Messages, oldest first.
-    pub fn messages(&self) -> &[Message] {
-        &self.messages
-    }
-
     /// One message.
     pub fn message(&self, id: MessageId) -> Option<&Message> {
         self.messages.iter().rev().find(|message| message.id == id)
+    }
+
+    /// Where a message stands among all.
+    pub fn position(&self, id: MessageId) -> Option<usize> {
+        self.messages.iter().rposition(|message| message.id == id)
+    }
+
+    /// Puts older messages before those that are known.
+    #[cfg(not(feature = "ssr"))]
+    pub fn prepend(&mut self, older: &Thread) {
+        let older = older.messages.iter().map(|shown| shown.message.clone());
+        self.messages.splice(0..0, older);
     }
 
     /// The oldest run that has not ended.
@@ -81,7 +100,7 @@ impl ThreadState {
                 if self.message(message.id).is_some() {
                     return Vec::new();
                 }
-                self.messages.push(Message {
+                let message = Message {
                     id: message.id,
                     role: message.role,
                     text: message.text,
@@ -91,10 +110,16 @@ impl ThreadState {
                     finish_reason: None,
                     error: None,
                     created_at: event.time,
-                });
-                vec![Change::Added(message.id)]
+                };
+                match message.role {
+                    MessageRole::User => {
+                        self.waiting = Some(message);
+                        Vec::new()
+                    }
+                    MessageRole::Assistant => self.add(message).into_iter().collect(),
+                }
             }
-            EventBody::RunQueued(_) => self.set_status(run_id, RunStatus::Queued),
+            EventBody::RunQueued(queued) => self.queue(run_id, queued),
             EventBody::RunStarted(_) | EventBody::RunAdopted(_) => {
                 self.set_status(run_id, RunStatus::Running)
             }
@@ -125,6 +150,32 @@ impl ThreadState {
             EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
             EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),
         }
+    }
+
+    /// Takes a run into the branch if it goes on from its end.
+    fn queue(&mut self, run_id: RunId, queued: QueuedRun) -> Vec<Change> {
+        let mut changes = self.set_status(run_id, RunStatus::Queued);
+        let message = self.waiting.take();
+        if queued.parent_id != self.head {
+            changes.push(Change::Branched);
+            return changes;
+        }
+        self.head = Some(run_id);
+        changes.extend(message.and_then(|message| self.add(message)));
+        changes
+    }
+
+    /// Adds a message of the branch, behind those of its run.
+    fn add(&mut self, message: Message) -> Option<Change> {
+        let id = message.id;
+        let run_id = message.run_id;
+        let last = self.messages.iter().rposition(|it| it.run_id == run_id);
+        match last {
+            Some(last) => self.messages.insert(last + 1, message),
+            None if self.head == Some(run_id) => self.messages.push(message),
+            None => return None,
+        }
+        Some(Change::Added(id))
     }
 
     /// Places text by its byte offset: what is known is skipped, what leaves a gap is ignored
@@ -211,12 +262,16 @@ mod tests {
 
     const ANSWER: &str = "01890000-0000-7000-8000-00000000000a";
     const RUN: &str = "01890000-0000-7000-8000-00000000000b";
+    const OTHER: &str = "01890000-0000-7000-8000-00000000000c";
+    const QUESTION: &str = "01890000-0000-7000-8000-00000000000d";
 
     fn empty() -> ThreadState {
         ThreadState {
             last_seq: 0,
             messages: Vec::new(),
             active: Vec::new(),
+            head: None,
+            waiting: None,
         }
     }
 
@@ -235,6 +290,7 @@ mod tests {
 
     fn begun() -> ThreadState {
         let mut state = empty();
+        state.head = Some(RUN.parse().expect("valid id"));
         let message = json!({"id": ANSWER, "role": "assistant", "text": "", "attachments": []});
         state.apply(event(1, "message_created", json!({"message": message})));
         state
@@ -257,7 +313,7 @@ mod tests {
     }
 
     fn text(state: &ThreadState) -> &str {
-        &state.messages()[0].text
+        &state.messages[0].text
     }
 
     #[test]
@@ -272,6 +328,27 @@ mod tests {
         assert_eq!(changes.len(), 1);
         assert_eq!(text(&state), "Héllo world");
         assert_eq!(state.last_seq(), 3);
+    }
+
+    #[test]
+    fn run_beside_the_branch_asks_for_a_reload_and_shows_nothing() {
+        let mut state = begun();
+        let queued = |seq, parent: &str| {
+            let data = json!({"agent_id": ANSWER, "agent_version": 1, "attempt": 1,
+                "message_id": QUESTION, "parent_id": parent});
+            event(seq, "run_queued", data)
+        };
+        let message = json!({"id": QUESTION, "role": "user", "text": "other", "attachments": []});
+        state.apply(event(2, "message_created", json!({"message": message})));
+
+        let beside = state.apply(queued(3, OTHER));
+        state.apply(event(4, "message_created", json!({"message": message})));
+        let behind = state.apply(queued(5, RUN));
+
+        let question = QUESTION.parse().expect("valid id");
+        assert_eq!(beside, [Change::Run, Change::Branched]);
+        assert_eq!(behind, [Change::Run, Change::Added(question)]);
+        assert_eq!(state.messages.len(), 2);
     }
 
     #[test]
@@ -343,7 +420,7 @@ mod tests {
                    "error": {"kind": "unreachable", "message": "no answer", "retryable": true}}),
         ));
 
-        let message = &state.messages()[0];
+        let message = &state.messages[0];
         assert_eq!(
             message.error.as_ref().map(|error| error.message.as_str()),
             Some("no answer")

@@ -3,18 +3,26 @@
 use std::cell::Cell;
 
 use domain::conversations::{Conversation, Thread};
-use domain::{Action, Timestamp};
+use domain::{Action, Cursor, Timestamp};
+use leptos::ev::Event;
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+use wasm_bindgen::JsCast;
+use web_sys::Element;
 
 use crate::layout::may;
 use crate::pages::conversations::actions::ConversationMenu;
 use crate::pages::conversations::composer::Composer;
+use crate::pages::conversations::deeds::{Deeds, copy_clicked};
 use crate::pages::conversations::list::shown_title;
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
 use crate::pages::runs::RunState;
-use crate::ui::{Avatar, Callout, Empty, Icon, Tone, on_change};
+use crate::ui::{self, Avatar, Callout, Empty, Icon, Tone, on_change};
+
+/// How near the beginning older messages are asked for, in pixels.
+const NEAR_PX: i32 = 800;
 
 /// The thread; follows its events while it is shown.
 #[component]
@@ -32,9 +40,10 @@ pub fn ThreadView(
     let Thread {
         conversation,
         is_archived,
-        has_older,
         ..
     } = thread;
+    let can_ask = !is_archived && may(Action::Converse);
+    show_end_of_conversation(live);
     let is_interrupted = follow(live, conversation.id);
     let is_later = Cell::new(false);
     on_change(move || {
@@ -61,16 +70,25 @@ pub fn ThreadView(
     let head = conversation.clone();
     let stored = StoredValue::new(conversation);
     let is_empty = move || live.messages.with(Vec::is_empty);
+    let deeds = Deeds::new(live);
     view! {
         <section class="flex flex-col min-h-0" aria-label="Conversation">
             <ThreadHead conversation=head live refresh_list />
             <div
-                class="grow min-h-0 overflow-y-auto flex flex-col-reverse"
+                class="grow min-h-0 overflow-y-auto flex flex-col-reverse aria-busy:[overflow-anchor:none]"
                 tabindex="0"
                 aria-label="Messages"
+                aria-busy=move || live.is_reading.get().then_some("true")
+                on:scroll=move |event| read_on(&event, live)
             >
-                <div class="thread mb-auto" role="log" aria-live="off">
-                    {has_older.then(|| view! { <p class="note-line">"Only the latest messages are shown"</p> }.into_any())}
+                <div
+                    class="thread mb-auto"
+                    role="log"
+                    aria-live="off"
+                    on:click=move |event| copy_clicked(&event, live)
+                    on:submit=move |event| deeds.submit(&event)
+                >
+                    {older_link(live)}
                     <Show when=is_empty>
                         <Empty
                             icon="messages-square"
@@ -82,7 +100,7 @@ pub fn ThreadView(
                         each=move || live.messages.get()
                         key=|message| message.id
                         children=move |message| {
-                            view! { <MessageView message thread=live conversation=stored now /> }.into_any()
+                            view! { <MessageView message thread=live conversation=stored can_ask now /> }.into_any()
                         }
                     />
                 </div>
@@ -90,6 +108,7 @@ pub fn ThreadView(
             <Show when=move || is_interrupted.get()>
                 <p class="note-line px-4 py-1">"Connection lost, trying again"</p>
             </Show>
+            {deeds.alerts()}
             {foot}
             <div class="sr-only" role="status" aria-live="polite">
                 {move || live.announcement.get()}
@@ -98,13 +117,56 @@ pub fn ThreadView(
     }
 }
 
+/// The address may name a window in the middle, for pages without script; with it, the end is
+/// shown, where the stream goes on.
+fn show_end_of_conversation(live: LiveThread) {
+    let query = use_query_map();
+    on_change(move || {
+        if query.with_untracked(|query| query.get("before")).is_some() {
+            live.reload();
+        }
+    });
+}
+
+/// Reads older messages when the reader comes near them.
+fn read_on(event: &Event, live: LiveThread) {
+    let list = event.target().and_then(|it| it.dyn_into::<Element>().ok());
+    let Some(list) = list else { return };
+    // The list begins at its end: positions before it are negative.
+    let above = list.scroll_height() - list.client_height() + list.scroll_top();
+    if above < NEAR_PX {
+        live.read_older();
+    }
+}
+
+fn older_link(live: LiveThread) -> AnyView {
+    ui::live(move || match live.older.get() {
+        Some(Cursor(before)) => view! {
+            <p class="note-line">
+                <a
+                    class="link"
+                    href=format!("?before={before}")
+                    on:click=move |event| {
+                        event.prevent_default();
+                        live.read_older();
+                    }
+                >
+                    "Older messages"
+                </a>
+            </p>
+        }
+        .into_any(),
+        None => ().into_any(),
+    })
+}
+
 #[component]
 fn ThreadHead(
     conversation: Conversation,
     live: LiveThread,
     refresh_list: Callback<()>,
 ) -> impl IntoView {
-    let title = RwSignal::new(conversation.title.clone());
+    let title = live.title;
     let agent_id = conversation.agent_id.to_string();
     let state = move || {
         live.active_run
@@ -112,7 +174,7 @@ fn ThreadHead(
             .map(|(_, status)| view! { <RunState status /> }.into_any())
     };
     let menu = may(Action::Converse)
-        .then(|| view! { <ConversationMenu id=conversation.id title refresh_list /> }.into_any());
+        .then(|| view! { <ConversationMenu id=conversation.id title is_pinned=conversation.is_pinned refresh_list /> }.into_any());
     view! {
         <header class="flex items-center gap-2 h-12 pl-4 pr-2 shrink-0 border-b border-line">
             <a

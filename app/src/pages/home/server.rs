@@ -1,10 +1,10 @@
 //! Server function of the home page.
 
 use domain::Error;
-#[cfg(feature = "ssr")]
-use domain::Page;
 use domain::conversations::Conversation;
 use domain::runs::RunSummary;
+#[cfg(feature = "ssr")]
+use domain::{Page, conversations::ConversationFilter};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +34,10 @@ pub async fn get_overview() -> Result<AsOf<Overview>, Error> {
             .items
             .is_empty(),
         has_agent: !platform.list_agents(Page::first(1)).await?.items.is_empty(),
-        conversations: platform.list_conversations(Page::first(6)).await?.items,
+        conversations: platform
+            .list_conversations(ConversationFilter::default(), Page::first(6))
+            .await?
+            .items,
         runs: platform.list_runs(Page::first(20)).await?.items,
     };
     Ok(AsOf {
