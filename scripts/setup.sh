@@ -20,6 +20,8 @@ has npm || want npm
 has unzip || has python3 || want unzip
 if [[ "${1:-}" == test ]]; then
   find_chromium >/dev/null || want chromium
+  # Tests of tool servers start an engine of their own, which takes root.
+  has dockerd || ((EUID != 0)) || want docker.io iptables iproute2
 fi
 
 if ((${#wanted[@]})); then

@@ -8,6 +8,12 @@ scripts/fetch-model.sh
 scripts/mcp-peers.sh
 export AGENTAREA_BIN="$root/target/release/agentarea"
 
+engine=tested
+if ((EUID != 0)) && [[ -z "${AGENTAREA_TEST_ENGINE:-}" ]]; then
+  export AGENTAREA_TEST_ENGINE=none
+fi
+[[ "${AGENTAREA_TEST_ENGINE:-}" != none ]] || engine='NOT TESTED (needs root)'
+
 # The browser half is left out: it turns on features that contradict the server's.
 rust_tests() {
   if has cargo-nextest; then
@@ -23,5 +29,5 @@ step "Rust tests"
 rust_tests || rust=FAILED
 scripts/e2e.sh || browser=FAILED
 
-step "Rust tests $rust, browser tests $browser"
+step "Rust tests $rust, browser tests $browser, containers $engine"
 [[ "$rust$browser" == passedpassed ]]

@@ -1,16 +1,18 @@
-//! The one HTTP client for addresses that a tenant gives.
+//! The one HTTP client, and the one dialler, for addresses that a tenant gives.
 //!
 //! It refuses private networks, by the address in the URL and again by every address that DNS
 //! answers with at connect time. It knows nothing of what is sent or why.
 
 mod address;
 mod client;
+mod dial;
 mod fetch;
 mod policy;
 mod refused;
 mod resolver;
 
 pub use client::Outbound;
+pub use dial::{DialError, Dialler};
 pub use fetch::{FetchError, Fetched};
 pub use policy::{AllowedHost, AllowedHostError, Policy};
 pub use refused::{Refused, refusal};

@@ -81,6 +81,15 @@ impl Policy {
         Ok(Reach::Public)
     }
 
+    /// How far a connection to a host and port may reach.
+    pub(crate) fn reach(&self, host: &Host, port: u16) -> Reach {
+        if self.lists(host, Some(port)) {
+            Reach::Listed
+        } else {
+            Reach::Public
+        }
+    }
+
     fn lists(&self, host: &Host, port: Option<u16>) -> bool {
         (self.allow_loopback && is_loopback(host))
             || self

@@ -40,7 +40,7 @@ impl Resolve for Resolver {
     }
 }
 
-fn is_within(reach: Reach, host: &str, address: &SocketAddr) -> bool {
+pub(crate) fn is_within(reach: Reach, host: &str, address: &SocketAddr) -> bool {
     match reach {
         Reach::Public => is_public(address.ip()),
         Reach::Listed if is_loopback_name(host.trim_end_matches('.')) => address.ip().is_loopback(),

@@ -1,1 +1,23 @@
-//! Runs tool servers in isolated containers.
+//! Runs tool servers in containers of Docker or Podman, isolated as if they were hostile.
+//!
+//! A container has a network namespace with nothing but a loopback interface. What it may reach
+//! goes through a relay in that namespace to the gate in this process, which asks the server's
+//! allow-list. The crate knows engines, images and bytes; not what the servers say, nor who may
+//! use them.
+
+mod docker;
+mod egress;
+mod error;
+mod logs;
+mod provisioner;
+mod relay;
+mod running;
+mod spec;
+
+pub use docker::{Docker, DockerConfig};
+pub use egress::{Refusal, Refusals, Rule, RuleError};
+pub use error::Error;
+pub use logs::{LogBook, LogLine};
+pub use provisioner::{Engine, Image, Instance, Provisioner, State, Stats};
+pub use running::{Exit, Reader, Running, Writer};
+pub use spec::{Limits, Spec};

@@ -1,7 +1,8 @@
-//! What tests lean on: a database, a model that does as it is told, a bad network, a reader of
-//! event streams and inputs with human names. A dev-dependency only; knows the public contract
+//! What tests lean on: a database, a container engine, a model that does as it is told, a bad
+//! network, a reader of event streams and inputs with human names. A dev-dependency only; knows the public contract
 //! and nothing of our crates.
 
+pub mod engine;
 pub mod inputs;
 pub mod proxy;
 pub mod scripted_model;
@@ -9,6 +10,7 @@ pub mod sse;
 pub mod test_db;
 pub mod tool_server;
 
+pub use engine::TestEngine;
 pub use proxy::Proxy;
 pub use scripted_model::{Answer, Gate, ScriptedModel};
 pub use sse::{EventStream, SseEvent, check_gapless, check_gapless_after, texts};

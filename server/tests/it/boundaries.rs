@@ -14,7 +14,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("llm", &["domain", "outbound"]),
     ("mcp", &["domain", "outbound"]),
     ("outbound", &[]),
-    ("provisioner", &["domain"]),
+    ("provisioner", &["domain", "outbound"]),
     (
         "server",
         &[
@@ -72,7 +72,7 @@ fn sql_and_sockets_stay_in_their_crates() {
             let homes: &[&str] = match target {
                 "sqlx" => &["store"],
                 "axum" => &["server"],
-                "hyper" => &["server", "provisioner"],
+                "hyper" => &["server"],
                 "reqwest" => &["outbound", "llm", "mcp", "store"],
                 "bollard" => &["provisioner"],
                 "rmcp" => &["mcp"],

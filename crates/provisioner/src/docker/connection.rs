@@ -1,0 +1,78 @@
+//! Finding an engine.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use bollard::API_DEFAULT_VERSION;
+
+use super::Docker;
+use crate::{Engine, Error};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time to an answer's head; pulling and following are streams and have none.
+pub(super) const REQUEST_SECONDS: u64 = 60;
+
+impl Docker {
+    /// The client of the last successful connection, or of a new one.
+    pub(super) async fn client(&self) -> Result<bollard::Docker, Error> {
+        let known = self.known_client().clone();
+        match known {
+            Some(client) => Ok(client),
+            None => self.connect().await.map(|(_, client)| client),
+        }
+    }
+
+    /// Asks each address in turn and keeps the first that answers.
+    pub(super) async fn connect(&self) -> Result<(Engine, bollard::Docker), Error> {
+        let mut tried = Vec::new();
+        for address in &self.config.addresses {
+            match tokio::time::timeout(CONNECT_TIMEOUT, greet(address)).await {
+                Ok(Ok((engine, client))) => {
+                    *self.known_client() = Some(client.clone());
+                    return Ok((engine, client));
+                }
+                Ok(Err(error)) => tried.push(format!("{address}: {}", in_brief(&error))),
+                Err(_) => tried.push(format!("{address}: no answer within 5 s")),
+            }
+        }
+        if tried.is_empty() {
+            tried.push("no socket was found".to_owned());
+        }
+        Err(Error::NoEngine {
+            tried: tried.join("; "),
+        })
+    }
+
+    fn known_client(&self) -> std::sync::MutexGuard<'_, Option<bollard::Docker>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn greet(address: &str) -> Result<(Engine, bollard::Docker), bollard::errors::Error> {
+    let client = if address.starts_with("unix://") {
+        bollard::Docker::connect_with_unix(address, REQUEST_SECONDS, API_DEFAULT_VERSION)
+    } else {
+        bollard::Docker::connect_with_http(address, REQUEST_SECONDS, API_DEFAULT_VERSION)
+    }?;
+    let client = client.negotiate_version().await?;
+    let version = client.version().await?;
+    let is_podman = version
+        .components
+        .into_iter()
+        .flatten()
+        .any(|component| component.name.to_ascii_lowercase().contains("podman"));
+    let engine = Engine {
+        name: if is_podman { "podman" } else { "docker" }.to_owned(),
+        version: version.version.unwrap_or_default(),
+        address: address.to_owned(),
+    };
+    Ok((engine, client))
+}
+
+fn in_brief(error: &bollard::errors::Error) -> String {
+    let mut source: &dyn std::error::Error = error;
+    while let Some(inner) = source.source() {
+        source = inner;
+    }
+    source.to_string()
+}

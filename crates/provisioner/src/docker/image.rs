@@ -1,0 +1,85 @@
+//! Images: found, pulled and pinned.
+
+use std::time::Duration;
+
+use bollard::models::ImageInspect;
+use bollard::query_parameters::CreateImageOptions;
+use futures::TryStreamExt;
+
+use super::Docker;
+use super::fault::{answer, fault};
+use crate::{Error, Image};
+
+const PULL_TIMEOUT: Duration = Duration::from_secs(600);
+
+impl Docker {
+    /// The image, pulled if the engine does not have it.
+    pub(super) async fn find_or_pull(&self, image: &str) -> Result<ImageInspect, Error> {
+        if let Some(found) = self.find_image(image).await? {
+            return Ok(found);
+        }
+        let missing = |reason: String| Error::ImageMissing {
+            image: image.to_owned(),
+            reason,
+        };
+        if image.starts_with("sha256:") {
+            return Err(missing("it was removed from the engine".to_owned()));
+        }
+        match tokio::time::timeout(PULL_TIMEOUT, self.pull(image)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(Error::Refused { reason })) => return Err(missing(reason)),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return Err(missing("pulling took longer than 10 min".to_owned())),
+        }
+        let found = self.find_image(image).await?;
+        found.ok_or_else(|| missing("the engine pulled it but does not have it".to_owned()))
+    }
+
+    pub(super) async fn find_image(&self, image: &str) -> Result<Option<ImageInspect>, Error> {
+        match self.client().await?.inspect_image(image).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if matches!(answer(&error), Some((404, _))) => Ok(None),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    async fn pull(&self, image: &str) -> Result<(), Error> {
+        let options = CreateImageOptions {
+            from_image: Some(with_tag(image)),
+            ..CreateImageOptions::default()
+        };
+        let client = self.client().await?;
+        let pulled = client.create_image(Some(options), None, None);
+        pulled
+            .try_for_each(|_progress| async { Ok(()) })
+            .await
+            .map_err(fault)
+    }
+}
+
+/// The image as it will be started, however its name moves.
+pub(super) fn pinned(image: &str, found: &ImageInspect) -> Image {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    };
+    let digests = found.repo_digests.iter().flatten();
+    let digest = digests.clone().find(|digest| digest.starts_with(name));
+    Image {
+        id: found.id.clone().unwrap_or_else(|| image.to_owned()),
+        digest: digest
+            .or_else(|| found.repo_digests.iter().flatten().next())
+            .cloned(),
+    }
+}
+
+/// Without a tag the engine would pull every tag there is.
+fn with_tag(image: &str) -> String {
+    let last = image.rsplit('/').next().unwrap_or(image);
+    if last.contains([':', '@']) {
+        image.to_owned()
+    } else {
+        format!("{image}:latest")
+    }
+}

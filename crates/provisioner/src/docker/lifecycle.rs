@@ -1,0 +1,229 @@
+//! Making and unmaking containers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bollard::models::{ContainerCreateBody, ContainerSummary};
+use bollard::query_parameters::{
+    CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    StartContainerOptions, StopContainerOptions,
+};
+use tokio::io::DuplexStream;
+use tokio_util::sync::CancellationToken;
+
+use super::Docker;
+use super::attachment::Attachment;
+use super::body::{self, INSTALLATION, PART, PART_SERVER, SERVER};
+use super::fault::{answer, fault, not_started};
+use crate::egress::Gate;
+use crate::relay::{Accept, Relay};
+use crate::{Error, LogBook, Refusals, Running, Spec};
+
+impl Docker {
+    pub(super) async fn start_container(&self, spec: &Spec) -> Result<Running, Error> {
+        let image = self.find_or_pull(&spec.image).await?;
+        self.erase(&spec.id).await?;
+        let token = CancellationToken::new();
+        let tasks = token.clone().drop_guard();
+        let (log, refusals) = (LogBook::default(), Refusals::default());
+        let started = async {
+            let (relay, network) = if spec.has_network() {
+                let (relay, container) = self.start_relay(spec, &refusals, &log, &token).await?;
+                (Some(relay), format!("container:{container}"))
+            } else {
+                (None, "none".to_owned())
+            };
+            let name = self.name(&spec.id);
+            let body = body::server(spec, &self.config.installation, &image, network);
+            let attached = self.create_and_start(&name, body, &log, &token).await?;
+            Ok((relay, attached))
+        };
+        match started.await {
+            Ok((relay, attached)) => Ok(Running {
+                stdio: Some(attached.stdio),
+                log,
+                refusals,
+                exit: attached.exit,
+                relay,
+                _tasks: tasks,
+            }),
+            Err(error) => {
+                if let Err(error) = self.erase(&spec.id).await {
+                    tracing::warn!(%error, server.id = spec.id, "a failed start was left behind");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_relay(
+        &self,
+        spec: &Spec,
+        refusals: &Refusals,
+        log: &LogBook,
+        token: &CancellationToken,
+    ) -> Result<(Arc<Relay>, String), Error> {
+        let image = self.relay_image().await?;
+        let name = self.relay_name(&spec.id);
+        let body = body::relay(spec, &self.config.installation, image);
+        let attached = self.create_and_start(&name, body, log, token).await?;
+        let gate = Arc::new(Gate {
+            rules: spec.egress.clone(),
+            dialler: self.config.dialler.clone(),
+            refusals: refusals.clone(),
+        });
+        let accept = accept(gate, spec, token.clone());
+        let relay = Relay::open(attached.stdio, accept, token.child_token()).await;
+        let relay = relay.map_err(|error| match (error, log.tail(1).pop()) {
+            (Error::NoNetwork { reason }, Some(line)) => Error::NoNetwork {
+                reason: format!("{reason}: {}", line.text),
+            },
+            (error, _) => error,
+        })?;
+        Ok((relay, name))
+    }
+
+    async fn create_and_start(
+        &self,
+        name: &str,
+        body: ContainerCreateBody,
+        log: &LogBook,
+        token: &CancellationToken,
+    ) -> Result<Attachment, Error> {
+        let client = self.client().await?;
+        let options = CreateContainerOptions {
+            name: Some(name.to_owned()),
+            ..CreateContainerOptions::default()
+        };
+        match client.create_container(Some(options), body).await {
+            Ok(_) => {}
+            Err(error) if matches!(answer(&error), Some((409, _))) => {
+                let name = name.to_owned();
+                return Err(Error::NameTaken { name });
+            }
+            Err(error) => return Err(not_started(error)),
+        }
+        let attached = self.attach(name, log.clone(), token.clone()).await?;
+        client
+            .start_container(name, None::<StartContainerOptions>)
+            .await
+            .map_err(not_started)?;
+        Ok(attached)
+    }
+
+    /// Asks a server to end, waits for its grace period, and removes it with its relay.
+    pub(super) async fn remove_containers(&self, id: &str) -> Result<(), Error> {
+        let name = self.name(id);
+        if self.is_ours(&name).await? {
+            let client = self.client().await?;
+            let stopped = client
+                .stop_container(&name, None::<StopContainerOptions>)
+                .await;
+            match stopped {
+                Ok(()) => {}
+                // Not running, or gone by now.
+                Err(error) if matches!(answer(&error), Some((304 | 404 | 409, _))) => {}
+                Err(error) => return Err(fault(error)),
+            }
+        }
+        self.erase(id).await
+    }
+
+    /// Removes a server and its relay at once.
+    async fn erase(&self, id: &str) -> Result<(), Error> {
+        for name in [self.name(id), self.relay_name(id)] {
+            if self.is_ours(&name).await? {
+                self.erase_container(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn erase_container(&self, container: &str) -> Result<(), Error> {
+        let options = RemoveContainerOptions {
+            force: true,
+            v: true,
+            ..RemoveContainerOptions::default()
+        };
+        let client = self.client().await?;
+        match client.remove_container(container, Some(options)).await {
+            Ok(()) => Ok(()),
+            // Gone, or somebody is removing it right now.
+            Err(error) if matches!(answer(&error), Some((404 | 409, _))) => Ok(()),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    pub(super) async fn sweep_containers(&self, keep: &[String]) -> Result<usize, Error> {
+        let mut count = 0;
+        for found in self.list_containers(None).await? {
+            let labels = found.labels.unwrap_or_default();
+            let is_kept = labels.get(SERVER).is_some_and(|id| keep.contains(id));
+            let Some(container) = found.id.filter(|_| !is_kept) else {
+                continue;
+            };
+            self.erase_container(&container).await?;
+            count += usize::from(labels.get(PART).is_some_and(|part| part == PART_SERVER));
+        }
+        Ok(count)
+    }
+
+    /// This installation's containers, all or those of one part.
+    pub(super) async fn list_containers(
+        &self,
+        part: Option<&str>,
+    ) -> Result<Vec<ContainerSummary>, Error> {
+        let mut labels = vec![format!("{INSTALLATION}={}", self.config.installation)];
+        labels.extend(part.map(|part| format!("{PART}={part}")));
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".to_owned(), labels)])),
+            ..ListContainersOptions::default()
+        };
+        let client = self.client().await?;
+        client.list_containers(Some(options)).await.map_err(fault)
+    }
+
+    /// Whether a container of this name exists and carries our label.
+    ///
+    /// # Errors
+    /// `NameTaken` if it exists without.
+    async fn is_ours(&self, name: &str) -> Result<bool, Error> {
+        let client = self.client().await?;
+        let found = client.inspect_container(name, None::<InspectContainerOptions>);
+        match found.await {
+            Ok(found) => {
+                let labels = found.config.and_then(|config| config.labels);
+                let owner = labels.as_ref().and_then(|labels| labels.get(INSTALLATION));
+                if owner == Some(&self.config.installation) {
+                    return Ok(true);
+                }
+                let name = name.to_owned();
+                Err(Error::NameTaken { name })
+            }
+            Err(error) if matches!(answer(&error), Some((404, _))) => Ok(false),
+            Err(error) => Err(fault(error)),
+        }
+    }
+
+    pub(super) fn name(&self, id: &str) -> String {
+        format!("agentarea-{}-{id}", self.config.installation)
+    }
+
+    fn relay_name(&self, id: &str) -> String {
+        format!("agentarea-{}-{id}-net", self.config.installation)
+    }
+}
+
+/// Leads each connection from inside to the gate: as a proxy request, or straight to the host that
+/// its address stands for.
+fn accept(gate: Arc<Gate>, spec: &Spec, token: CancellationToken) -> Accept {
+    let direct: HashMap<String, (String, u16)> = body::direct_hosts(&spec.egress)
+        .into_iter()
+        .map(|(address, host, port)| (address, (host.to_owned(), port)))
+        .collect();
+    Arc::new(move |stream: DuplexStream, address: String| {
+        let served = Arc::clone(&gate).serve(stream, direct.get(&address).cloned());
+        tokio::spawn(token.clone().run_until_cancelled_owned(served));
+    })
+}

@@ -1,0 +1,86 @@
+//! Docker and Podman, through the API they share.
+
+mod attachment;
+mod body;
+mod connection;
+mod fault;
+mod image;
+mod lifecycle;
+mod reading;
+mod relay_image;
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use outbound::Dialler;
+
+use crate::{Engine, Error, Image, Instance, Provisioner, Running, Spec, Stats};
+
+/// How to reach an engine, and who we are to it.
+#[derive(Clone, Debug)]
+pub struct DockerConfig {
+    /// Addresses to try in order: `unix:///path` or `tcp://host:port`.
+    pub addresses: Vec<String>,
+    /// Tells this installation's containers from all others: lower-case letters and digits, at
+    /// most 12.
+    pub installation: String,
+    /// Opens the connections that allow-lists let through.
+    pub dialler: Dialler,
+}
+
+/// A Docker or Podman engine. Cloning shares the connection.
+#[derive(Clone)]
+pub struct Docker {
+    config: Arc<DockerConfig>,
+    client: Arc<Mutex<Option<bollard::Docker>>>,
+}
+
+impl Docker {
+    /// Connects with the first use, and again when the engine was away.
+    pub fn new(config: DockerConfig) -> Self {
+        Self {
+            config: Arc::new(config),
+            client: Arc::default(),
+        }
+    }
+}
+
+#[async_trait]
+impl Provisioner for Docker {
+    async fn engine(&self) -> Result<Engine, Error> {
+        self.connect().await.map(|(engine, _)| engine)
+    }
+
+    async fn resolve(&self, image: &str) -> Result<Image, Error> {
+        let found = self.find_or_pull(image).await?;
+        Ok(image::pinned(image, &found))
+    }
+
+    async fn start(&self, spec: &Spec) -> Result<Running, Error> {
+        self.start_container(spec).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), Error> {
+        self.remove_containers(id).await
+    }
+
+    async fn sweep(&self, keep: &[String]) -> Result<usize, Error> {
+        self.sweep_containers(keep).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<Option<Instance>, Error> {
+        self.read_instance(id).await
+    }
+
+    async fn list(&self) -> Result<Vec<Instance>, Error> {
+        self.list_instances().await
+    }
+
+    async fn stats(&self, id: &str) -> Result<Option<Stats>, Error> {
+        self.read_stats(id).await
+    }
+
+    async fn kept_log(&self, id: &str, count: usize) -> Result<Vec<String>, Error> {
+        self.read_log(id, count).await
+    }
+}

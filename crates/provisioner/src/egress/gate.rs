@@ -1,0 +1,163 @@
+//! The gate: every connection out of a container passes it, and few do.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outbound::Dialler;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::http::{Head, read_head};
+use super::server_name::{Hello, server_name};
+use super::{Refusals, Rule};
+
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
+/// A connection lives no longer, however busy.
+const LIFETIME: Duration = Duration::from_secs(3600);
+const BUFFER: usize = 16 * 1024;
+
+/// The gate of one container.
+pub(crate) struct Gate {
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) dialler: Dialler,
+    pub(crate) refusals: Refusals,
+}
+
+impl Gate {
+    /// Serves one connection from inside to its end: a proxy request, or the one host that the
+    /// address stands for.
+    pub(crate) async fn serve(self: Arc<Self>, stream: DuplexStream, fixed: Option<(String, u16)>) {
+        let served = async {
+            match fixed {
+                Some((host, port)) => self.pass(stream, &host, port, Vec::new()).await,
+                None => self.serve_request(stream).await,
+            }
+        };
+        match timeout(LIFETIME, served).await {
+            Ok(Err(error)) => tracing::debug!(%error, "egress connection ended"),
+            Ok(Ok(())) => {}
+            Err(_) => tracing::debug!("egress connection outlived its time"),
+        }
+    }
+
+    async fn serve_request(&self, mut stream: DuplexStream) -> io::Result<()> {
+        let head = match timeout(HEAD_TIMEOUT, read_head(&mut stream)).await {
+            Ok(Ok(head)) => head,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                return answer(&mut stream, "400 Bad Request", &error.to_string()).await;
+            }
+            Ok(Err(error)) => return Err(error),
+            Err(_) => return answer(&mut stream, "408 Request Timeout", "too slow").await,
+        };
+        let Head {
+            host,
+            port,
+            first,
+            is_tunnel,
+        } = head;
+        let mut upstream = match self.dial(&host, port).await {
+            Ok(upstream) => upstream,
+            Err((status, reason)) => return answer(&mut stream, status, &reason).await,
+        };
+        if is_tunnel {
+            stream
+                .write_all(b"HTTP/1.1 200 Connection Established\r\n\r\n")
+                .await?;
+            return self.tunnel(stream, upstream, &host, port, first).await;
+        }
+        upstream.write_all(&first).await?;
+        tokio::io::copy_bidirectional(&mut stream, &mut upstream).await?;
+        Ok(())
+    }
+
+    async fn pass(
+        &self,
+        stream: DuplexStream,
+        host: &str,
+        port: u16,
+        first: Vec<u8>,
+    ) -> io::Result<()> {
+        match self.dial(host, port).await {
+            Ok(upstream) => self.tunnel(stream, upstream, host, port, first).await,
+            Err((_, reason)) => Err(io::Error::other(reason)),
+        }
+    }
+
+    /// Dials what the rules let through; else the status and the reason.
+    async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, (&'static str, String)> {
+        let target = format!("{host}:{port}");
+        if !self.rules.iter().any(|rule| rule.allows(host, port)) {
+            let reason = "not on the server's allow-list";
+            self.refusals.add(&target, reason);
+            return Err(("403 Forbidden", format!("{target} is {reason}")));
+        }
+        match timeout(DIAL_TIMEOUT, self.dialler.connect(host, port)).await {
+            Ok(Ok(upstream)) => Ok(upstream),
+            Ok(Err(outbound::DialError::Refused(refused))) => {
+                let reason = refused.to_string();
+                self.refusals.add(&target, &reason);
+                Err(("403 Forbidden", reason))
+            }
+            Ok(Err(outbound::DialError::Failed(error))) => Err((
+                "502 Bad Gateway",
+                format!("{target} cannot be reached: {error}"),
+            )),
+            Err(_) => Err(("504 Gateway Timeout", format!("{target} does not answer"))),
+        }
+    }
+
+    /// Carries bytes both ways once a TLS client has named the host that was dialled.
+    async fn tunnel(
+        &self,
+        mut stream: DuplexStream,
+        mut upstream: TcpStream,
+        host: &str,
+        port: u16,
+        mut first: Vec<u8>,
+    ) -> io::Result<()> {
+        // Protocols in which the host speaks first have no client hello to wait for.
+        let said = if port == 443 {
+            timeout(HEAD_TIMEOUT, read_name(&mut stream, &mut first)).await??
+        } else {
+            server_name(&first)
+        };
+        if let Hello::Name(name) = said
+            && name != host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+        {
+            let target = format!("{name}:{port}");
+            let reason = format!("asked for through a tunnel to {host}");
+            self.refusals.add(&target, &reason);
+            return Err(io::Error::other(format!("{target} {reason}")));
+        }
+        upstream.write_all(&first).await?;
+        tokio::io::copy_bidirectional(&mut stream, &mut upstream).await?;
+        Ok(())
+    }
+}
+
+async fn read_name(stream: &mut DuplexStream, first: &mut Vec<u8>) -> io::Result<Hello> {
+    loop {
+        match server_name(first) {
+            Hello::Partial if first.len() < BUFFER => {
+                if stream.read_buf(first).await? == 0 {
+                    return Ok(Hello::Nameless);
+                }
+            }
+            Hello::Partial => return Ok(Hello::Nameless),
+            said => return Ok(said),
+        }
+    }
+}
+
+async fn answer(stream: &mut DuplexStream, status: &str, reason: &str) -> io::Result<()> {
+    let length = reason.len() + 1;
+    let text = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{reason}\n"
+    );
+    stream.write_all(text.as_bytes()).await?;
+    stream.shutdown().await
+}

@@ -1,0 +1,81 @@
+//! What can go wrong, in words for the person who has to do something about it.
+
+/// Why a container does not run. No variant carries a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing answers on any socket.
+    #[error(
+        "no container engine answers ({tried}); install Docker or Podman, let this user reach its \
+         socket, or set DOCKER_HOST"
+    )]
+    NoEngine {
+        /// Where, and what happened.
+        tried: String,
+    },
+    /// The engine answered before and does not any more.
+    #[error("the container engine stopped answering ({reason}); is it being restarted?")]
+    EngineGone {
+        /// The engine's or system's words.
+        reason: String,
+    },
+    /// The image is not on the engine and could not be fetched.
+    #[error("image {image} is not on this engine and could not be pulled: {reason}")]
+    ImageMissing {
+        /// As given.
+        image: String,
+        /// The registry's or engine's words.
+        reason: String,
+    },
+    /// The engine could not begin: no such command, another architecture.
+    #[error("the container could not start: {reason}")]
+    NotStarted {
+        /// The engine's words.
+        reason: String,
+    },
+    /// It needed more memory than it may have.
+    #[error("the container ran out of memory (limit {} MiB); raise its memory limit", limit_bytes >> 20)]
+    OutOfMemory {
+        /// The limit.
+        limit_bytes: u64,
+    },
+    /// It ended, and nobody asked it to.
+    #[error("the container ended with exit code {code}")]
+    Exited {
+        /// As the engine tells it; 128 + n for signal n.
+        code: i64,
+    },
+    /// Somebody else's container has the name.
+    #[error("container {name} exists and is not ours; rename or remove it")]
+    NameTaken {
+        /// The container's name.
+        name: String,
+    },
+    /// The relay did not come up.
+    #[error("the network of the container could not be set up: {reason}")]
+    NoNetwork {
+        /// What happened.
+        reason: String,
+    },
+    /// The engine took too long.
+    #[error("the container engine did not answer within {seconds} s")]
+    Timeout {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The engine refused for another reason.
+    #[error("the container engine refused: {reason}")]
+    Refused {
+        /// The engine's words.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether trying again later may help without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::NoEngine { .. } | Self::EngineGone { .. } | Self::Timeout { .. }
+        )
+    }
+}

@@ -1,0 +1,125 @@
+//! What every engine can do.
+
+use async_trait::async_trait;
+
+use crate::{Error, Exit, Running, Spec};
+
+/// An engine that runs tool servers. Everything else on the engine is out of reach of this trait:
+/// whatever does not carry this installation's label is neither listed nor touched.
+#[async_trait]
+pub trait Provisioner: Send + Sync {
+    /// Asks the engine who it is; within 5 s.
+    ///
+    /// # Errors
+    /// `NoEngine`, with every address that was tried.
+    async fn engine(&self) -> Result<Engine, Error>;
+
+    /// Finds an image on the engine or pulls it, and pins it by its id. Idempotent.
+    ///
+    /// # Errors
+    /// `ImageMissing` with the registry's reason.
+    async fn resolve(&self, image: &str) -> Result<Image, Error>;
+
+    /// Starts the one container of `spec.id` and attaches to it before its first byte.
+    ///
+    /// Whatever has run under this id before, in this process or a dead one, is removed first: a
+    /// stdio conversation cannot be taken over in the middle.
+    ///
+    /// # Errors
+    /// As told by the variants; nothing is left behind.
+    async fn start(&self, spec: &Spec) -> Result<Running, Error>;
+
+    /// Asks a container to end, kills it after the grace period and removes it. Idempotent.
+    ///
+    /// # Errors
+    /// `NameTaken` if the container is not ours; else when the engine fails.
+    async fn remove(&self, id: &str) -> Result<(), Error>;
+
+    /// Removes every container of this installation whose id is not in `keep`, at once and however
+    /// it came to be; answers how many. Idempotent.
+    ///
+    /// # Errors
+    /// When the engine fails; what was removed stays removed.
+    async fn sweep(&self, keep: &[String]) -> Result<usize, Error>;
+
+    /// The container of an id; `None` if there is none.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn inspect(&self, id: &str) -> Result<Option<Instance>, Error>;
+
+    /// Every server of this installation, in no order.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn list(&self) -> Result<Vec<Instance>, Error>;
+
+    /// What a container uses right now; `None` if it does not run.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn stats(&self, id: &str) -> Result<Option<Stats>, Error>;
+
+    /// The newest lines of its error output that the engine kept, at most `count` (1–1,000).
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn kept_log(&self, id: &str, count: usize) -> Result<Vec<String>, Error>;
+}
+
+/// Who runs the containers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// `docker` or `podman`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Where it answered.
+    pub address: String,
+}
+
+/// An image that cannot change any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The id on the engine: `sha256:…`.
+    pub id: String,
+    /// The digest in its registry, if it came from one: `name@sha256:…`.
+    pub digest: Option<String>,
+}
+
+/// A container of this installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// [`Spec::id`].
+    pub id: String,
+    /// [`Spec::workspace`], as written on the label.
+    pub workspace: String,
+    /// [`Spec::revision`].
+    pub revision: String,
+    /// What it does.
+    pub state: State,
+}
+
+/// What a container does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Made and never started.
+    Created,
+    /// Running.
+    Running,
+    /// Ended.
+    Ended(Exit),
+}
+
+/// What a container uses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Processor time since its start, in nanoseconds; two readings make a rate.
+    pub cpu_nanos: u64,
+    /// Memory without what can be dropped from caches.
+    pub memory_bytes: u64,
+    /// Its limit.
+    pub memory_limit_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+}

@@ -1,0 +1,187 @@
+//! Whom a container can reach: nobody, but for its allow-list.
+//!
+//! Each test stands in a network namespace of its own, with listeners that stand for the host, the
+//! metadata address and the internet. No packet can leave it.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+
+use crate::support::{Bench, spec};
+
+const METADATA: &str = "169.254.169.254";
+const INTERNET: &str = "203.0.113.7";
+const HOST: &str = "10.200.0.1";
+const INSIDE: &str = "AGENTAREA_TEST_INSIDE";
+
+#[test]
+fn nothing_outside_can_be_reached_without_an_allow_list() {
+    in_own_network(
+        "nothing_outside_can_be_reached_without_an_allow_list",
+        |canaries| async move {
+            let Some(bench) = Bench::start().await else {
+                return;
+            };
+            let mut session = bench.start_session(&spec("closed")).await;
+
+            for canary in &canaries {
+                assert!(
+                    std::net::TcpStream::connect(canary).is_ok(),
+                    "{canary} listens"
+                );
+                let refused = session
+                    .call("connect", &canary.to_string())
+                    .await
+                    .unwrap_err();
+                assert!(refused.contains("unreachable"), "{canary}: {refused}");
+            }
+            assert_eq!(session.call("environment", "HTTP_PROXY").await.unwrap(), "");
+        },
+    );
+}
+
+#[test]
+fn allowed_host_is_reached_and_all_others_are_refused_and_noted() {
+    in_own_network(
+        "allowed_host_is_reached_and_all_others_are_refused_and_noted",
+        |canaries| async move {
+            let [host, metadata, internet] = canaries[..] else {
+                panic!()
+            };
+            let Some(bench) = Bench::start_allowing(&[&internet.to_string()]).await else {
+                return;
+            };
+            let mut open = spec("open");
+            open.egress = [
+                internet.to_string(),
+                metadata.to_string(),
+                "localhost:9".to_owned(),
+            ]
+            .iter()
+            .map(|rule| rule.parse().unwrap())
+            .collect();
+            let mut session = bench.start_session(&open).await;
+
+            let through = session.call("tunnel", &internet.to_string()).await.unwrap();
+            assert!(through.starts_with("HTTP/1.1 200"), "{through}");
+            assert!(
+                through.ends_with(&format!("canary {internet}")),
+                "{through}"
+            );
+            let plain = session.call("fetch", &internet.to_string()).await.unwrap();
+            assert_eq!(plain, format!("canary {internet}"));
+
+            // Not on the list; on the list but private, by address and by name.
+            for (target, reason) in [
+                (host.to_string(), "not on the server's allow-list"),
+                (metadata.to_string(), "private network"),
+                ("localhost:9".to_owned(), "private network"),
+            ] {
+                let refused = session.call("tunnel", &target).await.unwrap();
+                assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+                assert!(refused.contains(reason), "{refused}");
+                session.call("fetch", &target).await.unwrap();
+                let noted = &session.running.refusals.list()[0];
+                assert_eq!((noted.target.as_str(), noted.count), (target.as_str(), 2));
+                assert!(noted.reason.contains(reason), "{noted:?}");
+            }
+            // Past the proxy there is still nothing.
+            for canary in canaries {
+                session
+                    .call("connect", &canary.to_string())
+                    .await
+                    .unwrap_err();
+            }
+        },
+    );
+}
+
+#[test]
+fn allowed_name_is_reached_without_knowing_of_the_proxy() {
+    in_own_network(
+        "allowed_name_is_reached_without_knowing_of_the_proxy",
+        |canaries| async move {
+            let [.., internet] = canaries[..] else {
+                panic!()
+            };
+            let name = "canary.example";
+            let target = format!("{name}:{}", internet.port());
+            let Some(bench) = Bench::start_allowing(&[&target]).await else {
+                return;
+            };
+            // The engine's machine knows the name, as it would by DNS.
+            own_hosts_file(&format!("{INTERNET} {name}\n"));
+            let mut open = spec("direct");
+            open.egress = vec![target.parse().unwrap()];
+            let mut session = bench.start_session(&open).await;
+
+            let greeting = session.call("connect", &target).await.unwrap();
+
+            assert_eq!(greeting, format!("canary {internet}"));
+            let other = format!("{name}:{}", internet.port() + 1);
+            session.call("connect", &other).await.unwrap_err();
+        },
+    );
+}
+
+/// Runs a test in a new network namespace with three listeners that greet with their address.
+fn in_own_network<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Vec<SocketAddr>) -> F) {
+    if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
+        eprintln!("no container engine, as AGENTAREA_TEST_ENGINE says: not tested");
+        return;
+    }
+    if std::env::var_os(INSIDE).is_none() {
+        // The same test once more, in namespaces that everything it starts is in, too.
+        let status = Command::new("unshare")
+            .args(["--net", "--mount", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args([&format!("egress::{name}"), "--exact", "--nocapture"])
+            .env(INSIDE, "1")
+            .status()
+            .unwrap();
+        assert!(status.success(), "{name} in its own network (as root)");
+        return;
+    }
+    ip("link set lo up");
+    let canaries = [HOST, METADATA, INTERNET].map(|address| {
+        ip(&format!("address add {address}/32 dev lo"));
+        listen(address)
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(test(canaries.to_vec()));
+}
+
+fn listen(address: &str) -> SocketAddr {
+    let listener = TcpListener::bind((address, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _ = write!(stream, "canary {address}");
+        }
+    });
+    address
+}
+
+fn ip(arguments: &str) {
+    let status = Command::new("ip")
+        .args(arguments.split(' '))
+        .status()
+        .unwrap();
+    assert!(status.success(), "ip {arguments}");
+}
+
+/// Replaces `/etc/hosts` in this mount namespace.
+fn own_hosts_file(text: &str) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    for arguments in [
+        vec!["--make-rprivate", "/"],
+        vec!["--bind", file.path().to_str().unwrap(), "/etc/hosts"],
+    ] {
+        let status = Command::new("mount").args(&arguments).status().unwrap();
+        assert!(status.success(), "mount {arguments:?}");
+    }
+}

@@ -1,0 +1,104 @@
+//! How containers end, and what is said about it.
+
+use provisioner::{Error, Exit, Provisioner};
+
+use crate::support::{Bench, docker, spec};
+
+#[tokio::test]
+async fn killed_container_is_noticed() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut session = bench.start_session(&spec("victim")).await;
+    session.call("echo", "alive").await.unwrap();
+
+    let (status, _) = bench
+        .engine
+        .call("POST", "/containers/agentarea-test-victim/kill")
+        .await;
+
+    assert_eq!(status, 204);
+    let exit = session.running.ended().await;
+    assert_eq!((exit.code, exit.is_out_of_memory), (Some(137), false));
+    assert_eq!(session.try_call("echo", "dead").await, None);
+}
+
+#[tokio::test]
+async fn too_much_memory_is_told_apart_from_other_ends() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut session = bench.start_session(&spec("greedy")).await;
+
+    assert_eq!(session.try_call("memory", "200").await, None);
+
+    let exit = session.running.ended().await;
+    assert!(exit.is_out_of_memory, "{exit:?}");
+    let error = exit.to_error(32 << 20).to_string();
+    assert!(error.contains("limit 32 MiB"), "{error}");
+}
+
+#[tokio::test]
+async fn end_by_itself_comes_with_code_and_last_words() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut crashing = spec("crashing");
+    crashing.command = vec!["crash".to_owned()];
+
+    let session = bench.start_session(&crashing).await;
+
+    let exit = session.running.ended().await;
+    assert_eq!(exit.code, Some(7));
+    let last = session.running.log.tail(1).pop().unwrap();
+    assert_eq!(last.text, "configuration file not found");
+    let kept = bench.docker.kept_log("crashing", 10).await.unwrap();
+    assert_eq!(kept, ["configuration file not found"]);
+}
+
+#[tokio::test]
+async fn missing_image_and_missing_command_say_so() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut missing = spec("missing");
+    missing.image = "localhost:9/nowhere/nothing:1".to_owned();
+    let mut no_command = spec("no-command");
+    no_command.image = bench.engine.import_empty("agentarea-test/empty:1").await;
+    no_command.command = vec!["/no/such/program".to_owned()];
+
+    let missing = bench.docker.start(&missing).await.err().unwrap();
+    let containers = bench.engine.containers().await;
+    let session = bench.start_session(&no_command).await;
+
+    assert!(matches!(missing, Error::ImageMissing { .. }), "{missing}");
+    assert_eq!(containers.len(), 0, "nothing is left behind");
+    assert_eq!(session.running.ended().await.code, Some(127));
+    let last = session.running.log.tail(1).pop().unwrap();
+    assert!(last.text.contains("/no/such/program"), "{last:?}");
+}
+
+#[tokio::test]
+async fn engine_that_is_away_is_named_and_used_again_when_back() {
+    let Some(mut bench) = Bench::start().await else {
+        return;
+    };
+    let mut session = bench.start_session(&spec("patient")).await;
+    session.call("echo", "before").await.unwrap();
+
+    bench.engine.restart().await;
+
+    let exit: Exit = session.running.ended().await;
+    assert_ne!(exit.code, Some(0));
+    assert_eq!(session.try_call("echo", "gone").await, None);
+    let mut session = bench.start_session(&spec("patient")).await;
+    assert_eq!(session.call("echo", "after").await.unwrap(), "after");
+
+    bench.engine.stop().await;
+    let error = bench.docker.start(&spec("late")).await.err().unwrap();
+    assert!(error.is_transient(), "{error}");
+    let newcomer = docker(&bench.engine, "test", &[]);
+    let error = newcomer.engine().await.err().unwrap();
+    assert!(matches!(error, Error::NoEngine { .. }), "{error}");
+    assert!(error.to_string().contains("DOCKER_HOST"), "{error}");
+}

@@ -1,0 +1,10 @@
+//! Containers on a real engine, through the crate's front door.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod egress;
+mod endings;
+mod isolation;
+mod lifecycle;
+mod speaking;
+mod support;

@@ -1,0 +1,145 @@
+//! A Docker engine of the test's own, on a private socket, gone with the test process.
+
+mod api;
+mod daemon;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use daemon::Daemon;
+
+/// A static tool server; see `programs/tool_server.rs`.
+const TOOL_SERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tool_server"));
+
+/// A running engine with no image but those that were imported.
+#[derive(Debug)]
+pub struct TestEngine {
+    daemon: Daemon,
+}
+
+impl TestEngine {
+    /// Starts an engine. `None` only where `AGENTAREA_TEST_ENGINE=none` says that there is none:
+    /// a test that needs one then passes without having looked.
+    ///
+    /// # Panics
+    /// If it does not start: Debian's `docker.io` is missing or this is not root.
+    pub async fn start() -> Option<Self> {
+        if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
+            eprintln!("no container engine, as AGENTAREA_TEST_ENGINE says: not tested");
+            return None;
+        }
+        let daemon = Daemon::start().await.expect(
+            "a container engine (as root, apt-get install docker.io; or say that there is none \
+             with AGENTAREA_TEST_ENGINE=none)",
+        );
+        Some(Self { daemon })
+    }
+
+    /// Value for `DOCKER_HOST`.
+    pub fn address(&self) -> String {
+        format!("unix://{}", self.daemon.socket().display())
+    }
+
+    /// Puts an image on the engine that holds the tool server alone, as `/tool-server`, which is
+    /// also its entry point. Answers its id.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub async fn import_tool_server(&self, name: &str) -> String {
+        let changes = ["ENTRYPOINT [\"/tool-server\"]"];
+        self.import(name, "tool-server", TOOL_SERVER, &changes)
+            .await
+            .expect("import an image")
+    }
+
+    /// Puts an image on the engine in which there is nothing to run. Answers its id.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub async fn import_empty(&self, name: &str) -> String {
+        let imported = self.import(name, "readme", b"nothing", &[]).await;
+        imported.expect("import an image")
+    }
+
+    /// Makes a container that no installation has labelled.
+    ///
+    /// # Panics
+    /// If the engine refuses.
+    pub async fn create_foreign(&self, name: &str, image: &str) {
+        let body = format!(r#"{{"Image":"{image}"}}"#);
+        let path = format!("/containers/create?name={name}");
+        let (status, answer) = self
+            .request("POST", &path, body.into_bytes())
+            .await
+            .expect("the engine's answer");
+        assert_eq!(status, 201, "creating {name}: {answer}");
+    }
+
+    /// Calls the engine's API without a body; answers the status and the JSON, or null.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    pub async fn call(&self, method: &str, path: &str) -> (u16, Value) {
+        self.request(method, path, Vec::new())
+            .await
+            .expect("the engine's answer")
+    }
+
+    /// Every container there is, running or not, with its labels.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    pub async fn containers(&self) -> Vec<Value> {
+        let (_, containers) = self.call("GET", "/containers/json?all=1").await;
+        containers.as_array().cloned().unwrap_or_default()
+    }
+
+    /// Ends the engine as a machine's shutdown would and starts it again.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub async fn restart(&mut self) {
+        self.daemon.restart().await.expect("the engine comes back");
+    }
+
+    /// Ends the engine for good.
+    ///
+    /// # Panics
+    /// If it does not end.
+    pub async fn stop(&mut self) {
+        self.daemon.stop().await.expect("the engine ends");
+    }
+
+    async fn import(
+        &self,
+        name: &str,
+        file: &str,
+        program: &[u8],
+        changes: &[&str],
+    ) -> anyhow::Result<String> {
+        let (repository, tag) = name.split_once(':').unwrap_or((name, "latest"));
+        let mut path = format!("/images/create?fromSrc=-&repo={repository}&tag={tag}");
+        for change in changes {
+            path.push_str("&changes=");
+            path.extend(change.bytes().map(|byte| format!("%{byte:02X}")));
+        }
+        let archive = api::archive(file, program)?;
+        let (status, answer) = self.request("POST", &path, archive).await?;
+        ensure!(status == 200, "importing {name}: {status} {answer}");
+        let (_, image) = self.call("GET", &format!("/images/{name}/json")).await;
+        Ok(image["Id"].as_str().context("no image")?.to_owned())
+    }
+
+    async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> anyhow::Result<(u16, Value)> {
+        let socket: PathBuf = self.daemon.socket();
+        let (method, path) = (method.to_owned(), path.to_owned());
+        tokio::task::spawn_blocking(move || api::request(&socket, &method, &path, &body)).await?
+    }
+}
