@@ -26,6 +26,14 @@ pub enum Error {
         /// The registry's or engine's words.
         reason: String,
     },
+    /// A package could not be turned into an image.
+    #[error("{package} could not be installed: {reason}")]
+    NotBuilt {
+        /// The package.
+        package: String,
+        /// The installer's last lines.
+        reason: String,
+    },
     /// The engine could not begin: no such command, another architecture.
     #[error("the container could not start: {reason}")]
     NotStarted {

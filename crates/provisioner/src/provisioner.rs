@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use crate::{Error, Exit, Running, Spec};
+use crate::{Error, Exit, Package, PackageConfig, Spec, Started};
+
+/// Tells whether a server is in use, by its id.
+pub type IsUsed<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
 
 /// An engine that runs tool servers. Everything else on the engine is out of reach of this trait:
 /// whatever does not carry this installation's label is neither listed nor touched.
@@ -20,6 +23,18 @@ pub trait Provisioner: Send + Sync {
     /// `ImageMissing` with the registry's reason.
     async fn resolve(&self, image: &str) -> Result<Image, Error>;
 
+    /// The image of a package, built if there is none yet; the same for every workspace. Idempotent.
+    /// `id` names the container in which it is installed.
+    ///
+    /// # Errors
+    /// `NotBuilt` with the installer's last lines; `ImageMissing` for the base image.
+    async fn build(
+        &self,
+        id: &str,
+        package: &Package,
+        config: &PackageConfig,
+    ) -> Result<Image, Error>;
+
     /// Starts the one container of `spec.id` and attaches to it before its first byte.
     ///
     /// Whatever has run under this id before, in this process or a dead one, is removed first: a
@@ -27,7 +42,7 @@ pub trait Provisioner: Send + Sync {
     ///
     /// # Errors
     /// As told by the variants; nothing is left behind.
-    async fn start(&self, spec: &Spec) -> Result<Running, Error>;
+    async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
     /// Asks a container to end, kills it after the grace period and removes it. Idempotent.
     ///
@@ -35,12 +50,15 @@ pub trait Provisioner: Send + Sync {
     /// `NameTaken` if the container is not ours; else when the engine fails.
     async fn remove(&self, id: &str) -> Result<(), Error>;
 
-    /// Removes every container of this installation whose id is not in `keep`, at once and however
-    /// it came to be; answers how many. Idempotent.
+    /// Removes every container of this installation whose id is not used, at once and however it
+    /// came to be; answers how many. Idempotent.
+    ///
+    /// `is_used` is asked about each container after it was found, so that one which is started
+    /// meanwhile is left alone.
     ///
     /// # Errors
     /// When the engine fails; what was removed stays removed.
-    async fn sweep(&self, keep: &[String]) -> Result<usize, Error>;
+    async fn sweep(&self, is_used: IsUsed<'_>) -> Result<usize, Error>;
 
     /// The container of an id; `None` if there is none.
     ///

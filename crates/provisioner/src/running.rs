@@ -38,11 +38,19 @@ impl Exit {
     }
 }
 
+/// A container that was just started.
+pub struct Started {
+    /// The container.
+    pub running: Running,
+    /// Its standard input.
+    pub input: Writer,
+    /// Its standard output.
+    pub output: Reader,
+}
+
 /// A started container. Dropping it closes its input, upon which a well-behaved server ends;
 /// the caller still stops or removes it by its id.
 pub struct Running {
-    /// The server's input and output; `None` once taken.
-    pub stdio: Option<(Writer, Reader)>,
     /// What it writes to its error output.
     pub log: LogBook,
     /// Connections that were refused to it.

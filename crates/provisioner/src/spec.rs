@@ -10,7 +10,7 @@ use crate::Rule;
 /// One tool server in a container.
 #[derive(Clone, Debug)]
 pub struct Spec {
-    /// Its name within the installation: lower-case letters, digits and hyphens, at most 60.
+    /// Its name within the installation: lower-case letters, digits and hyphens, at most 80.
     ///
     /// There is never more than one container of a name.
     pub id: String,

@@ -1,6 +1,6 @@
 //! What tests lean on: a database, a container engine, a model that does as it is told, a bad
-//! network, a reader of event streams and inputs with human names. A dev-dependency only; knows the public contract
-//! and nothing of our crates.
+//! network, a reader of event streams and inputs with human names. A dev-dependency only; knows
+//! the public contract and nothing of our crates.
 
 pub mod engine;
 pub mod inputs;

@@ -29,6 +29,25 @@ const PROXY: &str = "127.0.0.1:3128";
 /// Hosts that are reached without a proxy, by an address that stands for them.
 const MAX_DIRECT_HOSTS: usize = 30;
 
+/// Describes a container: spec, installation, image, network.
+pub(super) type Make = fn(&Spec, &str, &ImageInspect, String) -> ContainerCreateBody;
+
+/// The container in which a package is installed: as confined, but its files can be written to,
+/// for they become the image.
+pub(super) fn builder(
+    spec: &Spec,
+    installation: &str,
+    image: &ImageInspect,
+    network: String,
+) -> ContainerCreateBody {
+    let mut body = server(spec, installation, image, network);
+    if let Some(host) = &mut body.host_config {
+        host.readonly_rootfs = Some(false);
+    }
+    body.entrypoint = Some(Vec::new());
+    body
+}
+
 /// The container with the tool server. `network` is `none` or the relay's network namespace.
 pub(super) fn server(
     spec: &Spec,

@@ -17,10 +17,15 @@ use super::body::{self, INSTALLATION, PART, PART_SERVER, SERVER};
 use super::fault::{answer, fault, not_started};
 use crate::egress::Gate;
 use crate::relay::{Accept, Relay};
-use crate::{Error, LogBook, Refusals, Running, Spec};
+use crate::{Error, IsUsed, LogBook, Refusals, Running, Spec, Started};
 
 impl Docker {
-    pub(super) async fn start_container(&self, spec: &Spec) -> Result<Running, Error> {
+    pub(super) async fn start_container(&self, spec: &Spec) -> Result<Started, Error> {
+        self.start_with(spec, body::server).await
+    }
+
+    /// Starts a container that `make` describes, with its relay.
+    pub(super) async fn start_with(&self, spec: &Spec, make: body::Make) -> Result<Started, Error> {
         let image = self.find_or_pull(&spec.image).await?;
         self.erase(&spec.id).await?;
         let token = CancellationToken::new();
@@ -34,19 +39,26 @@ impl Docker {
                 (None, "none".to_owned())
             };
             let name = self.name(&spec.id);
-            let body = body::server(spec, &self.config.installation, &image, network);
+            let body = make(spec, &self.config.installation, &image, network);
             let attached = self.create_and_start(&name, body, &log, &token).await?;
             Ok((relay, attached))
         };
         match started.await {
-            Ok((relay, attached)) => Ok(Running {
-                stdio: Some(attached.stdio),
-                log,
-                refusals,
-                exit: attached.exit,
-                relay,
-                _tasks: tasks,
-            }),
+            Ok((relay, attached)) => {
+                let (input, output) = attached.stdio;
+                let running = Running {
+                    log,
+                    refusals,
+                    exit: attached.exit,
+                    relay,
+                    _tasks: tasks,
+                };
+                Ok(Started {
+                    running,
+                    input,
+                    output,
+                })
+            }
             Err(error) => {
                 if let Err(error) = self.erase(&spec.id).await {
                     tracing::warn!(%error, server.id = spec.id, "a failed start was left behind");
@@ -154,11 +166,11 @@ impl Docker {
         }
     }
 
-    pub(super) async fn sweep_containers(&self, keep: &[String]) -> Result<usize, Error> {
+    pub(super) async fn sweep_containers(&self, is_used: IsUsed<'_>) -> Result<usize, Error> {
         let mut count = 0;
         for found in self.list_containers(None).await? {
             let labels = found.labels.unwrap_or_default();
-            let is_kept = labels.get(SERVER).is_some_and(|id| keep.contains(id));
+            let is_kept = labels.get(SERVER).is_some_and(|id| is_used(id));
             let Some(container) = found.id.filter(|_| !is_kept) else {
                 continue;
             };

@@ -6,6 +6,7 @@ mod connection;
 mod fault;
 mod image;
 mod lifecycle;
+mod package;
 mod reading;
 mod relay_image;
 
@@ -14,7 +15,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use outbound::Dialler;
 
-use crate::{Engine, Error, Image, Instance, Provisioner, Running, Spec, Stats};
+use crate::{
+    Engine, Error, Image, Instance, IsUsed, Package, PackageConfig, Provisioner, Spec, Started,
+    Stats,
+};
 
 /// How to reach an engine, and who we are to it.
 #[derive(Clone, Debug)]
@@ -56,7 +60,16 @@ impl Provisioner for Docker {
         Ok(image::pinned(image, &found))
     }
 
-    async fn start(&self, spec: &Spec) -> Result<Running, Error> {
+    async fn build(
+        &self,
+        id: &str,
+        package: &Package,
+        config: &PackageConfig,
+    ) -> Result<Image, Error> {
+        self.package_image(id, package, config).await
+    }
+
+    async fn start(&self, spec: &Spec) -> Result<Started, Error> {
         self.start_container(spec).await
     }
 
@@ -64,8 +77,8 @@ impl Provisioner for Docker {
         self.remove_containers(id).await
     }
 
-    async fn sweep(&self, keep: &[String]) -> Result<usize, Error> {
-        self.sweep_containers(keep).await
+    async fn sweep(&self, is_used: IsUsed<'_>) -> Result<usize, Error> {
+        self.sweep_containers(is_used).await
     }
 
     async fn inspect(&self, id: &str) -> Result<Option<Instance>, Error> {

@@ -66,9 +66,13 @@ async fn foreign_containers_are_neither_seen_nor_touched() {
     let taken = bench.docker.remove("taken").await.err().unwrap();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
     assert_eq!(bench.docker.inspect("taken").await.unwrap(), None);
-    assert_eq!(bench.docker.sweep(&[]).await.unwrap(), 1);
+    assert_eq!(bench.docker.sweep(&|_| false).await.unwrap(), 1);
 
-    assert_eq!(theirs.exit(), None, "the other installation's server runs");
+    assert_eq!(
+        theirs.running.exit(),
+        None,
+        "the other installation's server runs"
+    );
     assert_eq!(bench.engine.containers().await.len(), 2);
 }
 
@@ -91,7 +95,7 @@ async fn many_starts_and_kills_leave_no_orphan_and_no_double() {
         match round % 3 {
             0 => drop(tokio::time::timeout(pause, bench.docker.start(&wanted)).await),
             1 => {
-                let running = bench.docker.start(&wanted).await.unwrap();
+                let running = bench.docker.start(&wanted).await.unwrap().running;
                 let path = format!("/containers/agentarea-test-{id}/kill");
                 bench.engine.call("POST", &path).await;
                 running.ended().await;
@@ -117,9 +121,9 @@ async fn many_starts_and_kills_leave_no_orphan_and_no_double() {
 
     let kept = "cycle-1".to_owned();
     let _running = bench.docker.start(&spec(&kept)).await.unwrap();
-    bench.docker.sweep(&[kept]).await.unwrap();
+    bench.docker.sweep(&|id| id == kept).await.unwrap();
     let left = bench.engine.containers().await;
     assert_eq!(left.len(), 1, "{left:?}");
-    bench.docker.sweep(&[]).await.unwrap();
+    bench.docker.sweep(&|_| false).await.unwrap();
     assert_eq!(bench.engine.containers().await.len(), 0);
 }

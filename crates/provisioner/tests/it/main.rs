@@ -6,5 +6,6 @@ mod egress;
 mod endings;
 mod isolation;
 mod lifecycle;
+mod packages;
 mod speaking;
 mod support;

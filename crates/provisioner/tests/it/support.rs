@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use domain::WorkspaceId;
 use outbound::{AllowedHost, Dialler, Policy};
-use provisioner::{Docker, DockerConfig, Limits, Provisioner, Reader, Running, Spec, Writer};
+use provisioner::{
+    Docker, DockerConfig, Limits, Provisioner, Reader, Running, Spec, Started, Writer,
+};
 use serde_json::{Value, json};
 use testkit::TestEngine;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -84,8 +86,12 @@ pub struct Session {
 }
 
 impl Session {
-    fn new(mut running: Running) -> Self {
-        let (input, output) = running.stdio.take().unwrap();
+    fn new(started: Started) -> Self {
+        let Started {
+            running,
+            input,
+            output,
+        } = started;
         Self {
             running,
             input,
@@ -104,15 +110,30 @@ impl Session {
         }
     }
 
+    /// Greets the server; what it calls itself.
+    pub async fn initialize(&mut self) -> String {
+        let params = json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        });
+        let answer = self.request("initialize", params).await;
+        let name = answer
+            .as_ref()
+            .and_then(|answer| answer["result"]["serverInfo"]["name"].as_str());
+        name.unwrap_or_default().to_owned()
+    }
+
     /// Calls a tool; `None` if the server ends before it answers.
     pub async fn try_call(&mut self, tool: &str, value: &str) -> Option<Value> {
+        let params = json!({"name": tool, "arguments": {"value": value}});
+        self.request("tools/call", params).await
+    }
+
+    async fn request(&mut self, method: &str, params: Value) -> Option<Value> {
         self.last += 1;
-        let request = json!({
-            "jsonrpc": "2.0",
-            "id": self.last,
-            "method": "tools/call",
-            "params": {"name": tool, "arguments": {"value": value}},
-        });
+        let id = self.last;
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let exchange = async {
             let line = format!("{request}\n");
             self.input.write_all(line.as_bytes()).await.ok()?;

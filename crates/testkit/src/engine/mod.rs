@@ -2,6 +2,7 @@
 
 mod api;
 mod daemon;
+mod host;
 
 use std::path::PathBuf;
 
@@ -52,6 +53,18 @@ impl TestEngine {
         self.import(name, "tool-server", TOOL_SERVER, &changes)
             .await
             .expect("import an image")
+    }
+
+    /// Puts an image on the engine that holds this machine's Node.js with npm and Python with pip,
+    /// and a folder `/app` that user 65532 may write to.
+    ///
+    /// # Panics
+    /// If the machine lacks one of them or the engine refuses.
+    pub async fn import_languages(&self, name: &str) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let archive = host::archive(folder.path()).expect("an image with node and python");
+        let imported = self.import_archive(name, archive, &host::CHANGES).await;
+        imported.expect("import an image");
     }
 
     /// Puts an image on the engine in which there is nothing to run. Answers its id.
@@ -119,13 +132,22 @@ impl TestEngine {
         program: &[u8],
         changes: &[&str],
     ) -> anyhow::Result<String> {
+        self.import_archive(name, api::archive(file, program)?, changes)
+            .await
+    }
+
+    async fn import_archive(
+        &self,
+        name: &str,
+        archive: Vec<u8>,
+        changes: &[&str],
+    ) -> anyhow::Result<String> {
         let (repository, tag) = name.split_once(':').unwrap_or((name, "latest"));
         let mut path = format!("/images/create?fromSrc=-&repo={repository}&tag={tag}");
         for change in changes {
             path.push_str("&changes=");
             path.extend(change.bytes().map(|byte| format!("%{byte:02X}")));
         }
-        let archive = api::archive(file, program)?;
         let (status, answer) = self.request("POST", &path, archive).await?;
         ensure!(status == 200, "importing {name}: {status} {answer}");
         let (_, image) = self.call("GET", &format!("/images/{name}/json")).await;

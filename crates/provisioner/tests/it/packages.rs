@@ -1,0 +1,114 @@
+//! Packages of npm and PyPI, from the real registries.
+
+use std::time::Instant;
+
+use provisioner::{Error, Package, PackageConfig, Provisioner, Registry};
+
+use crate::support::{Bench, spec};
+
+const BASE: &str = "agentarea-test/languages:1";
+/// Where the registries are, in case they are mirrored in a private network.
+const HOSTS: [&str; 3] = [
+    "registry.npmjs.org:443",
+    "pypi.org:443",
+    "files.pythonhosted.org:443",
+];
+
+fn config() -> PackageConfig {
+    PackageConfig {
+        node_image: BASE.to_owned(),
+        python_image: BASE.to_owned(),
+        npm_registry: "https://registry.npmjs.org/".to_owned(),
+        pypi_index: "https://pypi.org/simple/".to_owned(),
+        egress: HOSTS.iter().map(|host| host.parse().unwrap()).collect(),
+    }
+}
+
+fn package(registry: Registry, name: &str, version: &str) -> Package {
+    Package {
+        registry,
+        name: name.to_owned(),
+        version: version.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn packages_become_images_that_answer_without_a_network() {
+    let Some(bench) = Bench::start_allowing(&HOSTS).await else {
+        return;
+    };
+    bench.engine.import_languages(BASE).await;
+    for (registry, name, version, server) in [
+        (
+            Registry::Npm,
+            "@modelcontextprotocol/server-sequential-thinking",
+            "2026.8.31",
+            "sequential-thinking-server",
+        ),
+        (Registry::PyPi, "mcp-server-time", "2026.10.19", "mcp-time"),
+    ] {
+        let package = package(registry, name, version);
+
+        let image = bench
+            .docker
+            .build("builder", &package, &config())
+            .await
+            .unwrap();
+        let begun = Instant::now();
+        let again = bench
+            .docker
+            .build("builder", &package, &config())
+            .await
+            .unwrap();
+
+        assert_eq!(image, again);
+        assert!(begun.elapsed().as_secs() < 2, "it is built once");
+        let mut wanted = spec("package");
+        wanted.image = image.id;
+        wanted.limits.memory_bytes = 256 << 20;
+        wanted.limits.pids = 64;
+        let mut session = bench.start_session(&wanted).await;
+        let title = session.initialize().await;
+        assert_eq!(title, server, "{:?}", session.running.log.tail(20));
+    }
+    assert_eq!(
+        bench.docker.list().await.unwrap().len(),
+        1,
+        "builders are gone"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_installed_says_why() {
+    let Some(bench) = Bench::start_allowing(&HOSTS).await else {
+        return;
+    };
+    bench.engine.import_languages(BASE).await;
+    let missing = package(Registry::Npm, "left-pad", "99.0.0");
+    let unclear = package(Registry::Npm, "left-pad", "latest");
+    let mut no_base = config();
+    no_base.node_image =
+        "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
+
+    let missing = bench
+        .docker
+        .build("builder", &missing, &config())
+        .await
+        .unwrap_err();
+    let unclear = bench
+        .docker
+        .build("builder", &unclear, &config())
+        .await
+        .unwrap_err();
+    let package = package(Registry::Npm, "left-pad", "1.3.0");
+    let no_base = bench
+        .docker
+        .build("builder", &package, &no_base)
+        .await
+        .unwrap_err();
+
+    assert!(missing.to_string().contains("left-pad@99.0.0"), "{missing}");
+    assert!(matches!(unclear, Error::NotBuilt { .. }), "{unclear}");
+    assert!(matches!(no_base, Error::ImageMissing { .. }), "{no_base}");
+    assert_eq!(bench.engine.containers().await.len(), 0);
+}
