@@ -45,6 +45,20 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Price in micro-dollars; 0 where no price is known.
     pub cost_usd_micros: u64,
+    /// Of the input tokens, those that the provider read from its cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cached_input_tokens: u64,
+    /// Of the input tokens, those that the provider wrote to its cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_written_tokens: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Why a run failed, in plain words.

@@ -300,6 +300,8 @@ fn add(a: Usage, b: Usage) -> Usage {
         input_tokens: a.input_tokens + b.input_tokens,
         output_tokens: a.output_tokens + b.output_tokens,
         cost_usd_micros: a.cost_usd_micros + b.cost_usd_micros,
+        cached_input_tokens: a.cached_input_tokens + b.cached_input_tokens,
+        cache_written_tokens: a.cache_written_tokens + b.cache_written_tokens,
     }
 }
 

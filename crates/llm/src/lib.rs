@@ -3,10 +3,17 @@
 //! Each provider's wire format stays in its own module. The crate knows nothing of runs, journals,
 //! retries or where keys are kept.
 
+pub mod anthropic;
+mod carry;
+pub mod chain;
 mod error;
+pub mod gemini;
+mod http;
+mod image;
 pub mod local;
 mod message;
 pub mod openai;
+mod tool_calls;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,6 +24,7 @@ use domain::runs::Usage;
 use futures::Stream;
 
 pub use error::ModelError;
+pub use http::Deadlines;
 pub use message::{Image, ModelMessage, ToolCall, ToolSpec};
 
 /// Name of the built-in model's file.
@@ -63,15 +71,21 @@ pub enum ModelEvent {
 /// An answer as it comes: pieces of it, then one `Finished` or one error, then the end.
 pub type ModelStream = Pin<Box<dyn Stream<Item = Result<ModelEvent, ModelError>> + Send>>;
 
-/// A model that a provider offers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A model that a provider offers, as far as the provider describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedModel {
     /// Name to ask for.
     pub name: String,
     /// Tokens that fit, if the provider says.
     pub context_window: Option<u32>,
+    /// Longest answer in tokens, if the provider says.
+    pub max_output_tokens: Option<u32>,
     /// Whether it can call tools, if the provider says.
     pub supports_tools: Option<bool>,
+    /// Whether it sees pictures, if the provider says.
+    pub supports_vision: Option<bool>,
+    /// Whether it thinks before it answers, if the provider says.
+    pub supports_reasoning: Option<bool>,
 }
 
 /// A place that answers model calls. Adapters never retry: the caller knows what is at stake.

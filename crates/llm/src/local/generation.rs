@@ -82,7 +82,7 @@ impl Generation {
             let usage = Usage {
                 input_tokens: prompt.len() as u64,
                 output_tokens,
-                cost_usd_micros: 0,
+                ..Usage::default()
             };
             let _ = events.try_send(Ok(ModelEvent::Finished { reason, usage }));
         }

@@ -77,6 +77,9 @@ impl ChatModel for Local {
             name: LOCAL_MODEL.to_owned(),
             context_window: Some(CONTEXT_TOKENS),
             supports_tools: Some(false),
+            supports_vision: Some(false),
+            supports_reasoning: Some(false),
+            ..ListedModel::default()
         }])
     }
 }

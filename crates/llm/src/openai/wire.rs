@@ -1,8 +1,14 @@
 //! The JSON of Chat Completions, as far as it is used.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec};
+use super::MaxTokens;
+use crate::http::parse_list;
+use crate::image::data_url;
+use crate::{
+    Image, ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec, carry,
+};
 
 #[derive(Serialize)]
 pub(super) struct ChatRequest<'a> {
@@ -14,6 +20,9 @@ pub(super) struct ChatRequest<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    /// What OpenAI calls it since its models think.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
 }
@@ -25,10 +34,12 @@ enum ChatMessage<'a> {
         content: &'a str,
     },
     User {
-        content: &'a str,
+        content: Content<'a>,
     },
     Assistant {
         content: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reasoning_content: Option<Value>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<AskedTool<'a>>,
     },
@@ -36,6 +47,26 @@ enum ChatMessage<'a> {
         tool_call_id: &'a str,
         content: &'a str,
     },
+}
+
+/// Plain text where that is enough: not every server knows parts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl },
+}
+
+#[derive(Serialize)]
+struct ImageUrl {
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -77,7 +108,7 @@ pub(super) struct Chunk {
     #[serde(default)]
     pub(super) usage: Option<WireUsage>,
     #[serde(default)]
-    pub(super) error: Option<WireError>,
+    pub(super) error: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +123,12 @@ pub(super) struct Choice {
 pub(super) struct Delta {
     #[serde(default)]
     pub(super) content: Option<String>,
+    /// DeepSeek, Kimi, older vLLM; wanted back with the results of tools.
+    #[serde(default)]
+    pub(super) reasoning_content: Option<String>,
+    /// OpenRouter, Ollama, Groq, newer vLLM.
+    #[serde(default)]
+    pub(super) reasoning: Option<String>,
     #[serde(default)]
     pub(super) tool_calls: Option<Vec<ToolCallDelta>>,
 }
@@ -107,12 +144,20 @@ pub(super) struct ToolCallDelta {
     pub(super) function: Option<FunctionDelta>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct FunctionDelta {
     #[serde(default)]
     pub(super) name: Option<String>,
     #[serde(default)]
-    pub(super) arguments: Option<String>,
+    pub(super) arguments: Option<Arguments>,
+}
+
+/// A text in the format's words; some servers send the object itself.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Arguments {
+    Text(String),
+    Object(Value),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -127,32 +172,23 @@ pub(super) enum WireFinish {
     Other,
 }
 
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct WireUsage {
     #[serde(default)]
     pub(super) prompt_tokens: Option<u64>,
     #[serde(default)]
     pub(super) completion_tokens: Option<u64>,
-}
-
-/// Servers differ: `{"error": {"message": "…"}}`, `{"error": "…"}`, `{"message": "…"}`.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum WireError {
-    Text(String),
-    Object {
-        #[serde(default)]
-        message: Option<String>,
-    },
-    Other(serde::de::IgnoredAny),
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptTokens>,
+    /// DeepSeek.
+    #[serde(default)]
+    prompt_cache_hit_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
-struct ErrorBody {
+struct PromptTokens {
     #[serde(default)]
-    error: Option<WireError>,
-    #[serde(default)]
-    message: Option<String>,
+    cached_tokens: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -164,12 +200,17 @@ struct ModelList {
 struct WireModel {
     id: String,
     /// OpenRouter and others; vLLM says `max_model_len`.
-    #[serde(default, alias = "max_model_len", alias = "context_window")]
+    #[serde(
+        default,
+        alias = "max_model_len",
+        alias = "context_window",
+        alias = "max_context_length"
+    )]
     context_length: Option<u32>,
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest) -> Self {
+    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens) -> Self {
         let instructions = (!request.instructions.is_empty()).then_some(ChatMessage::System {
             content: &request.instructions,
         });
@@ -182,7 +223,12 @@ impl<'a> ChatRequest<'a> {
                 include_usage: true,
             },
             temperature: request.temperature,
-            max_tokens: request.max_output_tokens,
+            max_tokens: request
+                .max_output_tokens
+                .filter(|_| max_tokens == MaxTokens::Usual),
+            max_completion_tokens: request
+                .max_output_tokens
+                .filter(|_| max_tokens == MaxTokens::Completion),
             tools: request.tools.iter().map(Tool::new).collect(),
         }
     }
@@ -191,11 +237,16 @@ impl<'a> ChatRequest<'a> {
 impl<'a> ChatMessage<'a> {
     fn new(message: &'a ModelMessage) -> Self {
         match message {
-            ModelMessage::User { text, .. } => Self::User { content: text },
+            ModelMessage::User { text, images } => Self::User {
+                content: Content::new(text, images),
+            },
             ModelMessage::Assistant {
-                text, tool_calls, ..
+                text,
+                tool_calls,
+                carry,
             } => Self::Assistant {
                 content: text,
+                reasoning_content: carry::of(carry::CHAT, carry.as_deref()),
                 tool_calls: tool_calls.iter().map(AskedTool::new).collect(),
             },
             ModelMessage::Tool { call_id, text, .. } => Self::Tool {
@@ -203,6 +254,21 @@ impl<'a> ChatMessage<'a> {
                 content: text,
             },
         }
+    }
+}
+
+impl<'a> Content<'a> {
+    fn new(text: &'a str, images: &'a [Image]) -> Self {
+        if images.is_empty() {
+            return Self::Text(text);
+        }
+        let text = (!text.is_empty()).then_some(Part::Text { text });
+        let images = images.iter().map(|image| Part::ImageUrl {
+            image_url: ImageUrl {
+                url: data_url(image),
+            },
+        });
+        Self::Parts(text.into_iter().chain(images).collect())
     }
 }
 
@@ -232,32 +298,33 @@ impl<'a> Tool<'a> {
     }
 }
 
-impl WireError {
-    pub(super) fn into_message(self) -> Option<String> {
+impl WireUsage {
+    /// Tokens of the prompt that the server had in a cache.
+    pub(super) fn cached_tokens(&self) -> u64 {
+        self.prompt_tokens_details
+            .as_ref()
+            .and_then(|details| details.cached_tokens)
+            .or(self.prompt_cache_hit_tokens)
+            .unwrap_or_default()
+    }
+}
+
+impl Arguments {
+    pub(super) fn into_text(self) -> String {
         match self {
-            Self::Text(message) => Some(message),
-            Self::Object { message } => message,
-            Self::Other(_) => None,
+            Self::Text(text) => text,
+            Self::Object(Value::Null) => String::new(),
+            Self::Object(object) => object.to_string(),
         }
     }
 }
 
-/// The provider's words in an error's body, if it has any that can be found.
-pub(super) fn error_message(body: &[u8]) -> Option<String> {
-    let body: ErrorBody = serde_json::from_slice(body).ok()?;
-    body.error
-        .and_then(WireError::into_message)
-        .or(body.message)
-}
-
 pub(super) fn parse_models(body: &[u8]) -> Result<Vec<ListedModel>, ModelError> {
-    let list: ModelList = serde_json::from_slice(body).map_err(|_| ModelError::Malformed {
-        what: "no list of models",
-    })?;
+    let list: ModelList = parse_list(body)?;
     let models = list.data.into_iter().map(|model| ListedModel {
         name: model.id,
         context_window: model.context_length,
-        supports_tools: None,
+        ..ListedModel::default()
     });
     Ok(models.collect())
 }

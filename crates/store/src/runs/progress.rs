@@ -66,6 +66,7 @@ impl TenantTx {
             input_tokens: row.input as u64,
             output_tokens: row.output as u64,
             cost_usd_micros: row.cost as u64,
+            ..Usage::default()
         };
         Ok((row.count as u32, usage))
     }

@@ -108,6 +108,7 @@ impl TenantTx {
                         input_tokens: row.input_tokens as u64,
                         output_tokens: row.output_tokens as u64,
                         cost_usd_micros: row.cost_usd_micros as u64,
+                        ..Usage::default()
                     },
                     error: row.error.map(|error| error.0),
                     started_at: row.started_at.into(),
@@ -133,6 +134,7 @@ impl RunRow {
                 input_tokens: self.input_tokens as u64,
                 output_tokens: self.output_tokens as u64,
                 cost_usd_micros: self.cost_usd_micros as u64,
+                ..Usage::default()
             },
             error: self.error.map(|error| error.0),
             created_at: self.created_at.into(),

@@ -7,7 +7,7 @@ use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use url::Url;
 
-use super::wire;
+use super::Complaint;
 use crate::ModelError;
 use crate::error::presentable;
 
@@ -41,8 +41,15 @@ impl Failures<'_> {
         let status = response.status();
         let retry_after = retry_after(&response);
         let body = read_start(response).await;
-        let message = wire::error_message(&body).and_then(|text| presentable(&text, self.key));
+        let complaint = Complaint::of_body(&body);
+        let (is_too_long, is_about_the_key) =
+            (complaint.is_too_long(), complaint.is_about_the_key());
+        let message = complaint
+            .message
+            .and_then(|text| presentable(&text, self.key));
         match status.as_u16() {
+            400 | 413 | 422 if is_too_long => ModelError::TooLong,
+            400 if is_about_the_key => ModelError::Authentication,
             401 | 403 => ModelError::Authentication,
             404 => ModelError::NotFound { message },
             400 | 422 => ModelError::BadRequest { message },

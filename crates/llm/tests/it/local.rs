@@ -1,7 +1,5 @@
 //! The built-in model. Tests that need its weights say so and pass where they are absent.
 
-#![cfg(feature = "local")]
-
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -71,7 +69,7 @@ fn tokens_are_those_of_llama_cpp() {
     let mut file = BufReader::new(File::open(weights).expect("the weights"));
     let content = Content::read(&mut file).expect("a header");
     let vocabulary = Vocabulary::from_gguf(&content).expect("a vocabulary");
-    let fixture = include_str!("fixtures/smollm2_tokens.json");
+    let fixture = include_str!("../fixtures/smollm2_tokens.json");
     let expected: Vec<Expected> = serde_json::from_str(fixture).expect("a fixture");
 
     assert!(expected.len() >= 30);

@@ -1,12 +1,10 @@
 //! Answers arrive unharmed however the network cuts them.
 
-mod support;
-
+use crate::support::{STOP, Then, answer, answer_to, event, hello, serve};
 use domain::events::FinishReason;
 use domain::runs::Usage;
 use futures::StreamExt;
 use llm::{ChatModel, ModelError, ModelEvent};
-use support::{STOP, Then, answer, answer_to, event, hello, serve};
 
 fn finished(end: Result<ModelEvent, ModelError>) -> FinishReason {
     match end {
@@ -127,7 +125,7 @@ async fn usage_is_taken_or_estimated() {
         let usage = Usage {
             input_tokens,
             output_tokens,
-            cost_usd_micros: 0,
+            ..Usage::default()
         };
         let reason = FinishReason::Stop;
         assert_eq!(end, Ok(ModelEvent::Finished { reason, usage }));

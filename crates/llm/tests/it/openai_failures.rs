@@ -1,13 +1,11 @@
 //! Whatever a server does wrong becomes a typed error in time.
 
-mod support;
-
 use std::time::{Duration, SystemTime};
 
+use crate::support::{STOP, Then, answer, answer_to, client, event, serve};
 use llm::openai::OpenAi;
 use llm::{ChatModel, ModelError};
 use outbound::{Outbound, Policy};
-use support::{STOP, Then, answer, answer_to, client, event, serve};
 use url::Url;
 
 async fn answer_of_status(head: &str, body: &str) -> ModelError {

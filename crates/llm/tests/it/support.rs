@@ -1,12 +1,10 @@
 //! A model server that says exactly the given bytes, in the given pieces.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 use std::time::Duration;
 
 use futures::StreamExt;
 use llm::openai::OpenAi;
-use llm::{ChatModel, ModelError, ModelEvent, ModelMessage, ModelRequest};
+use llm::{ChatModel, Deadlines, ModelError, ModelEvent, ModelMessage, ModelRequest};
 use outbound::{Outbound, Policy};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,6 +24,12 @@ pub enum Then {
 
 /// A server for one request; the handle gives the request's text.
 pub async fn serve(head: &str, pieces: Vec<Vec<u8>>, then: Then) -> (OpenAi, JoinHandle<String>) {
+    let (port, server) = listen(head, pieces, then).await;
+    (client(port), server)
+}
+
+/// The same with its port, for any client.
+pub async fn listen(head: &str, pieces: Vec<Vec<u8>>, then: Then) -> (u16, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let head = head.to_owned();
@@ -36,18 +40,30 @@ pub async fn serve(head: &str, pieces: Vec<Vec<u8>>, then: Then) -> (OpenAi, Joi
         let _ = say(&mut socket, &head, pieces, then).await;
         request
     });
-    (client(port), server)
+    (port, server)
 }
 
 /// A client with short deadlines.
 pub fn client(port: u16) -> OpenAi {
-    let outbound = Outbound::new(Policy::new(None, true)).expect("a client");
-    let url = Url::parse(&format!("http://127.0.0.1:{port}/v1")).expect("a URL");
-    let mut model = OpenAi::new(outbound, url, Some("sk-secret".to_owned().into()));
-    model.deadlines.first_byte = Duration::from_millis(1500);
-    model.deadlines.idle = Duration::from_millis(300);
-    model.deadlines.list = Duration::from_millis(1500);
-    model
+    let key = Some("sk-secret".to_owned().into());
+    OpenAi::new(outbound(), url(port, "/v1"), key).with_deadlines(SHORT)
+}
+
+/// Deadlines that a test can wait for.
+pub const SHORT: Deadlines = Deadlines {
+    first_byte: Duration::from_millis(1500),
+    idle: Duration::from_millis(300),
+    list: Duration::from_millis(1500),
+};
+
+/// A client of this machine.
+pub fn outbound() -> Outbound {
+    Outbound::new(Policy::new(None, true)).expect("a client")
+}
+
+/// An address of this machine.
+pub fn url(port: u16, path: &str) -> Url {
+    Url::parse(&format!("http://127.0.0.1:{port}{path}")).expect("a URL")
 }
 
 async fn read_request(socket: &mut TcpStream) -> String {
@@ -118,6 +134,7 @@ pub async fn answer(model: &dyn ChatModel) -> (String, Result<ModelEvent, ModelE
     while let Some(event) = stream.next().await {
         match event {
             Ok(ModelEvent::Text(piece)) => text += &piece,
+            Ok(ModelEvent::Reasoning(_) | ModelEvent::ToolCall(_) | ModelEvent::Carry(_)) => {}
             end => {
                 assert!(stream.next().await.is_none(), "something follows the end");
                 return (text, end);
@@ -147,3 +164,19 @@ pub fn event(text: &str) -> String {
 /// A good end.
 pub const STOP: &str =
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+/// Everything that the model says, the end included.
+pub async fn said(model: &dyn ChatModel, request: ModelRequest) -> Vec<ModelEvent> {
+    let stream = model.stream(request).await.expect("an answer");
+    let events: Vec<_> = stream.collect().await;
+    events
+        .into_iter()
+        .map(|event| event.expect("no error"))
+        .collect()
+}
+
+/// The JSON body of a request's text.
+pub fn body_of(request: &str) -> serde_json::Value {
+    let (_, body) = request.split_once("\r\n\r\n").expect("a head");
+    serde_json::from_str(body).expect("JSON")
+}

@@ -12,8 +12,8 @@ use futures::Stream;
 use sse_stream::{Error as SseError, SseByteStream};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::timed_out;
 use crate::ModelError;
+use crate::http::timed_out;
 
 const EVENT_MIB: u32 = 8;
 const EVENT_BYTES: usize = EVENT_MIB as usize * 1024 * 1024;
@@ -21,7 +21,7 @@ const EVENT_BYTES: usize = EVENT_MIB as usize * 1024 * 1024;
 type Body = Pin<Box<dyn Stream<Item = Result<Bytes, reqwest::Error>> + Send>>;
 
 /// The data of each event.
-pub(super) struct Events {
+pub(crate) struct Events {
     inner: SseByteStream<Guarded>,
     limits: Arc<Limits>,
 }
@@ -47,7 +47,7 @@ struct Stopped(ModelError);
 
 impl Events {
     /// Events of a body that must say something before `deadline`, then every `patience`.
-    pub(super) fn new(
+    pub(crate) fn new(
         body: impl Stream<Item = Result<Bytes, reqwest::Error>> + Send + 'static,
         patience: Duration,
         deadline: Instant,
@@ -69,7 +69,7 @@ impl Events {
     }
 
     /// Changes how long the server may be silent, from the next byte on.
-    pub(super) fn set_patience(&self, patience: Duration) {
+    pub(crate) fn set_patience(&self, patience: Duration) {
         let patience_ms = as_ms(patience);
         self.limits
             .patience_ms
@@ -77,7 +77,7 @@ impl Events {
     }
 
     /// The next event's data; `None` at the end of the body.
-    pub(super) fn poll_data(
+    pub(crate) fn poll_data(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<String, ModelError>>> {

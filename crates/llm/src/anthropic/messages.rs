@@ -1,0 +1,175 @@
+//! A conversation as turns of blocks.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{Image, ModelMessage, ToolCall, carry, image};
+
+#[derive(Serialize)]
+pub(super) struct Message<'a> {
+    role: Role,
+    content: Vec<Block<'a>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Role {
+    User,
+    Assistant,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Block<'a> {
+    Own(OwnBlock<'a>),
+    /// What the model said before, as it came: thoughts with their signatures.
+    Carried(Value),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum OwnBlock<'a> {
+    Text {
+        text: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Value>,
+    },
+    Image {
+        source: Value,
+    },
+    ToolUse {
+        id: Cow<'a, str>,
+        name: &'a str,
+        input: Value,
+    },
+    ToolResult {
+        tool_use_id: Cow<'a, str>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        content: &'a str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        is_error: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        cache_control: Option<Value>,
+    },
+}
+
+/// The turns, in which results of tools are the user's.
+///
+/// Everything up to the last block is to be cached: the next turn of the conversation, and the
+/// next call of a loop over tools, begins with it.
+pub(super) fn convert(messages: &[ModelMessage]) -> Vec<Message<'_>> {
+    let mut turns: Vec<Message<'_>> = Vec::new();
+    for message in messages {
+        let (role, content) = match message {
+            ModelMessage::User { text, images } => (Role::User, said(text, images)),
+            ModelMessage::Assistant {
+                text,
+                tool_calls,
+                carry,
+            } => (
+                Role::Assistant,
+                answered(text, tool_calls, carry.as_deref()),
+            ),
+            ModelMessage::Tool {
+                call_id,
+                text,
+                is_error,
+                ..
+            } => (Role::User, vec![result(call_id, text, *is_error)]),
+        };
+        if content.is_empty() {
+            continue;
+        }
+        match turns.last_mut() {
+            Some(turn) if turn.role == role => turn.content.extend(content),
+            _ => turns.push(Message { role, content }),
+        }
+    }
+    mark_for_cache(&mut turns);
+    turns
+}
+
+fn said<'a>(text: &'a str, images: &[Image]) -> Vec<Block<'a>> {
+    let mut blocks: Vec<Block<'a>> = images
+        .iter()
+        .map(|picture| {
+            let source = json!({
+                "type": "base64",
+                "media_type": &*picture.media_type,
+                "data": image::base64(picture),
+            });
+            Block::Own(OwnBlock::Image { source })
+        })
+        .collect();
+    blocks.extend(words(text));
+    blocks
+}
+
+fn answered<'a>(text: &'a str, tool_calls: &'a [ToolCall], carry: Option<&str>) -> Vec<Block<'a>> {
+    let mut blocks = match carry::of(carry::ANTHROPIC, carry) {
+        Some(Value::Array(thoughts)) => thoughts.into_iter().map(Block::Carried).collect(),
+        _ => Vec::new(),
+    };
+    blocks.extend(words(text));
+    blocks.extend(tool_calls.iter().map(|call| {
+        Block::Own(OwnBlock::ToolUse {
+            id: clean_id(&call.id),
+            name: &call.name,
+            input: input(&call.arguments),
+        })
+    }));
+    blocks
+}
+
+fn result<'a>(call_id: &'a str, text: &'a str, is_error: bool) -> Block<'a> {
+    Block::Own(OwnBlock::ToolResult {
+        tool_use_id: clean_id(call_id),
+        content: text,
+        is_error,
+        cache_control: None,
+    })
+}
+
+/// A block of text, unless there is nothing but blanks, which the format refuses.
+fn words(text: &str) -> Option<Block<'_>> {
+    (!text.trim().is_empty()).then_some(Block::Own(OwnBlock::Text {
+        text,
+        cache_control: None,
+    }))
+}
+
+/// The format wants an object even where the model wrote something else.
+fn input(arguments: &str) -> Value {
+    if arguments.trim().is_empty() {
+        return json!({});
+    }
+    match serde_json::from_str(arguments) {
+        Ok(Value::Object(object)) => Value::Object(object),
+        _ => json!({ "malformed": arguments }),
+    }
+}
+
+/// The format allows fewer characters than ids of other providers may have.
+fn clean_id(id: &str) -> Cow<'_, str> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if id.chars().all(is_fine) {
+        return Cow::Borrowed(id);
+    }
+    Cow::Owned(id.replace(|c| !is_fine(c), "_"))
+}
+
+fn mark_for_cache(turns: &mut [Message<'_>]) {
+    // A first question is not worth it: writing to the cache costs a quarter more than reading.
+    if turns.len() < 2 {
+        return;
+    }
+    let last = turns.last_mut().and_then(|turn| turn.content.last_mut());
+    if let Some(Block::Own(
+        OwnBlock::Text { cache_control, .. } | OwnBlock::ToolResult { cache_control, .. },
+    )) = last
+    {
+        *cache_control = Some(json!({"type": "ephemeral"}));
+    }
+}

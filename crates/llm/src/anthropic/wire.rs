@@ -1,0 +1,70 @@
+//! The JSON of a request for a message.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::messages::{self, Message};
+use crate::{ModelRequest, ToolSpec};
+
+/// Longest answer where the request names none; the format demands a number.
+const MAX_TOKENS: u32 = 16_384;
+/// The same for the models before Claude 4, of which some can do no more.
+const OLD_MAX_TOKENS: u32 = 4_096;
+/// The format's temperatures end here; ours go to 2.
+const MAX_TEMPERATURE: f32 = 1.0;
+
+#[derive(Serialize)]
+pub(super) struct MessagesRequest<'a> {
+    model: &'a str,
+    max_tokens: u32,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system: Option<&'a str>,
+    messages: Vec<Message<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tool<'a>>,
+}
+
+#[derive(Serialize)]
+struct Tool<'a> {
+    name: &'a str,
+    description: &'a str,
+    input_schema: &'a Value,
+}
+
+impl<'a> MessagesRequest<'a> {
+    pub(super) fn new(request: &'a ModelRequest) -> Self {
+        let instructions = request.instructions.as_str();
+        Self {
+            model: &request.model,
+            max_tokens: request
+                .max_output_tokens
+                .unwrap_or_else(|| max_tokens(&request.model)),
+            stream: true,
+            system: Some(instructions).filter(|text| !text.trim().is_empty()),
+            messages: messages::convert(&request.messages),
+            temperature: request.temperature.map(|value| value.min(MAX_TEMPERATURE)),
+            tools: request.tools.iter().map(Tool::new).collect(),
+        }
+    }
+}
+
+impl<'a> Tool<'a> {
+    fn new(tool: &'a ToolSpec) -> Self {
+        Self {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.input_schema,
+        }
+    }
+}
+
+fn max_tokens(model: &str) -> u32 {
+    if model.starts_with("claude-3") || model.starts_with("claude-2") {
+        OLD_MAX_TOKENS
+    } else {
+        MAX_TOKENS
+    }
+}

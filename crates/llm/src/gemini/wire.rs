@@ -1,0 +1,96 @@
+//! The JSON of a request for content.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::contents::{self, Content, Part};
+use crate::{ModelRequest, ToolSpec};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GenerateRequest<'a> {
+    contents: Vec<Content<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instruction: Option<Instruction<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Tools<'a>>,
+    generation_config: GenerationConfig,
+}
+
+#[derive(Serialize)]
+struct Instruction<'a> {
+    parts: [Part<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Tools<'a> {
+    function_declarations: Vec<Declaration<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Declaration<'a> {
+    name: &'a str,
+    description: &'a str,
+    parameters_json_schema: &'a Value,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GenerationConfig {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_output_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thinking_config: Option<ThinkingConfig>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ThinkingConfig {
+    include_thoughts: bool,
+}
+
+impl<'a> GenerateRequest<'a> {
+    pub(super) fn new(request: &'a ModelRequest) -> Self {
+        let instructions = request.instructions.as_str();
+        let declarations: Vec<_> = request.tools.iter().map(Declaration::new).collect();
+        let tools = (!declarations.is_empty()).then_some(Tools {
+            function_declarations: declarations,
+        });
+        Self {
+            contents: contents::convert(request),
+            system_instruction: (!instructions.trim().is_empty()).then(|| Instruction {
+                parts: [Part::text(instructions, None)],
+            }),
+            tools: tools.into_iter().collect(),
+            generation_config: GenerationConfig {
+                temperature: request.temperature,
+                max_output_tokens: request.max_output_tokens,
+                thinking_config: thinks(&request.model).then_some(ThinkingConfig {
+                    include_thoughts: true,
+                }),
+            },
+        }
+    }
+}
+
+impl<'a> Declaration<'a> {
+    fn new(tool: &'a ToolSpec) -> Self {
+        Self {
+            name: &tool.name,
+            description: &tool.description,
+            parameters_json_schema: &tool.input_schema,
+        }
+    }
+}
+
+/// Whether a model can show its thoughts; the others refuse to be asked.
+fn thinks(model: &str) -> bool {
+    let is_text = !["image", "tts", "audio", "live"]
+        .iter()
+        .any(|other| model.contains(other));
+    is_text && (model.starts_with("gemini-2.5") || model.starts_with("gemini-3"))
+}

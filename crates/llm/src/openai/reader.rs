@@ -1,0 +1,113 @@
+//! The events of Chat Completions.
+
+use std::collections::VecDeque;
+
+use domain::events::FinishReason;
+use serde_json::json;
+
+use super::wire::{Arguments, Chunk, Delta, WireFinish, WireUsage};
+use crate::http::{Complaint, Ended, Progress, Reader, Refusal, Tokens};
+use crate::tool_calls::{Piece, ToolCalls};
+use crate::{ModelError, ModelEvent, carry};
+
+const END_MARK: &str = "[DONE]";
+
+/// What has come of an answer.
+#[derive(Default)]
+pub(super) struct ChatReader {
+    finish: Option<WireFinish>,
+    usage: Option<WireUsage>,
+    tool_calls: ToolCalls,
+    /// Thoughts that some servers want back together with the results of tools.
+    thoughts: String,
+}
+
+impl Reader for ChatReader {
+    fn take(&mut self, data: &str, said: &mut VecDeque<ModelEvent>) -> Result<Progress, Refusal> {
+        if data.trim() == END_MARK {
+            return Ok(Progress::Over);
+        }
+        let chunk: Chunk = serde_json::from_str(data).map_err(|_| Refusal::unreadable())?;
+        if let Some(error) = chunk.error {
+            let complaint = Complaint::parse(&json!({ "error": error }));
+            return Err(Refusal::Complaint(complaint));
+        }
+        self.usage = chunk.usage.or(self.usage.take());
+        let Some(choice) = chunk.choices.and_then(|choices| choices.into_iter().next()) else {
+            return Ok(Progress::Waiting);
+        };
+        self.finish = choice.finish_reason.or(self.finish);
+        match choice.delta {
+            Some(delta) => self.take_delta(delta, said),
+            None => Ok(Progress::Waiting),
+        }
+    }
+
+    fn end(
+        &mut self,
+        has_end_mark: bool,
+        said: &mut VecDeque<ModelEvent>,
+    ) -> Result<Ended, ModelError> {
+        let has_calls = !self.tool_calls.is_empty();
+        let reason = match self.finish {
+            None if !has_end_mark => return Err(ModelError::Interrupted),
+            Some(WireFinish::ContentFilter) => return Err(ModelError::Filtered),
+            Some(WireFinish::Length) => FinishReason::Length,
+            Some(WireFinish::ToolCalls | WireFinish::FunctionCall) => FinishReason::ToolCalls,
+            // Some servers say "stop" although they ask for tools.
+            _ if has_calls => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        // A call that was cut off cannot be made.
+        if reason == FinishReason::ToolCalls {
+            self.tool_calls.hand_on(said);
+            if !self.thoughts.is_empty() {
+                let thoughts = std::mem::take(&mut self.thoughts);
+                said.push_back(carry::event(carry::CHAT, json!(thoughts)));
+            }
+        }
+        let usage = self.usage.take().unwrap_or_default();
+        Ok(Ended {
+            reason,
+            tokens: Tokens {
+                input: usage.prompt_tokens,
+                output: usage.completion_tokens,
+                cached: usage.cached_tokens(),
+                cache_written: 0,
+            },
+        })
+    }
+}
+
+impl ChatReader {
+    fn take_delta(
+        &mut self,
+        delta: Delta,
+        said: &mut VecDeque<ModelEvent>,
+    ) -> Result<Progress, Refusal> {
+        let mut progress = Progress::Waiting;
+        if let Some(thought) = delta.reasoning_content.filter(|text| !text.is_empty()) {
+            carry::extend(&mut self.thoughts, &thought)?;
+            said.push_back(ModelEvent::Reasoning(thought));
+        } else if let Some(thought) = delta.reasoning.filter(|text| !text.is_empty()) {
+            said.push_back(ModelEvent::Reasoning(thought));
+        }
+        for call in delta.tool_calls.into_iter().flatten() {
+            // Whoever writes arguments is at work, as with text.
+            progress = Progress::Writing;
+            let function = call.function.unwrap_or_default();
+            let arguments = function.arguments.map(Arguments::into_text);
+            self.tool_calls.take(Piece {
+                index: call.index,
+                id: call.id.as_deref(),
+                name: function.name.as_deref(),
+                arguments: arguments.as_deref().unwrap_or_default(),
+            })?;
+        }
+        if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
+            progress = Progress::Writing;
+            said.push_back(ModelEvent::Text(text));
+        }
+        Ok(progress)
+    }
+}

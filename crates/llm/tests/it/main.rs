@@ -1,0 +1,13 @@
+//! The adapters against scripted servers, and the built-in model.
+
+mod anthropic;
+mod chain;
+mod faults;
+mod gemini;
+#[cfg(feature = "local")]
+mod local;
+mod openai_failures;
+mod openai_stream;
+mod support;
+mod tool_calls;
+mod wire;

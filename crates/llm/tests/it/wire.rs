@@ -1,0 +1,111 @@
+//! The three wire formats, as far as the faults that all of them share need them.
+
+use llm::ChatModel;
+use llm::anthropic::Anthropic;
+use llm::gemini::Gemini;
+use serde_json::json;
+
+use crate::support::{SHORT, Then, client, listen, outbound, url};
+
+/// A wire format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    Chat,
+    Messages,
+    Gemini,
+}
+
+pub const ALL: [Wire; 3] = [Wire::Chat, Wire::Messages, Wire::Gemini];
+
+impl Wire {
+    /// A client with short deadlines and the key `sk-secret`.
+    pub fn client(self, port: u16) -> Box<dyn ChatModel> {
+        let key = Some("sk-secret".to_owned().into());
+        match self {
+            Self::Chat => Box::new(client(port)),
+            Self::Messages => {
+                Box::new(Anthropic::new(outbound(), url(port, ""), key).with_deadlines(SHORT))
+            }
+            Self::Gemini => {
+                Box::new(Gemini::new(outbound(), url(port, ""), key).with_deadlines(SHORT))
+            }
+        }
+    }
+
+    /// A client of a server that answers once, with these pieces.
+    pub async fn serve(
+        self,
+        head: &str,
+        pieces: Vec<Vec<u8>>,
+        then: Then,
+    ) -> (Box<dyn ChatModel>, tokio::task::JoinHandle<String>) {
+        let (port, server) = listen(head, pieces, then).await;
+        (self.client(port), server)
+    }
+
+    /// An event that carries text.
+    pub fn text(self, text: &str) -> String {
+        let data = match self {
+            Self::Chat => json!({"choices": [{"index": 0, "delta": {"content": text}}]}),
+            Self::Messages => json!({
+                "type": "content_block_delta",
+                "index": 0,
+                "delta": {"type": "text_delta", "text": text},
+            }),
+            Self::Gemini => {
+                json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]})
+            }
+        };
+        self.event(&data)
+    }
+
+    /// A good end, after 9 tokens in and 2 out.
+    pub fn stop(self) -> String {
+        match self {
+            Self::Chat => {
+                self.event(&json!({"choices": [{"delta": {}, "finish_reason": "stop"}]}))
+                    + &self.event(&json!({
+                        "choices": [],
+                        "usage": {"prompt_tokens": 9, "completion_tokens": 2},
+                    }))
+                    + "data: [DONE]\n\n"
+            }
+            Self::Messages => {
+                self.event(&json!({
+                    "type": "message_delta",
+                    "delta": {"stop_reason": "end_turn"},
+                    "usage": {"input_tokens": 9, "output_tokens": 2},
+                })) + &self.event(&json!({"type": "message_stop"}))
+            }
+            Self::Gemini => self.event(&json!({
+                "candidates": [{"finishReason": "STOP"}],
+                "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2},
+            })),
+        }
+    }
+
+    /// An error in the middle of an answer.
+    pub fn error(self) -> String {
+        let error = json!({"type": "api_error", "message": "scripted"});
+        self.event(&json!({"type": "error", "error": error}))
+    }
+
+    /// An event whose text is bytes that are no UTF-8.
+    pub fn broken_text(self) -> Vec<u8> {
+        let event = self.text("@").into_bytes();
+        event
+            .into_iter()
+            .map(|byte| if byte == b'@' { 0xff } else { byte })
+            .collect()
+    }
+
+    fn event(self, data: &serde_json::Value) -> String {
+        match self {
+            Self::Messages => {
+                let name = data["type"].as_str().expect("a type");
+                format!("event: {name}\ndata: {data}\n\n")
+            }
+            Self::Chat | Self::Gemini => format!("data: {data}\n\n"),
+        }
+    }
+}
