@@ -47,6 +47,8 @@ pub struct Config {
     server: Server,
     /// How much of everything.
     pub limits: Limits,
+    /// How long to wait for models.
+    pub models: Models,
 }
 
 /// What kind of installation this is.
@@ -83,6 +85,16 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Seconds for an answer that is no stream.
     pub answer_seconds: u64,
+}
+
+/// How long to wait for models.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Models {
+    /// Until the first text of an answer, and between two signs of life before it.
+    pub first_token_seconds: u64,
+    /// Between two pieces of an answer after that.
+    pub idle_seconds: u64,
 }
 
 impl Config {

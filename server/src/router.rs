@@ -147,7 +147,14 @@ fn api(state: &AppState) -> Router<AppState> {
                 .delete(models::delete),
         )
         .route("/model-connections/{id}/test", post(models::test))
+        .route("/model-providers", get(models::list_providers))
         .route("/models", get(models::list_models))
+        .route(
+            "/models/{*id}",
+            get(models::get_model)
+                .patch(models::update_model)
+                .delete(models::reset_model),
+        )
         .route(
             "/mcp-servers",
             get(mcp_servers::list).post(mcp_servers::create),

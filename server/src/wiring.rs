@@ -1,6 +1,7 @@
 //! From settings to services: the one place where concrete adapters are chosen.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use outbound::{Outbound, Policy};
@@ -61,6 +62,11 @@ impl Backend {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
             local_model: find_weights(&data_dir),
+            model_deadlines: llm::Deadlines {
+                first_byte: Duration::from_secs(config.models.first_token_seconds.max(1)),
+                idle: Duration::from_secs(config.models.idle_seconds.max(1)),
+                ..llm::Deadlines::default()
+            },
             web,
             public_url: config.public_url().origin().ascii_serialization(),
             database_label: match &embedded {

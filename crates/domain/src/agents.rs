@@ -3,8 +3,12 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::models::MAX_NAME_CHARS;
 use crate::tools::{self, AgentTool};
 use crate::{AgentId, ConnectionId, Error, FieldErrors, Page, Paged, Timestamp};
+
+/// Models that can stand in for an agent's own.
+pub const MAX_FALLBACKS: usize = 5;
 
 /// An agent in its current version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +42,7 @@ pub struct AgentConfig {
     pub instructions: String,
     /// The model it asks.
     pub model: ModelChoice,
-    /// Models to ask instead when that one fails. None can be given yet.
+    /// Models to ask instead, in this order, when that one fails or is not up to it; at most 5.
     #[serde(default)]
     pub fallbacks: Vec<ModelChoice>,
     /// Tools it may call. None can be given yet.
@@ -205,20 +209,8 @@ impl AgentConfig {
         errors.line("name", &self.name, 80);
         errors.text("description", &self.description, 500);
         errors.text("instructions", &self.instructions, 50_000);
-        errors.line("model.name", &self.model.name, 200);
-        if self
-            .model
-            .temperature
-            .is_some_and(|value| !(0.0..=2.0).contains(&value))
-        {
-            errors.push("model.temperature", "must be between 0 and 2");
-        }
-        if self.model.max_output_tokens == Some(0) {
-            errors.push("model.max_output_tokens", "must be at least 1");
-        }
-        if !self.fallbacks.is_empty() {
-            errors.push("fallbacks", "cannot be used yet; leave the list empty");
-        }
+        self.model.check(&mut errors, "model");
+        self.check_fallbacks(&mut errors);
         tools::check(&mut errors, &self.tools);
         if !(1..=100).contains(&self.limits.max_iterations) {
             errors.push("limits.max_iterations", "must be between 1 and 100");
@@ -227,6 +219,45 @@ impl AgentConfig {
             errors.push("limits.max_seconds", "must be between 1 and 86400");
         }
         errors.finish()
+    }
+}
+
+impl AgentConfig {
+    fn check_fallbacks(&self, errors: &mut FieldErrors) {
+        if self.fallbacks.len() > MAX_FALLBACKS {
+            let message = format!("must have at most {MAX_FALLBACKS} entries");
+            errors.push("fallbacks", message);
+            return;
+        }
+        for (index, fallback) in self.fallbacks.iter().enumerate() {
+            let field = format!("fallbacks[{index}]");
+            fallback.check(errors, &field);
+            let is_asked_before = std::iter::once(&self.model)
+                .chain(&self.fallbacks[..index])
+                .any(|before| before.is_same_model(fallback));
+            if is_asked_before {
+                errors.push(&field, "is asked already; choose another model");
+            }
+        }
+    }
+}
+
+impl ModelChoice {
+    fn check(&self, errors: &mut FieldErrors, field: &str) {
+        errors.line(&format!("{field}.name"), &self.name, MAX_NAME_CHARS);
+        if self
+            .temperature
+            .is_some_and(|value| !(0.0..=2.0).contains(&value))
+        {
+            errors.push(&format!("{field}.temperature"), "must be between 0 and 2");
+        }
+        if self.max_output_tokens == Some(0) {
+            errors.push(&format!("{field}.max_output_tokens"), "must be at least 1");
+        }
+    }
+
+    fn is_same_model(&self, other: &Self) -> bool {
+        self.connection_id == other.connection_id && self.name.trim() == other.name.trim()
     }
 }
 

@@ -75,6 +75,8 @@ deeds! {
     MemberUpdate = "member.update",
     /// A message was posted.
     MessageCreate = "message.create",
+    /// Price or facts of a model were changed.
+    ModelUpdate = "model.update",
     /// A model connection was made.
     ModelConnectionCreate = "model_connection.create",
     /// A model connection was deleted.

@@ -55,6 +55,8 @@ pub enum EventBody {
         /// Bytes that stay.
         offset: u64,
     },
+    /// A fallback answers in place of the agent's own model.
+    ModelSwitched(ModelSwitched),
     /// A tool is being called.
     ToolCallStarted(ToolCallStarted),
     /// There is a tool's result, or the reason why there is none.
@@ -108,6 +110,19 @@ pub struct TextDelta {
     pub offset: u64,
     /// The added text.
     pub text: String,
+}
+
+/// A fallback that answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSwitched {
+    /// The message that it writes.
+    pub message_id: MessageId,
+    /// The agent's own model: connection and name.
+    pub from: String,
+    /// The one that answers.
+    pub to: String,
+    /// What was wrong with the first, for a person.
+    pub reason: String,
 }
 
 /// A tool call that begins.
@@ -268,6 +283,7 @@ impl EventBody {
             Self::TextDelta(_) => "text_delta",
             Self::ReasoningDelta(_) => "reasoning_delta",
             Self::TextTruncated { .. } => "text_truncated",
+            Self::ModelSwitched(_) => "model_switched",
             Self::ToolCallStarted(_) => "tool_call_started",
             Self::ToolCallCompleted(_) => "tool_call_completed",
             Self::ApprovalRequested(_) => "approval_requested",

@@ -129,17 +129,24 @@ async fn get_editable(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
 /// Trims and checks a config, the connection included.
 async fn checked(tx: &mut TenantTx, mut config: AgentConfig) -> Result<AgentConfig, Error> {
     config.name = config.name.trim().to_owned();
-    config.model.name = config.model.name.trim().to_owned();
+    for choice in std::iter::once(&mut config.model).chain(&mut config.fallbacks) {
+        choice.name = choice.name.trim().to_owned();
+    }
     config.validate()?;
-    let connection = tx
-        .find_model_connection(config.model.connection_id)
-        .await
-        .or_fault()?;
-    if connection.is_none() {
-        return Err(Error::invalid(
-            "model.connection_id",
-            "there is no such model connection in this workspace",
-        ));
+    let fields = (0..config.fallbacks.len()).map(|index| format!("fallbacks[{index}]"));
+    let fields: Vec<String> = std::iter::once("model".to_owned()).chain(fields).collect();
+    let choices = std::iter::once(&config.model).chain(&config.fallbacks);
+    for (field, choice) in fields.iter().zip(choices) {
+        let connection = tx
+            .find_model_connection(choice.connection_id)
+            .await
+            .or_fault()?;
+        if connection.is_none() {
+            return Err(Error::invalid(
+                format!("{field}.connection_id"),
+                "there is no such model connection in this workspace",
+            ));
+        }
     }
     check_servers(tx, &config).await?;
     Ok(config)

@@ -32,6 +32,8 @@ pub struct Config {
     pub runs_per_worker: usize,
     /// File with the built-in model's weights, if it was found.
     pub local_model: Option<PathBuf>,
+    /// How long to wait for models.
+    pub model_deadlines: llm::Deadlines,
     /// Origin that users see, without a slash at the end.
     pub public_url: String,
     /// The client of the tool that reads the web; it never reaches this machine by itself.
@@ -78,6 +80,7 @@ impl Services {
             vault.clone(),
             outbound,
             config.local_model.clone(),
+            config.model_deadlines,
         ));
         let config = Arc::new(config);
         let recents = Recents::new();

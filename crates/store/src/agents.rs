@@ -174,7 +174,10 @@ impl TenantTx {
                from agents a
                join agent_versions v
                  on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
-               where a.workspace_id = $2 and a.archived_at is null and v.config->'model'->>'connection_id' = $1
+               where a.workspace_id = $2 and a.archived_at is null
+                 and (v.config->'model'->>'connection_id' = $1
+                   or v.config->'fallbacks'
+                     @> jsonb_build_array(jsonb_build_object('connection_id', $1::text)))
                order by 1 limit 5"#,
             connection.to_string(),
             self.workspace_id().uuid()

@@ -1,11 +1,12 @@
-//! `/model-connections`, `/models`
+//! `/model-connections`, `/model-providers`, `/models`
 
 use axum::Json;
 use axum::extract::Path;
-use domain::Paged;
 use domain::models::{
-    ConnectionTest, CreateModelConnection, Model, ModelConnection, Models, UpdateModelConnection,
+    ConnectionTest, CreateModelConnection, Model, ModelConnection, Models, Provider, UpdateModel,
+    UpdateModelConnection,
 };
+use domain::{ConnectionId, Error, Paged};
 use http::StatusCode;
 
 use super::{Answer, Body, Created, PageQuery, id};
@@ -60,4 +61,43 @@ pub async fn test(
 
 pub async fn list_models(SignedIn(session): SignedIn) -> Answer<Json<Paged<Model>>> {
     Ok(Json(session.list_models().await?))
+}
+
+/// The catalog's providers; all on one page.
+pub async fn list_providers(SignedIn(session): SignedIn) -> Answer<Json<Paged<Provider>>> {
+    Ok(Json(Paged {
+        items: session.list_providers().await?,
+        next: None,
+    }))
+}
+
+pub async fn get_model(
+    SignedIn(session): SignedIn,
+    Path(model): Path<String>,
+) -> Answer<Json<Model>> {
+    let (connection, name) = model_id(&model)?;
+    Ok(Json(session.get_model(connection, name).await?))
+}
+
+pub async fn update_model(
+    SignedIn(session): SignedIn,
+    Path(model): Path<String>,
+    Body(input): Body<UpdateModel>,
+) -> Answer<Json<Model>> {
+    let (connection, name) = model_id(&model)?;
+    Ok(Json(session.update_model(connection, name, input).await?))
+}
+
+pub async fn reset_model(
+    SignedIn(session): SignedIn,
+    Path(model): Path<String>,
+) -> Answer<Json<Model>> {
+    let (connection, name) = model_id(&model)?;
+    Ok(Json(session.reset_model(connection, name).await?))
+}
+
+/// `<connection id>/<name>`; the name may have slashes of its own.
+fn model_id(text: &str) -> Result<(ConnectionId, &str), Error> {
+    let (connection, name) = text.split_once('/').ok_or(Error::NotFound)?;
+    Ok((id(connection)?, name))
 }

@@ -27,6 +27,7 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::MemberDelete => "Removed a member",
         Deed::MemberUpdate => "Changed a role",
         Deed::MessageCreate => "Posted a message",
+        Deed::ModelUpdate => "Changed a model’s price or abilities",
         Deed::ModelConnectionCreate => "Added a model connection",
         Deed::ModelConnectionDelete => "Deleted a model connection",
         Deed::ModelConnectionTest => "Tested a model connection",

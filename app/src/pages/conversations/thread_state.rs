@@ -144,6 +144,7 @@ impl ThreadState {
                 changes
             }
             EventBody::ReasoningDelta(_)
+            | EventBody::ModelSwitched(_)
             | EventBody::BudgetWarning(_)
             | EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),

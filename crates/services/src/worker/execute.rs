@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus};
 use engine::{AgentRun, Ended, Limits, Outcome, Pieces, Said, run_agent};
+use llm::chain::{Candidate, Chain};
 use llm::{ChatModel, ModelRequest};
 use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
@@ -30,15 +31,18 @@ pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>,
         attempt: run.attempt,
         message_id: run.answer_id.into(),
         stage,
+        switches: Arc::default(),
         whole_until: run.whole_log_until.into(),
     };
-    let prepared = match find_model(worker, &run).await {
+    let deadline =
+        Instant::now() + Duration::from_secs(u64::from(run.agent.config.limits.max_seconds));
+    let prepared = match find_model(worker, &run, deadline, &log).await {
         Ok(model) => find_tools(worker, &run).await.map(|tools| (model, tools)),
         Err(error) => Err(error),
     };
     let outcome = match prepared {
         Ok((model, toolbox)) => {
-            let agent_run = agent_run(&run, model, toolbox, &stops);
+            let agent_run = agent_run(&run, model, toolbox, deadline, &stops);
             // Only this can be abandoned. Once it is over its end is written and shown whole: the
             // fence decides whether it counts.
             let ended = tokio::select! {
@@ -67,6 +71,7 @@ fn agent_run(
     run: &StartedRun,
     model: Arc<dyn ChatModel>,
     toolbox: RunToolbox,
+    deadline: Instant,
     stops: &Stops,
 ) -> AgentRun {
     let config = &run.agent.config;
@@ -88,27 +93,44 @@ fn agent_run(
             max_cost_usd_micros: config.limits.max_cost_usd_micros,
         },
         spent: run.spent,
-        deadline: Instant::now() + Duration::from_secs(u64::from(config.limits.max_seconds)),
+        deadline,
         cancel: stops.cancel.clone(),
         new_call_id: mint::id,
     }
 }
 
-async fn find_model(worker: &Worker, run: &StartedRun) -> Result<Arc<dyn ChatModel>, RunError> {
+/// The agent's model with its fallbacks, as one.
+async fn find_model(
+    worker: &Worker,
+    run: &StartedRun,
+    deadline: Instant,
+    log: &Log,
+) -> Result<Arc<dyn ChatModel>, RunError> {
+    let candidates = find_candidates(worker, run).await?;
+    let switches = log.switches.clone();
+    let on_switch = move |switch| switches.lock().expect("no holder panics").push(switch);
+    Ok(Arc::new(Chain::new(
+        candidates,
+        deadline,
+        Box::new(on_switch),
+    )))
+}
+
+async fn find_candidates(worker: &Worker, run: &StartedRun) -> Result<Vec<Candidate>, RunError> {
     let workspace_id = run.lease.workspace_id;
-    let connection_id = run.agent.config.model.connection_id;
+    let config = &run.agent.config;
     let models = &worker.inner.models;
     if let Some(updated_at) = run.agent.connection_updated_at
-        && let Some(client) = models.kept(workspace_id, connection_id, updated_at)
+        && let Some(candidate) = models.kept_candidate(workspace_id, config, updated_at)
     {
-        return Ok(client);
+        return Ok(vec![candidate]);
     }
     let found = retrying(|| async {
         let mut tx = worker.inner.store.begin(workspace_id).await?;
-        models.client(&mut tx, connection_id).await
+        models.candidates(&mut tx, config).await
     });
     match found.await {
-        Ok(client) => client,
+        Ok(candidates) => candidates,
         Err(error) => {
             tracing::error!(run.id = %run.lease.run_id, error = %error, "find a run's model");
             let mut error = missing_connection();

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::approvals::{ApprovalReason, OPEN_DAYS};
-use domain::events::{ApprovalRequested, EventBody, TextDelta, ToolCallCompleted, ToolCallStarted};
+use domain::events::{
+    ApprovalRequested, EventBody, ModelSwitched, TextDelta, ToolCallCompleted, ToolCallStarted,
+};
 use domain::tools::ToolCallStatus;
 use domain::{AgentId, CallId, MessageId};
 use engine::{
     AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, Plan, RunLog, Verdict,
 };
 use llm::ToolCall;
+use llm::chain::Switch;
 use store::Store;
 use store::approvals::NewApproval;
 use store::events::{LoggedEvent, NewEvent};
@@ -36,6 +39,8 @@ pub(super) struct Log {
     /// The message that is open, or was last.
     pub(super) message_id: Mutex<MessageId>,
     pub(super) stage: Arc<Stage>,
+    /// Models that took over and are not logged yet.
+    pub(super) switches: Arc<Mutex<Vec<Switch>>>,
     /// Number of the log's last event while nobody else has written into it during the run.
     pub(super) whole_until: Mutex<Option<u64>>,
 }
@@ -80,7 +85,7 @@ impl Log {
     /// The events of what was said and is not logged yet.
     pub(super) fn said(&self, pieces: Pieces) -> Vec<NewEvent> {
         let message_id = self.message_id();
-        let mut events = Vec::with_capacity(2);
+        let mut events = self.switched(message_id);
         if !pieces.reasoning.is_empty() {
             events.push(new_event(EventBody::ReasoningDelta(TextDelta {
                 message_id,
@@ -96,6 +101,20 @@ impl Log {
             })));
         }
         events
+    }
+
+    /// The events of models that took over and are not logged yet.
+    fn switched(&self, message_id: MessageId) -> Vec<NewEvent> {
+        let switches = std::mem::take(&mut *self.switches.lock().expect("no holder panics"));
+        let events = switches.into_iter().map(|switch| {
+            new_event(EventBody::ModelSwitched(ModelSwitched {
+                message_id,
+                from: switch.from,
+                to: switch.to,
+                reason: switch.reason,
+            }))
+        });
+        events.collect()
     }
 
     /// Writes an entry in a transaction, again while the database is away, and shows its events.

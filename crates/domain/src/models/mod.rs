@@ -1,30 +1,24 @@
-//! Model connections: where answers come from.
+//! Model connections: where answers come from, what they offer and what that costs.
 
-use std::str::FromStr;
+mod kind;
+mod price;
+mod provider;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{ConnectionId, Error, FieldErrors, Page, Paged, Secret, Timestamp};
 
+pub use kind::ConnectionKind;
+pub use price::Price;
+pub use provider::{FoundServer, Provider};
+
+/// Longest name of a model, in characters.
+pub const MAX_NAME_CHARS: usize = 200;
+const MAX_TOKENS: u32 = 100_000_000;
+
 /// Name of the built-in model.
 pub const LOCAL_MODEL: &str = "smollm2-135m-instruct";
-
-/// How a connection speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ConnectionKind {
-    /// OpenAI itself.
-    #[serde(rename = "openai")]
-    OpenAi,
-    /// Any server with OpenAI's Chat Completions.
-    #[serde(rename = "openai_compatible")]
-    OpenAiCompatible,
-    /// Ollama, through its OpenAI-compatible address.
-    Ollama,
-    /// The model inside this program.
-    Local,
-}
 
 /// A place that answers model calls. The key is write-only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +47,8 @@ pub struct CreateModelConnection {
     pub name: String,
     /// How it speaks.
     pub kind: ConnectionKind,
-    /// Where it is; `/chat/completions` is appended. OpenAI and Ollama have a default.
+    /// Where it is; see [`ConnectionKind::answer_path`]. All kinds but `openai_compatible` have a
+    /// default.
     #[serde(default)]
     pub base_url: Option<String>,
     /// Key to send, if the server wants one.
@@ -106,10 +101,49 @@ pub struct Model {
     pub connection_id: ConnectionId,
     /// Name to ask for.
     pub name: String,
-    /// Tokens that fit, if known.
+    /// What is known of it.
+    #[serde(flatten)]
+    pub facts: ModelFacts,
+    /// Whether somebody here has put in price or facts.
+    pub is_edited: bool,
+}
+
+/// What is known of a model; `None` is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFacts {
+    /// Tokens that fit, question and answer together.
     pub context_window: Option<u32>,
-    /// Whether it can call tools, if known.
+    /// Longest answer in tokens.
+    pub max_output_tokens: Option<u32>,
+    /// Whether it can call tools.
     pub supports_tools: Option<bool>,
+    /// Whether it sees pictures.
+    pub supports_vision: Option<bool>,
+    /// Whether it thinks before it answers.
+    pub supports_reasoning: Option<bool>,
+    /// What it costs.
+    pub price: Option<Price>,
+}
+
+/// What somebody here says of a model, in place of the catalog; `None` leaves it to that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateModel {
+    /// Tokens that fit.
+    #[serde(default)]
+    pub context_window: Option<u32>,
+    /// Longest answer in tokens.
+    #[serde(default)]
+    pub max_output_tokens: Option<u32>,
+    /// Whether it can call tools.
+    #[serde(default)]
+    pub supports_tools: Option<bool>,
+    /// Whether it sees pictures.
+    #[serde(default)]
+    pub supports_vision: Option<bool>,
+    /// What it costs.
+    #[serde(default)]
+    pub price: Option<Price>,
 }
 
 /// Model connections of the workspace.
@@ -149,64 +183,46 @@ pub trait Models: Send + Sync {
     /// `NotFound`; `Conflict` while an agent uses it, naming the agents.
     async fn delete_model_connection(&self, id: ConnectionId) -> Result<(), Error>;
 
-    /// Asks the server for its models, which proves address and key. At most 10 s.
+    /// Asks the server for its models, which proves address and key, then one of them for a word,
+    /// which proves the rest. At most 15 s.
     ///
     /// # Errors
     /// `NotFound`. A server that fails is an answer, not an error.
     async fn test_model_connection(&self, id: ConnectionId) -> Result<ConnectionTest, Error>;
 
-    /// Lists the models of every connection that answers within 5 s, by connection.
+    /// Lists the models of every connection, by connection: those that it names within 5 s, else
+    /// those that the catalog knows of its provider.
     async fn list_models(&self) -> Result<Paged<Model>, Error>;
-}
 
-impl ConnectionKind {
-    /// Every kind, in the order of the form.
-    pub const ALL: [Self; 4] = [
-        Self::OpenAiCompatible,
-        Self::OpenAi,
-        Self::Ollama,
-        Self::Local,
-    ];
+    /// One model of a connection, whether or not it is listed; asks nobody.
+    ///
+    /// # Errors
+    /// `NotFound` for the connection; `Invalid` for a name that is none.
+    async fn get_model(&self, id: ConnectionId, name: &str) -> Result<Model, Error>;
 
-    /// The name in the database and the API.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::OpenAiCompatible => "openai_compatible",
-            Self::Ollama => "ollama",
-            Self::Local => "local",
-        }
-    }
+    /// Says price and facts of a model of a connection, listed or not, in place of what was said
+    /// before.
+    ///
+    /// # Errors
+    /// `NotFound` for the connection; `Invalid`.
+    async fn update_model(
+        &self,
+        id: ConnectionId,
+        name: &str,
+        input: UpdateModel,
+    ) -> Result<Model, Error>;
 
-    /// The name in the interface.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::OpenAi => "OpenAI",
-            Self::OpenAiCompatible => "OpenAI-compatible",
-            Self::Ollama => "Ollama",
-            Self::Local => "Built-in",
-        }
-    }
+    /// Goes back to what the catalog says of a model. Idempotent.
+    ///
+    /// # Errors
+    /// `NotFound` for the connection.
+    async fn reset_model(&self, id: ConnectionId, name: &str) -> Result<Model, Error>;
 
-    /// Where the provider usually is.
-    pub fn default_base_url(self) -> Option<&'static str> {
-        match self {
-            Self::OpenAi => Some("https://api.openai.com/v1"),
-            Self::Ollama => Some("http://127.0.0.1:11434"),
-            Self::OpenAiCompatible | Self::Local => None,
-        }
-    }
-}
+    /// Lists the providers that the catalog knows, in the order of the picker.
+    async fn list_providers(&self) -> Result<Vec<Provider>, Error>;
 
-impl FromStr for ConnectionKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == text)
-            .ok_or_else(|| format!("no connection kind is called {text:?}"))
-    }
+    /// Looks for model servers on this machine, where that is allowed, for at most 1 s.
+    async fn find_model_servers(&self) -> Result<Vec<FoundServer>, Error>;
 }
 
 impl CreateModelConnection {
@@ -229,5 +245,56 @@ impl CreateModelConnection {
             (_, None) => {}
         }
         errors.finish()
+    }
+}
+
+impl UpdateModel {
+    /// Checks every field, and the model's name.
+    ///
+    /// # Errors
+    /// `Invalid` naming each wrong field.
+    pub fn validate(&self, name: &str) -> Result<(), Error> {
+        let mut errors = FieldErrors::default();
+        errors.line("name", name, MAX_NAME_CHARS);
+        for (field, tokens) in [
+            ("context_window", self.context_window),
+            ("max_output_tokens", self.max_output_tokens),
+        ] {
+            if tokens.is_some_and(|tokens| !(1..=MAX_TOKENS).contains(&tokens)) {
+                errors.push(field, "must be between 1 and 100000000");
+            }
+        }
+        if let Some(price) = &self.price {
+            price.check(&mut errors);
+        }
+        errors.finish()
+    }
+}
+
+impl ModelFacts {
+    /// These facts, with those of `other` where these say nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            context_window: self.context_window.or(other.context_window),
+            max_output_tokens: self.max_output_tokens.or(other.max_output_tokens),
+            supports_tools: self.supports_tools.or(other.supports_tools),
+            supports_vision: self.supports_vision.or(other.supports_vision),
+            supports_reasoning: self.supports_reasoning.or(other.supports_reasoning),
+            price: self.price.or(other.price),
+        }
+    }
+}
+
+impl From<UpdateModel> for ModelFacts {
+    fn from(said: UpdateModel) -> Self {
+        Self {
+            context_window: said.context_window,
+            max_output_tokens: said.max_output_tokens,
+            supports_tools: said.supports_tools,
+            supports_vision: said.supports_vision,
+            supports_reasoning: None,
+            price: said.price,
+        }
     }
 }
