@@ -11,7 +11,7 @@ use crate::pages::approvals::ApprovalsPage;
 use crate::pages::conversations::{ConversationPage, ConversationsPage};
 use crate::pages::home::HomePage;
 use crate::pages::invitations::InvitationPage;
-use crate::pages::models::{ConnectionPage, ModelsPage, NewConnectionPage};
+use crate::pages::models::{ConnectionPage, ModelPage, ModelsPage, NewConnectionPage};
 use crate::pages::runs::{RunPage, RunsPage};
 use crate::pages::set_up::SetUpPage;
 use crate::pages::settings::{FirstSettings, SettingsPage};
@@ -56,6 +56,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/tools/:id") view=ServerPage />
                 <Route path=path!("/models") view=ModelsPage />
                 <Route path=path!("/models/new") view=NewConnectionPage />
+                <Route path=path!("/models/model") view=ModelPage />
                 <Route path=path!("/models/:id") view=ConnectionPage />
                 <Route path=path!("/runs") view=RunsPage />
                 <Route path=path!("/runs/:id") view=RunPage />

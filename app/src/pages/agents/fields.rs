@@ -4,6 +4,7 @@ use domain::models::{Model, ModelConnection};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::pages::agents::fallback_fields::FallbackSection;
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::tool_fields::ToolFields;
 use crate::pages::models::server::list_models;
@@ -19,6 +20,8 @@ pub const FIELDS: &[&str] = &[
     "model.name",
     "model.temperature",
     "model.max_output_tokens",
+    "fallbacks[0].connection_id",
+    "fallbacks[0].name",
     "limits.max_seconds",
     "tools",
 ];
@@ -67,7 +70,8 @@ pub fn AgentFields(
                 errors
             />
         </Section>
-        <ModelSection form=model connections errors />
+        <ModelSection form=model.clone() connections=connections.clone() errors />
+        <FallbackSection form=model connections errors />
         <ToolFields picks=form.tools servers errors />
         <Section title="Limits" lead="A run that reaches a limit stops, keeps what it has and says so.">
             <div class="grid gap-4 sm:grid-cols-2">
@@ -165,14 +169,14 @@ fn ModelSection(
                     errors
                 />
             </div>
-            <ModelNames chosen />
+            <ModelNames id="models" chosen />
         </Section>
     }
 }
 
 /// Names to choose from, asked after the page is there because providers take their time.
 #[component]
-fn ModelNames(chosen: RwSignal<String>) -> impl IntoView {
+pub(super) fn ModelNames(id: &'static str, chosen: RwSignal<String>) -> impl IntoView {
     let models = RwSignal::new(Vec::<Model>::new());
     on_change(move || {
         spawn_local(async move {
@@ -190,5 +194,5 @@ fn ModelNames(chosen: RwSignal<String>) -> impl IntoView {
                 .collect::<Vec<_>>()
         })
     };
-    view! { <datalist id="models">{move || options()}</datalist> }
+    view! { <datalist id=id>{move || options()}</datalist> }
 }

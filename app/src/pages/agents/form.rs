@@ -31,6 +31,10 @@ pub struct AgentForm {
     pub temperature: String,
     /// A number of tokens, or empty for the provider's choice.
     pub max_output_tokens: String,
+    /// Id of the connection to ask when that one fails; empty for none.
+    pub fallback_connection_id: String,
+    /// Name of the model there.
+    pub fallback_model: String,
     /// Seconds.
     pub max_seconds: String,
     /// A row for each tool that may be chosen.
@@ -41,6 +45,7 @@ impl AgentForm {
     /// The form of a saved config.
     pub fn of(config: &AgentConfig) -> Self {
         let optional = |number: Option<String>| number.unwrap_or_default();
+        let fallback = config.fallbacks.first();
         Self {
             name: config.name.clone(),
             description: config.description.clone(),
@@ -54,6 +59,10 @@ impl AgentForm {
                     .max_output_tokens
                     .map(|value| value.to_string()),
             ),
+            fallback_connection_id: optional(
+                fallback.map(|choice| choice.connection_id.to_string()),
+            ),
+            fallback_model: optional(fallback.map(|choice| choice.name.clone())),
             max_seconds: config.limits.max_seconds.to_string(),
             tools: config.tools.iter().map(ToolPick::of).collect(),
         }
@@ -79,6 +88,11 @@ impl AgentForm {
             &self.max_output_tokens,
         );
         let max_seconds = number(&mut errors, "limits.max_seconds", &self.max_seconds);
+        let fallbacks = fallbacks(
+            &mut errors,
+            &self.fallback_connection_id,
+            &self.fallback_model,
+        );
         errors.finish()?;
         let connection_id = connection_id
             .ok_or_else(|| Error::invalid("model.connection_id", "choose a connection"))?;
@@ -93,7 +107,7 @@ impl AgentForm {
                 temperature,
                 max_output_tokens,
             },
-            fallbacks: Vec::new(),
+            fallbacks,
             tools: self.tools.iter().filter_map(ToolPick::tool).collect(),
             limits: Limits {
                 max_seconds: max_seconds.unwrap_or(limits.max_seconds),
@@ -101,6 +115,25 @@ impl AgentForm {
             },
         })
     }
+}
+
+/// The fallback that was chosen, if there is one.
+#[cfg(feature = "ssr")]
+fn fallbacks(errors: &mut FieldErrors, connection_id: &str, model: &str) -> Vec<ModelChoice> {
+    let (connection_id, model) = (connection_id.trim(), model.trim());
+    if connection_id.is_empty() {
+        return Vec::new();
+    }
+    let Ok(connection_id) = connection_id.parse() else {
+        errors.push("fallbacks[0].connection_id", "choose a connection");
+        return Vec::new();
+    };
+    vec![ModelChoice {
+        connection_id,
+        name: model.to_owned(),
+        temperature: None,
+        max_output_tokens: None,
+    }]
 }
 
 #[cfg(feature = "ssr")]

@@ -1,6 +1,7 @@
 //! Agents: the list, the form, the versions.
 
 mod detail;
+mod fallback_fields;
 mod fields;
 mod form;
 mod list;

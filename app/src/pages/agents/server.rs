@@ -95,12 +95,16 @@ pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
 #[server]
 pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
     let platform = crate::context::platform()?;
-    let config = input.config(platform.get_agent(id).await?.config.limits)?;
+    let saved = platform.get_agent(id).await?.config;
+    let config = input.config(saved.limits)?;
+    // The form shows the first fallback; the others stay.
+    let others = saved.fallbacks.into_iter().skip(1);
     let change = UpdateAgent {
         name: Some(config.name),
         description: Some(config.description),
         instructions: Some(config.instructions),
         model: Some(config.model),
+        fallbacks: Some(config.fallbacks.into_iter().chain(others).collect()),
         tools: Some(config.tools),
         limits: Some(config.limits),
         ..UpdateAgent::default()

@@ -38,7 +38,10 @@ pub fn ConnectionRow(
     let icon = match connection.kind {
         ConnectionKind::Local => "cpu",
         ConnectionKind::Ollama => "hard-drive",
-        ConnectionKind::OpenAi | ConnectionKind::OpenAiCompatible => "brain",
+        ConnectionKind::OpenAi
+        | ConnectionKind::OpenAiCompatible
+        | ConnectionKind::Anthropic
+        | ConnectionKind::Gemini => "brain",
     };
     let place = connection
         .base_url
@@ -94,7 +97,7 @@ pub fn ConnectionRow(
 }
 
 /// The result of a test, in words.
-fn outcome(result: Result<ConnectionTest, Error>) -> AnyView {
+pub(super) fn outcome(result: Result<ConnectionTest, Error>) -> AnyView {
     let (is_ok, text) = match result {
         Ok(ConnectionTest {
             ok: true,

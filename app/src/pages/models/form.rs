@@ -1,195 +1,163 @@
-//! Adding and editing a connection.
+//! Adding a connection.
 
-use domain::models::{ConnectionKind, ModelConnection};
-use domain::{Action, ConnectionId};
+use domain::Action;
+use domain::models::{ConnectionKind, Provider};
 use leptos::html;
 use leptos::prelude::*;
-use leptos::server_fn::ServerFn;
 
-use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, use_visit};
-use crate::pages::models::server::{
-    CreateConnection, DeleteConnection, GetConnection, UpdateConnection,
-};
+use crate::layout::{Loaded, Page, PageSkeleton, load_by_query};
+use crate::pages::models::picker::Picker;
+use crate::pages::models::server::{CreateConnection, GetChoice};
 use crate::ui::{
-    ActionForm, DeleteDialog, DialogButton, FormAction, FormAlert, FormErrors, Icon, SecretField,
-    SelectField, SubmitButton, TextField, focus_first_error,
+    ActionForm, FormAction, FormAlert, FormErrors, SecretField, SelectField, SubmitButton,
+    TextField, focus_first_error,
 };
 
-const DELETE: &str = "delete-connection";
-const TYPED_KEY: &str = "Encrypted before it is stored; never shown again.";
+pub(super) const TYPED_KEY: &str = "Encrypted before it is stored; never shown again.";
+const FIELDS: &[&str] = &["name", "kind", "base_url", "api_key"];
 
-/// Adds a connection.
+/// Adds a connection: first the provider, then the rest.
 #[component]
 pub fn NewConnectionPage() -> impl IntoView {
+    let choice = load_by_query(|query| GetChoice {
+        provider: query.get("provider").unwrap_or_default(),
+        wanted: query.get("q").unwrap_or_default(),
+    });
     view! {
         <Loaded
             section="Models"
             action=Action::ManageModels
-            data=use_visit()
-            fallback=skeleton
-            view=|_| view! { <NewConnection /> }.into_any()
+            data=choice
+            fallback=|| view! { <PageSkeleton title="Add connection" section="Models" /> }
+            view=|choice| match choice.chosen {
+                Some(chosen) => view! { <NewConnection provider=chosen.provider /> }.into_any(),
+                None => {
+                    view! { <Picker providers=choice.providers wanted=choice.wanted /> }.into_any()
+                }
+            }
         />
     }
     .into_any()
 }
 
+/// The form; without a provider it asks for the kind, too.
 #[component]
-fn NewConnection() -> impl IntoView {
+fn NewConnection(provider: Option<Provider>) -> impl IntoView {
     let action = FormAction::<CreateConnection>::new();
     let errors = action.errors();
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
+    let (title, lead, fields) = match provider {
+        Some(provider) => (
+            format!("Connect to {}", provider.name),
+            provider.summary.clone(),
+            view! { <ProviderFields provider errors /> }.into_any(),
+        ),
+        None => (
+            "Add connection".to_owned(),
+            "Any server that speaks one of these ways.".to_owned(),
+            view! { <CustomFields errors /> }.into_any(),
+        ),
+    };
+    view! {
+        <Page title=title.clone() section="Models" href="/models">
+            <div class="page">
+                <header class="page-head">
+                    <div class="grow min-w-0 basis-72">
+                        <h1 class="page-title">{title.clone()}</h1>
+                        <p class="page-lead">{lead}</p>
+                    </div>
+                </header>
+                <ActionForm action=action>
+                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
+                        <FormAlert errors fields=FIELDS />
+                        {fields}
+                        <div class="toolbar">
+                            <SubmitButton is_busy=action.pending()>"Add connection"</SubmitButton>
+                            <a class="btn btn-ghost" href="/models/new">
+                                "Back"
+                            </a>
+                        </div>
+                    </div>
+                </ActionForm>
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+#[component]
+fn ProviderFields(provider: Provider, errors: FormErrors) -> impl IntoView {
+    let Provider {
+        name,
+        kind,
+        base_url,
+        key_url,
+        docs_url,
+        ..
+    } = provider;
+    let links = [
+        key_url.clone().map(|url| ("Where to get a key", url)),
+        Some(("Documentation", docs_url)),
+    ];
+    let links = links
+        .into_iter()
+        .flatten()
+        .map(|(label, url)| {
+            view! {
+                <a class="link" href=url target="_blank" rel="noopener noreferrer">
+                    {label}
+                </a>
+            }
+            .into_any()
+        })
+        .collect::<Vec<_>>();
+    view! {
+        <input type="hidden" name="kind" value=kind.as_str() />
+        <TextField
+            id="name"
+            label="Name"
+            value=name
+            hint="Agents refer to it by this name."
+            required=true
+            errors
+        />
+        <KeyField hint=TYPED_KEY errors />
+        <BaseUrlField value=base_url errors />
+        <p class="flex flex-wrap gap-4 text-xs">{links}</p>
+    }
+    .into_any()
+}
+
+#[component]
+fn CustomFields(errors: FormErrors) -> impl IntoView {
     let kind = RwSignal::new(ConnectionKind::ALL[0].as_str().to_owned());
     let has_address = move || kind.with(|kind| kind != ConnectionKind::Local.as_str());
     let option = |kind: ConnectionKind| {
         view! { <option value=kind.as_str()>{kind.label()}</option> }.into_any()
     };
     view! {
-        <Page title="Add connection" section="Models" href="/models">
-            <div class="page">
-                <h1 class="page-title mb-5">"Add connection"</h1>
-                <ActionForm action=action>
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=&["name", "kind", "base_url", "api_key"] />
-                        <TextField
-                            id="name"
-                            label="Name"
-                            hint="Agents refer to it by this name."
-                            required=true
-                            errors
-                        />
-                        <SelectField
-                            id="kind"
-                            label="Kind"
-                            chosen=kind
-                            errors
-                        >
-                            {Vec::from(ConnectionKind::ALL.map(option))}
-                        </SelectField>
-                        <div class="grid gap-4" class:hidden=move || !has_address()>
-                            <BaseUrlField value=String::new() errors />
-                            <KeyField hint=TYPED_KEY errors />
-                        </div>
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Add connection"</SubmitButton>
-                            <a class="btn btn-ghost" href="/models">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
-            </div>
-        </Page>
+        <TextField
+            id="name"
+            label="Name"
+            hint="Agents refer to it by this name."
+            required=true
+            errors
+        />
+        <SelectField id="kind" label="Kind" chosen=kind errors>
+            {Vec::from(ConnectionKind::ALL.map(option))}
+        </SelectField>
+        <div class="grid gap-4" class:hidden=move || !has_address()>
+            <BaseUrlField value=String::new() errors />
+            <KeyField hint=TYPED_KEY errors />
+        </div>
     }
     .into_any()
 }
 
-/// Edits a connection.
+/// Address of the server.
 #[component]
-pub fn ConnectionPage() -> impl IntoView {
-    let connection = load_by_id(|id: ConnectionId| GetConnection { id });
-    view! {
-        <Loaded
-            section="Models"
-            action=Action::ManageModels
-            data=connection
-            fallback=skeleton
-            view=|connection| view! { <EditConnection connection /> }.into_any()
-        />
-    }
-    .into_any()
-}
-
-fn skeleton() -> impl IntoView {
-    view! { <PageSkeleton title="Connection" section="Models" /> }
-}
-
-#[component]
-fn EditConnection(connection: ModelConnection) -> impl IntoView {
-    let action = FormAction::<UpdateConnection>::new();
-    let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
-    let ModelConnection {
-        id,
-        name,
-        kind,
-        base_url,
-        has_api_key,
-        ..
-    } = connection;
-    let dialog = view! {
-        <DeleteDialog
-            id=DELETE
-            title=format!("Delete {name}?")
-            text="Its key is deleted too. A connection that an agent uses cannot be deleted."
-            button="Delete connection"
-            action=DeleteConnection::url()
-            thing=id.to_string()
-        />
-    }
-    .into_any();
-    let remote = (kind != ConnectionKind::Local).then(|| {
-        let hint = if has_api_key {
-            "A key is stored. Leave this empty to keep it."
-        } else {
-            TYPED_KEY
-        };
-        view! {
-            <BaseUrlField value=base_url.unwrap_or_default() errors />
-            <KeyField hint errors />
-            {has_api_key
-                .then(|| {
-                    view! {
-                        <label class="check">
-                            <input class="checkbox" type="checkbox" name="remove_key" value="true" />
-                            "Remove the stored key"
-                        </label>
-                    }.into_any()
-                })}
-        }.into_any()
-    });
-    view! {
-        <Page title=name.clone() section="Models" href="/models">
-            <div class="page">
-                <header class="page-head">
-                    <div class="grow min-w-0 basis-72">
-                        <h1 class="page-title">{name.clone()}</h1>
-                        <p class="page-lead">{kind.label()}</p>
-                    </div>
-                    <DialogButton dialog=DELETE class="btn btn-danger-quiet">
-                        <Icon name="trash-2" />
-                        " Delete"
-                    </DialogButton>
-                </header>
-                <ActionForm action=action>
-                    <input type="hidden" name="id" value=id.to_string() />
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=&["name", "base_url", "api_key"] />
-                        <TextField
-                            id="name"
-                            label="Name"
-                            value=name.clone()
-                            required=true
-                            errors
-                        />
-                        {remote}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Save"</SubmitButton>
-                            <a class="btn btn-ghost" href="/models">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
-                {dialog}
-            </div>
-        </Page>
-    }
-}
-
-#[component]
-fn BaseUrlField(value: String, errors: FormErrors) -> impl IntoView {
+pub(super) fn BaseUrlField(value: String, errors: FormErrors) -> impl IntoView {
     view! {
         <TextField
             id="base_url"
@@ -197,14 +165,15 @@ fn BaseUrlField(value: String, errors: FormErrors) -> impl IntoView {
             kind="url"
             value=value
             placeholder="https://llm.example.com/v1"
-            hint="/chat/completions is appended. OpenAI and Ollama have a default."
+            hint="What the provider’s documentation calls so, usually ending in /v1 for OpenAI-compatible servers."
             errors
         />
     }
 }
 
+/// Key to send.
 #[component]
-fn KeyField(hint: &'static str, errors: FormErrors) -> impl IntoView {
+pub(super) fn KeyField(hint: &'static str, errors: FormErrors) -> impl IntoView {
     view! {
         <SecretField
             id="api_key"

@@ -1,6 +1,8 @@
 //! Server functions of the models pages.
 
-use domain::models::{ConnectionKind, ConnectionTest, Model, ModelConnection};
+use domain::models::{
+    ConnectionKind, ConnectionTest, FoundServer, Model, ModelConnection, Provider,
+};
 use domain::{ConnectionId, Error, Secret};
 #[cfg(feature = "ssr")]
 use domain::{
@@ -8,6 +10,97 @@ use domain::{
     models::{CreateModelConnection, UpdateModelConnection},
 };
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::pages::models::model_form::ModelForm;
+
+/// Key that stands for a server of no known provider.
+#[cfg(feature = "ssr")]
+const CUSTOM: &str = "custom";
+
+/// What the page for a new connection shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The providers to choose from; none once one is chosen.
+    pub providers: Vec<Provider>,
+    /// What was chosen.
+    pub chosen: Option<Chosen>,
+    /// What was searched for.
+    pub wanted: String,
+}
+
+/// A choice that was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The provider; `None` for a server of no known one.
+    pub provider: Option<Provider>,
+}
+
+/// The providers, or the chosen one of them.
+#[server]
+pub async fn get_choice(provider: String, wanted: String) -> Result<Choice, Error> {
+    let providers = crate::context::platform()?.list_providers().await?;
+    let chosen = match provider.as_str() {
+        "" => None,
+        CUSTOM => Some(Chosen { provider: None }),
+        key => Some(Chosen {
+            provider: Some(
+                providers
+                    .iter()
+                    .find(|provider| provider.key == key)
+                    .cloned()
+                    .ok_or(Error::NotFound)?,
+            ),
+        }),
+    };
+    Ok(Choice {
+        providers: if chosen.is_some() {
+            Vec::new()
+        } else {
+            providers
+        },
+        chosen,
+        wanted,
+    })
+}
+
+/// Model servers that run on the server's machine.
+#[server]
+pub async fn find_servers() -> Result<Vec<FoundServer>, Error> {
+    crate::context::platform()?.find_model_servers().await
+}
+
+/// One model, by `<connection id>/<name>`.
+#[server]
+pub async fn get_model(id: String) -> Result<Model, Error> {
+    let (connection, name) = parts(&id)?;
+    crate::context::platform()?
+        .get_model(connection, name)
+        .await
+}
+
+/// Says what a model costs and can do, and shows the list.
+#[server]
+pub async fn save_model(id: String, input: ModelForm) -> Result<(), Error> {
+    let (connection, name) = parts(&id)?;
+    let values = input.values()?;
+    crate::context::platform()?
+        .update_model(connection, name, values)
+        .await?;
+    crate::context::go_to("/models");
+    Ok(())
+}
+
+/// Goes back to what the catalog says, and shows the list.
+#[server]
+pub async fn reset_model(id: String) -> Result<(), Error> {
+    let (connection, name) = parts(&id)?;
+    crate::context::platform()?
+        .reset_model(connection, name)
+        .await?;
+    crate::context::go_to("/models");
+    Ok(())
+}
 
 /// The workspace's connections, newest first, at most 100.
 #[server]
@@ -99,4 +192,11 @@ pub async fn test_connection(id: ConnectionId) -> Result<ConnectionTest, Error> 
 #[cfg(feature = "ssr")]
 fn filled(text: String) -> Option<String> {
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+#[cfg(feature = "ssr")]
+fn parts(id: &str) -> Result<(ConnectionId, &str), Error> {
+    let (connection, name) = id.split_once('/').ok_or(Error::NotFound)?;
+    let connection = connection.parse().map_err(|_| Error::NotFound)?;
+    Ok((connection, name))
 }
