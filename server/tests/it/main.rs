@@ -17,6 +17,8 @@ mod finding;
 mod gateway;
 mod limits;
 mod mcp_servers;
+mod model_chain;
+mod model_faults;
 mod models;
 mod people;
 mod rendering;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::answer::{Answer, Content, Fault};
+use super::dialect::{self, Dialect, usage};
 use super::http::Connection;
 
 /// What comes of a connection after an answer.
@@ -17,10 +18,11 @@ pub(super) enum After {
     Close,
 }
 
-/// Sends `answer` to the completion request `body`.
+/// Sends `answer` to the completion request `body`, in the request's format.
 pub(super) async fn send(
     connection: &mut Connection,
     answer: &Answer,
+    dialect: Dialect,
     body: &Value,
 ) -> io::Result<After> {
     if answer.is_silent {
@@ -29,20 +31,16 @@ pub(super) async fn send(
     }
     match &answer.content {
         Content::Json(json) => send_json(connection, answer, json).await,
-        Content::Chunks(chunks) if body["stream"] == true => {
-            let pieces = chunks.iter().map(|text| {
-                let delta =
-                    json!([{"index": 0, "delta": {"content": text}, "finish_reason": null}]);
-                sse(&chunk(body, delta))
-            });
-            send_stream(connection, answer, pieces.collect(), Some(body)).await
+        Content::Chunks(chunks) if dialect.streams(body) => {
+            let pieces = chunks.iter().map(|text| dialect.text(text, body)).collect();
+            send_stream(connection, answer, pieces, Some((dialect, body))).await
         }
         Content::Deltas(deltas) => {
-            let pieces = deltas.iter().map(|delta| {
-                let choices = json!([{"index": 0, "delta": delta, "finish_reason": null}]);
-                sse(&chunk(body, choices))
-            });
-            send_stream(connection, answer, pieces.collect(), Some(body)).await
+            let pieces = deltas
+                .iter()
+                .map(|delta| dialect::delta(delta, body))
+                .collect();
+            send_stream(connection, answer, pieces, Some((Dialect::Chat, body))).await
         }
         Content::Chunks(_) => send_json(connection, answer, &completion(answer, body)).await,
         Content::Raw(pieces) => send_stream(connection, answer, pieces.clone(), None).await,
@@ -67,13 +65,14 @@ async fn send_stream(
     connection: &mut Connection,
     answer: &Answer,
     pieces: Vec<Bytes>,
-    completion: Option<&Value>,
+    completion: Option<(Dialect, &Value)>,
 ) -> io::Result<After> {
     let head = head(answer, "text/event-stream") + "transfer-encoding: chunked\r\n\r\n";
     connection.stream.write_all(head.as_bytes()).await?;
-    if let Some(request) = completion {
-        let delta = json!([{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": null}]);
-        connection.write_chunk(&sse(&chunk(request, delta))).await?;
+    if let Some((dialect, request)) = completion
+        && let Some(beginning) = dialect.beginning(answer, request)
+    {
+        connection.write_chunk(&beginning).await?;
     }
     for (sent, piece) in pieces.iter().enumerate() {
         if let Some(after) = break_at(connection, answer, sent).await? {
@@ -93,8 +92,10 @@ async fn send_stream(
             () = connection.hung_up() => return Ok(After::Close),
         }
     }
-    if let Some(request) = completion {
-        connection.write_chunk(&ending(answer, request)).await?;
+    if let Some((dialect, request)) = completion {
+        connection
+            .write_chunk(&dialect.ending(answer, request))
+            .await?;
     }
     connection.write_chunk(b"").await?;
     Ok(After::KeepOpen)
@@ -151,33 +152,6 @@ fn head(answer: &Answer, content_type: &str) -> String {
     head
 }
 
-fn sse(data: &Value) -> Bytes {
-    Bytes::from(format!("data: {data}\n\n"))
-}
-
-fn chunk(request: &Value, choices: Value) -> Value {
-    json!({
-        "id": "chatcmpl-scripted",
-        "object": "chat.completion.chunk",
-        "created": 1_700_000_000,
-        "model": request["model"],
-        "choices": choices,
-    })
-}
-
-/// Finish reason, usage if the request wants it, and `[DONE]`.
-fn ending(answer: &Answer, request: &Value) -> Bytes {
-    let finish = json!([{"index": 0, "delta": {}, "finish_reason": answer.finish_reason}]);
-    let mut end = sse(&chunk(request, finish)).to_vec();
-    if request["stream_options"]["include_usage"] == true {
-        let mut usage_chunk = chunk(request, json!([]));
-        usage_chunk["usage"] = usage(answer);
-        end.extend(sse(&usage_chunk));
-    }
-    end.extend_from_slice(b"data: [DONE]\n\n");
-    Bytes::from(end)
-}
-
 fn completion(answer: &Answer, request: &Value) -> Value {
     json!({
         "id": "chatcmpl-scripted",
@@ -191,9 +165,4 @@ fn completion(answer: &Answer, request: &Value) -> Value {
         }],
         "usage": usage(answer),
     })
-}
-
-fn usage(answer: &Answer) -> Value {
-    let (input, output) = answer.usage;
-    json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output})
 }

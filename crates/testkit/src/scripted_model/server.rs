@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::Answer;
+use super::dialect::Dialect;
 use super::http::{Connection, Request};
 use super::reply::{self, After};
 
@@ -85,6 +86,11 @@ impl ScriptedModel {
     /// Address for a model connection; ends in `/v1`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// Address for connections whose paths bring their own version: Anthropic's and Gemini's.
+    pub fn root_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// `host:port`, as allow-lists want it.
@@ -211,12 +217,15 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     while let Some(request) = connection.read_request().await? {
         let path = request.path.split('?').next().unwrap_or_default();
         let after = match (request.method.as_str(), path) {
-            ("POST", path) if path.ends_with("/chat/completions") => {
-                complete(&mut connection, &request, shared).await?
+            ("POST", path) if Dialect::of(path).is_some() => {
+                let dialect = Dialect::of(path).unwrap_or(Dialect::Chat);
+                complete(&mut connection, &request, dialect, shared).await?
             }
             ("GET", path) if path.ends_with("/models") => {
+                // Gemini's list beside the others': each client reads its own.
                 let models = MODELS.map(|id| json!({"id": id, "object": "model"}));
-                let list = json!({"object": "list", "data": models});
+                let named = MODELS.map(|id| json!({"name": format!("models/{id}")}));
+                let list = json!({"object": "list", "data": models, "models": named});
                 reply::send_json(&mut connection, &Answer::text(""), &list).await?
             }
             _ => {
@@ -234,6 +243,7 @@ async fn serve(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 async fn complete(
     connection: &mut Connection,
     request: &Request,
+    dialect: Dialect,
     shared: &Shared,
 ) -> std::io::Result<After> {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
@@ -241,7 +251,7 @@ async fn complete(
     shared.open_streams.send_modify(|n| *n += 1);
     let _open = OpenStream(shared);
     shared.request_count.send_modify(|n| *n += 1);
-    reply::send(connection, &answer, &body).await
+    reply::send(connection, &answer, dialect, &body).await
 }
 
 /// Counts a stream as open while it lives, whichever way it ends.

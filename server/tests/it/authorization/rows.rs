@@ -191,6 +191,7 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/model-connections/{}/test", o.connection),
             none,
         ),
+        get("/model-providers", May(Read), |_| "/model-providers".into()),
         get("/models", May(Read), |_| "/models".into()),
         get("/mcp-servers", May(Read), |_| "/mcp-servers".into()),
         row(
@@ -237,6 +238,19 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/mcp-servers/{}/tools/echo/approval", o.mcp_server),
             none,
         ),
+        get("/models/{*id}", May(Read), |o| {
+            format!("/models/{}/a/b", o.connection)
+        }),
+        row(
+            Method::PATCH,
+            "/models/{*id}",
+            May(ManageModels),
+            |o| format!("/models/{}/a/b", o.connection),
+            |_| json!({"context_window": 8000}),
+        ),
+        delete("/models/{*id}", May(ManageModels), |o| {
+            format!("/models/{}/a/b", o.connection)
+        }),
         get("/agents", May(Read), |_| "/agents".into()),
         row(
             Method::POST,
