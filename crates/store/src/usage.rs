@@ -120,6 +120,7 @@ impl SumRow {
                     input_tokens: self.input_tokens as u64,
                     output_tokens: self.output_tokens as u64,
                     cost_usd_micros: self.cost_usd_micros as u64,
+                    ..Usage::default()
                 },
             },
         }
