@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use outbound::AllowedHost;
 use secrecy::SecretString;
 use serde::Deserialize;
+use store::blobs::Place;
 use toml::{Table, Value};
 use url::Url;
 
@@ -15,13 +16,16 @@ use crate::client::TrustedProxies;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 5] = [
+const OPTIONAL: [&str; 7] = [
     "allow_private_hosts",
+    "backup_store",
     "data_dir",
     "database_url",
     "master_key",
+    "object_store",
     "public_url",
 ];
+const MIB: u64 = 1024 * 1024;
 /// Variables with the prefix that are not settings of the server.
 const NOT_SETTINGS: [&str; 1] = ["AGENTAREA_PASSWORD"];
 
@@ -39,6 +43,10 @@ pub struct Config {
     pub database_url: Option<SecretString>,
     /// Seals all secrets.
     pub master_key: Option<SecretString>,
+    /// Where backups are kept.
+    backup_store: Option<String>,
+    /// Where files are kept.
+    object_store: Option<String>,
     /// Private hosts that may be called.
     allow_private_hosts: Option<String>,
     /// What kind of installation this is.
@@ -79,6 +87,10 @@ pub struct Limits {
     pub runs_per_worker: usize,
     /// API requests a minute, per user.
     pub requests_per_minute: u32,
+    /// MiB of one uploaded file.
+    pub file_mib: u32,
+    /// MiB of all files of a workspace.
+    pub workspace_files_mib: u32,
     /// Connections to the database.
     pub database_connections: u32,
     /// Connections at once from one network address; 0 for the usual limit.
@@ -95,6 +107,18 @@ pub struct Models {
     pub first_token_seconds: u64,
     /// Between two pieces of an answer after that.
     pub idle_seconds: u64,
+}
+
+impl Limits {
+    /// Bytes of one uploaded file.
+    pub fn file_bytes(&self) -> u64 {
+        u64::from(self.file_mib) * MIB
+    }
+
+    /// Bytes of all files of a workspace.
+    pub fn workspace_file_bytes(&self) -> u64 {
+        u64::from(self.workspace_files_mib) * MIB
+    }
 }
 
 impl Config {
@@ -153,6 +177,32 @@ impl Config {
             .join("agentarea"))
     }
 
+    /// Where files are kept: in the data folder if nothing else is said.
+    ///
+    /// # Errors
+    /// If it is neither a folder nor a bucket.
+    pub fn object_store(&self) -> anyhow::Result<Place> {
+        match &self.object_store {
+            Some(text) => text
+                .parse()
+                .context("read object_store (AGENTAREA_OBJECT_STORE)"),
+            None => Ok(Place::Folder(self.data_dir()?.join("objects"))),
+        }
+    }
+
+    /// Where backups are kept: beside the files if nothing else is said.
+    ///
+    /// # Errors
+    /// If it is neither a folder nor a bucket.
+    pub fn backup_store(&self) -> anyhow::Result<Place> {
+        match &self.backup_store {
+            Some(text) => text
+                .parse()
+                .context("read backup_store (AGENTAREA_BACKUP_STORE)"),
+            None => self.object_store(),
+        }
+    }
+
     /// Private hosts that may be called; `None` if nothing is said.
     ///
     /// # Errors
@@ -181,6 +231,8 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.allowed_private_hosts()?;
+        self.object_store()?;
+        self.backup_store()?;
         self.trusted_proxies()?;
         let url = self.public_url();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {

@@ -11,6 +11,7 @@ mod guard;
 mod key_rotation;
 mod listener;
 mod master_key;
+mod openapi;
 mod pages;
 mod problem;
 mod rate_limit;
@@ -27,8 +28,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+fn main() -> ExitCode {
+    // Before there are threads: it limits the whole process.
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|command| command == commands::EXTRACT_TEXT)
+    {
+        return commands::extract_text();
+    }
+    serve_command_line()
+}
+
 #[tokio::main]
-async fn main() -> ExitCode {
+async fn serve_command_line() -> ExitCode {
     let arguments = commands::Arguments::parse();
     match commands::run(arguments).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use app::Assets;
 use app::session_cookie::SessionCookie;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, delete, get, patch, post, put};
 use http::StatusCode;
@@ -20,10 +21,14 @@ use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, gateway, pages, renewal, request, rest};
+use crate::{assets, gateway, openapi, pages, renewal, request, rest};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
+/// What a form adds to the file in it.
+const FORM_BYTES: usize = 64 * 1024;
+/// Longest time for an upload.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What handlers share.
 #[derive(Clone)]
@@ -56,14 +61,14 @@ pub fn router(
     // Pages are rendered on tokio; a second call in one process changes nothing.
     let _ = any_spawner::Executor::init_tokio();
     let public_url = config.public_url();
-    let (files, assets) = assets::assets();
+    let (assets, asset_names) = assets::assets();
     let cookie = SessionCookie {
         is_secure: public_url.scheme() == "https",
     };
     let state = AppState {
         services,
         cookie,
-        assets,
+        assets: asset_names,
         rate_limit: RateLimit::new(config.limits.requests_per_minute),
         metrics: rest::metrics::install()?,
         gateway: gateway::service(&public_url, stopping.clone()),
@@ -73,6 +78,7 @@ pub fn router(
         .route("/health", get(rest::health::health))
         .route("/health/db", get(rest::health::database))
         .route("/metrics", get(rest::metrics::render))
+        .route("/docs", get(openapi::page))
         .nest("/api/v1", api(&state))
         // Server functions live beside the REST interface: /api/<name>.
         .route("/api/{*function}", post(pages::server_function))
@@ -90,9 +96,10 @@ pub fn router(
         .route("/mcp/{server}", any(gateway::one));
     Ok(answers
         .merge(streams)
-        .with_state(state)
-        .merge(files)
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
+        .merge(uploads(config))
+        .with_state(state)
+        .merge(assets)
         .layer(CatchPanicLayer::custom(rest::panicked))
         .layer(from_fn_with_state(cookie, renewal::deliver))
         .layer(from_fn_with_state(Site::new(&public_url), guard))
@@ -102,12 +109,28 @@ pub fn router(
         )))
 }
 
+/// Routes with large bodies, which pass through in pieces.
+fn uploads(config: &Config) -> Router<AppState> {
+    let file_bytes = usize::try_from(config.limits.file_bytes()).unwrap_or(usize::MAX);
+    Router::new()
+        .route("/api/v1/files", post(rest::files::create))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(
+            file_bytes.saturating_add(FORM_BYTES),
+        ))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            UPLOAD_TIMEOUT,
+        ))
+}
+
 fn api(state: &AppState) -> Router<AppState> {
     use rest::{
-        account, agents, api_keys, approvals, audit, conversations, invitations, mcp_servers,
-        members, models, runs, usage,
+        account, agents, api_keys, approvals, audit, conversations, files, invitations,
+        mcp_servers, members, models, runs, usage,
     };
     Router::new()
+        .route("/openapi.json", get(openapi::json))
         .route("/setup", post(account::set_up))
         .route(
             "/session",
@@ -207,6 +230,7 @@ fn api(state: &AppState) -> Router<AppState> {
             post(conversations::regenerate),
         )
         .route("/conversations/{id}/export", get(conversations::export))
+        .route("/files/{id}", get(files::get).delete(files::delete))
         .route("/runs", get(runs::list))
         .route("/runs/{id}", get(runs::get))
         .route("/runs/{id}/cancellation", post(runs::cancel))

@@ -20,7 +20,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that buy a second more.
 const BODY_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// Longest wait for a whole body.
-const BODY_PATIENCE_MAX: Duration = Duration::from_secs(30);
+const BODY_PATIENCE_MAX: Duration = Duration::from_secs(600);
 
 /// How long a client is listened to that still sends a body nobody wants, so that it gets to read
 /// why: closing at once would reset the connection and the answer with it.

@@ -10,6 +10,7 @@ use services::Services;
 use store::embedded::{Embedded, Joining};
 use store::{Config as DatabaseConfig, Store};
 
+use crate::commands::EXTRACT_TEXT;
 use crate::config::{Config, Environment};
 use crate::master_key::{self, KeyPlace};
 
@@ -32,17 +33,7 @@ impl Backend {
         std::fs::create_dir_all(&data_dir)
             .with_context(|| format!("make the data folder {}", data_dir.display()))?;
         let key_place = KeyPlace::new(config.master_key.as_ref(), &data_dir);
-        let (database, embedded) = match &config.database_url {
-            Some(url) => (DatabaseConfig::from_url(url.expose_secret())?, None),
-            None => {
-                let embedded = Embedded::open(&data_dir, joining).await?;
-                (DatabaseConfig::new(embedded.options()), Some(embedded))
-            }
-        };
-        let store = Store::new(DatabaseConfig {
-            max_connections: config.limits.database_connections,
-            ..database
-        });
+        let (store, embedded) = open_database(config, joining).await?;
         store.migrate().await?;
         let vault = match master_key::unlock(&key_place, &store).await {
             Ok(vault) => vault,
@@ -68,6 +59,11 @@ impl Backend {
                 ..llm::Deadlines::default()
             },
             web,
+            files: services::FileLimits {
+                file_bytes: config.limits.file_bytes(),
+                workspace_bytes: config.limits.workspace_file_bytes(),
+            },
+            pdf_reader: this_program().map(|program| (program, EXTRACT_TEXT)),
             public_url: config.public_url().origin().ascii_serialization(),
             database_label: match &embedded {
                 Some(embedded) => {
@@ -83,8 +79,9 @@ impl Backend {
                 None => "Key file created, readable only by this user".to_owned(),
             },
         };
+        let blobs = config.object_store()?.open()?;
         Ok(Self {
-            services: Services::new(store, vault, outbound, services_config),
+            services: Services::new(store, vault, blobs, outbound, services_config),
             key_place,
             embedded,
         })
@@ -100,6 +97,37 @@ impl Backend {
             Some(embedded) => embedded.close().await,
             None => Ok(()),
         }
+    }
+}
+
+/// Starts or joins the database; its schema is as it is.
+///
+/// # Errors
+/// If it cannot be started or its address is wrong.
+pub async fn open_database(
+    config: &Config,
+    joining: Joining,
+) -> anyhow::Result<(Store, Option<Embedded>)> {
+    let (database, embedded) = match &config.database_url {
+        Some(url) => (DatabaseConfig::from_url(url.expose_secret())?, None),
+        None => {
+            let embedded = Embedded::open(&config.data_dir()?, joining).await?;
+            (DatabaseConfig::new(embedded.options()), Some(embedded))
+        }
+    };
+    let store = Store::new(DatabaseConfig {
+        max_connections: config.limits.database_connections,
+        ..database
+    });
+    Ok((store, embedded))
+}
+
+/// This program, even if its file is replaced while it runs.
+fn this_program() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    match running.exists() {
+        true => Some(running),
+        false => std::env::current_exe().ok(),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{Error, UserId, WorkspaceId};
 
 /// What a member is in a workspace, from most to least powerful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Everything, including making other owners.
@@ -23,6 +24,7 @@ pub enum Role {
 
 /// What can be asked of the platform. An API key's scopes are actions, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// See the workspace's objects.

@@ -10,6 +10,7 @@ use crate::{
 
 /// A person with an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// The id.
     pub id: UserId,
@@ -23,6 +24,7 @@ pub struct User {
 
 /// A team or project; everything else belongs to one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Workspace {
     /// The id.
     pub id: WorkspaceId,
@@ -34,6 +36,7 @@ pub struct Workspace {
 
 /// A workspace as one of its members sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Membership {
     /// The workspace.
     pub workspace: Workspace,
@@ -43,6 +46,7 @@ pub struct Membership {
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Me {
     /// The person.
     pub user: User,
@@ -54,6 +58,7 @@ pub struct Me {
 
 /// First visit: makes the owner and the first workspace.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SetUp {
     /// Address to sign in with.
@@ -66,6 +71,7 @@ pub struct SetUp {
 
 /// Address and password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// Address of the account.
@@ -76,6 +82,7 @@ pub struct SignIn {
 
 /// A browser that is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BrowserSession {
     /// The id.
     pub id: SessionId,
@@ -93,6 +100,7 @@ pub struct BrowserSession {
 
 /// Change of one's own profile.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateProfile {
     /// What others see, at most 80 characters; may be empty.
@@ -101,6 +109,7 @@ pub struct UpdateProfile {
 
 /// Change of one's own password.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
     /// The password until now.
@@ -111,6 +120,7 @@ pub struct ChangePassword {
 
 /// Name of a workspace to make or rename.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NameWorkspace {
     /// At most 80 characters.
@@ -132,6 +142,7 @@ pub struct SignedIn {
 
 /// One line of the set-up page's check of the machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MachineCheck {
     /// What was looked at.
     pub title: String,

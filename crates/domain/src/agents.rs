@@ -12,6 +12,7 @@ pub const MAX_FALLBACKS: usize = 5;
 
 /// An agent in its current version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Agent {
     /// The id.
     pub id: AgentId,
@@ -30,6 +31,7 @@ pub struct Agent {
 
 /// Everything a version of an agent says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgentConfig {
     /// Shown name, at most 80 characters.
@@ -55,6 +57,7 @@ pub struct AgentConfig {
 
 /// A model of a connection, with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelChoice {
     /// The connection to ask.
@@ -71,6 +74,7 @@ pub struct ModelChoice {
 
 /// What one run may use up; the first limit reached ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Model calls, 1 to 100.
@@ -85,6 +89,7 @@ pub struct Limits {
 
 /// Row of the agents list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentSummary {
     /// The id.
     pub id: AgentId,
@@ -104,6 +109,7 @@ pub struct AgentSummary {
 
 /// A saved version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AgentVersion {
     /// Number, from 1.
     pub version: u32,
@@ -116,6 +122,7 @@ pub struct AgentVersion {
 
 /// Changes to an agent; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateAgent {
     /// New name.

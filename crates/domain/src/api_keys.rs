@@ -7,6 +7,7 @@ use crate::{Action, ApiKeyId, Error, FieldErrors, Page, Paged, Timestamp};
 
 /// An API key without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApiKey {
     /// The id.
     pub id: ApiKeyId,
@@ -26,6 +27,7 @@ pub struct ApiKey {
 
 /// A new key; the only answer that ever holds its secret.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedApiKey {
     /// The stored part.
     #[serde(flatten)]
@@ -36,6 +38,7 @@ pub struct CreatedApiKey {
 
 /// Input for a new key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateApiKey {
     /// What it is for, at most 80 characters.

@@ -16,6 +16,7 @@ pub const OPEN_DAYS: u32 = 7;
 /// A question about one tool call. It is bound to the call's arguments and the tool's definition,
 /// and can be decided once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Approval {
     /// The id.
     pub id: ApprovalId,
@@ -55,6 +56,7 @@ pub struct Approval {
 
 /// Why a person is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalReason {
     /// The agent's settings say so.
@@ -67,6 +69,7 @@ pub enum ApprovalReason {
 
 /// Where a question stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalStatus {
     /// Nobody has decided.
@@ -81,6 +84,7 @@ pub enum ApprovalStatus {
 
 /// What a person says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Call the tool.
@@ -91,6 +95,7 @@ pub enum Decision {
 
 /// Input for a decision.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DecideApproval {
     /// Yes or no.
@@ -105,6 +110,7 @@ pub struct DecideApproval {
 
 /// Which questions to list.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApprovalFilter {
     /// Only these; `None` for all.
     #[serde(default)]

@@ -51,6 +51,10 @@ deeds! {
     ConversationDelete = "conversation.delete",
     /// A conversation was renamed or pinned, or another branch shown.
     ConversationUpdate = "conversation.update",
+    /// A file was uploaded.
+    FileCreate = "file.create",
+    /// A file was deleted.
+    FileDelete = "file.delete",
     /// Somebody was invited.
     InvitationCreate = "invitation.create",
     /// An invitation was taken back.
@@ -105,6 +109,7 @@ deeds! {
 
 /// What came of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeedResult {
     /// It was done.
@@ -115,6 +120,7 @@ pub enum DeedResult {
 
 /// How the actor was signed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
     /// A browser.
@@ -127,6 +133,7 @@ pub enum Via {
 
 /// One line of the audit log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AuditEvent {
     /// The id.
     pub id: AuditId,
@@ -152,6 +159,7 @@ pub struct AuditEvent {
 
 /// Which lines to list; what is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AuditFilter {
     /// Only this deed.

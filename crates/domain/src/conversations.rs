@@ -21,6 +21,7 @@ pub const THREAD_MESSAGES: u8 = 30;
 
 /// A conversation with one agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Conversation {
     /// The id.
     pub id: ConversationId,
@@ -44,6 +45,7 @@ pub struct Conversation {
 
 /// Input for a new conversation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateConversation {
     /// The agent that shall answer.
@@ -55,6 +57,7 @@ pub struct CreateConversation {
 
 /// Changes to a conversation; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateConversation {
     /// New title, at most 200 characters.
@@ -70,6 +73,7 @@ pub struct UpdateConversation {
 
 /// Which conversations to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ConversationFilter {
     /// Words, or beginnings of words, that must all be in the title or in one message. At most
@@ -80,6 +84,7 @@ pub struct ConversationFilter {
 
 /// What a conversation is exported as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ExportFormat {
     /// For people.
@@ -101,6 +106,7 @@ pub struct Export {
 
 /// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageRole {
     /// A person.
@@ -111,6 +117,7 @@ pub enum MessageRole {
 
 /// One message, as far as it has come.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Message {
     /// The id.
     pub id: MessageId,
@@ -137,6 +144,7 @@ pub struct Message {
 
 /// Input for a new message.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PostMessage {
     /// 1 to 100,000 characters.
@@ -151,6 +159,7 @@ pub struct PostMessage {
 
 /// A message was accepted; its run is under way or queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PostedMessage {
     /// The new message.
     pub message_id: MessageId,
@@ -160,6 +169,7 @@ pub struct PostedMessage {
 
 /// Everything the conversation page shows, read in one snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Thread {
     /// The conversation.
     pub conversation: Conversation,
@@ -177,6 +187,7 @@ pub struct Thread {
 
 /// A message as the conversation page shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ThreadMessage {
     /// The message.
     pub message: Message,
@@ -188,6 +199,7 @@ pub struct ThreadMessage {
 
 /// Which of several messages in one place is shown, and the way to the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Variants {
     /// Which one this is, from 1.
     pub number: u32,

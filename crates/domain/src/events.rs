@@ -13,6 +13,7 @@ use crate::{
 
 /// One entry of a conversation's log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// The id.
     pub id: EventId,
@@ -31,6 +32,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum EventBody {
     /// A message appeared; an agent's begins empty.
@@ -90,6 +92,7 @@ pub enum EventBody {
 
 /// A message as `message_created` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedMessage {
     /// The id.
     pub id: MessageId,
@@ -103,6 +106,7 @@ pub struct CreatedMessage {
 
 /// Text added to a message. Also the whole of the early, unlogged `text_live` frame.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TextDelta {
     /// The message.
     pub message_id: MessageId,
@@ -114,6 +118,7 @@ pub struct TextDelta {
 
 /// A fallback that answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelSwitched {
     /// The message that it writes.
     pub message_id: MessageId,
@@ -127,6 +132,7 @@ pub struct ModelSwitched {
 
 /// A tool call that begins.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolCallStarted {
     /// The call.
     pub call_id: CallId,
@@ -142,6 +148,7 @@ pub struct ToolCallStarted {
 
 /// A tool call that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolCallCompleted {
     /// The call.
     pub call_id: CallId,
@@ -158,6 +165,7 @@ pub struct ToolCallCompleted {
 
 /// A question to a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApprovalRequested {
     /// The question.
     pub approval_id: ApprovalId,
@@ -179,6 +187,7 @@ pub struct ApprovalRequested {
 
 /// A person's answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ApprovalDecided {
     /// The question.
     pub approval_id: ApprovalId,
@@ -196,6 +205,7 @@ pub struct ApprovalDecided {
 
 /// Where a budget stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BudgetState {
     /// Whose it is: `run`, `agent` or `workspace`.
     pub scope: String,
@@ -207,6 +217,7 @@ pub struct BudgetState {
 
 /// Part of a message as sanitised HTML: the unlogged `html_live` frame of the dashboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HtmlBlock {
     /// The message.
     pub message_id: MessageId,
@@ -220,6 +231,7 @@ pub struct HtmlBlock {
 
 /// A run's beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunBegin {
     /// The agent.
     pub agent_id: AgentId,
@@ -231,6 +243,7 @@ pub struct RunBegin {
 
 /// A run that waits, and where it stands in the conversation's tree.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct QueuedRun {
     /// The agent.
     pub agent_id: AgentId,
@@ -248,6 +261,7 @@ pub struct QueuedRun {
 
 /// A run's end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunEnd {
     /// What it used up.
     pub usage: Usage,
@@ -258,6 +272,7 @@ pub struct RunEnd {
 
 /// How an answer ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
     /// The model was done.

@@ -20,6 +20,9 @@ macro_rules! ids {
             }
         }
 
+        #[cfg(feature = "openapi")]
+        crate::openapi::plain!($name: "uuid", "An id.");
+
         impl From<Uuid> for $name {
             fn from(uuid: Uuid) -> Self {
                 Self(uuid)

@@ -8,6 +8,7 @@ use crate::{Error, FieldErrors, InvitationId, Page, Paged, Role, Secret, Timesta
 
 /// An invitation that nobody has accepted yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Invitation {
     /// The id.
     pub id: InvitationId,
@@ -25,6 +26,7 @@ pub struct Invitation {
 
 /// A new invitation; the only answer that ever holds its link.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CreatedInvitation {
     /// The stored part.
     #[serde(flatten)]
@@ -35,6 +37,7 @@ pub struct CreatedInvitation {
 
 /// Input for a new invitation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateInvitation {
     /// Address of the person.
@@ -45,6 +48,7 @@ pub struct CreateInvitation {
 
 /// What the holder of a link is offered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Offer {
     /// Name of the workspace.
     pub workspace: String,
@@ -62,6 +66,7 @@ pub struct Offer {
 
 /// Acceptance of an invitation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptInvitation {
     /// Last part of the link.

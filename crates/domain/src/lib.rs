@@ -11,11 +11,14 @@ pub mod audit;
 pub mod conversations;
 mod error;
 pub mod events;
+pub mod files;
 mod ids;
 pub mod invitations;
 pub mod mcp_servers;
 pub mod members;
 pub mod models;
+#[cfg(feature = "openapi")]
+mod openapi;
 mod paging;
 mod platform;
 pub mod runs;

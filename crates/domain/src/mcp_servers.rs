@@ -17,6 +17,7 @@ pub const MAX_HEADERS: usize = 20;
 
 /// A tool server of the workspace. Its secrets are write-only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct McpServer {
     /// The id; stable when the server is renamed.
     pub id: McpServerId,
@@ -52,6 +53,7 @@ pub struct McpServer {
 
 /// Where a tool server is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum McpServerSource {
     /// Somewhere else, by URL.
@@ -60,6 +62,7 @@ pub enum McpServerSource {
 
 /// A server that somebody else runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RemoteSource {
     /// Address of its Streamable HTTP endpoint.
     pub url: String,
@@ -77,6 +80,7 @@ pub struct RemoteSource {
 ///      └────────────────────────┘
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum McpServerState {
     /// It is being asked for its tools.
@@ -89,6 +93,7 @@ pub enum McpServerState {
 
 /// What a server offers besides tools, as it said when it was last asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct McpOffers {
     /// Prompts, at most 100.
     #[serde(default)]
@@ -100,6 +105,7 @@ pub struct McpOffers {
 
 /// A prompt or resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct McpOffer {
     /// Name of a prompt, URI of a resource.
     pub name: String,
@@ -110,6 +116,7 @@ pub struct McpOffer {
 
 /// What a server says of one of its tools.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolDefinition {
     /// Bare name, unique on the server.
     pub name: String,
@@ -129,6 +136,7 @@ pub struct ToolDefinition {
 
 /// A tool of a server. Answers hold the definition that the server gives now.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct McpTool {
     /// What the server says now.
     #[serde(flatten)]
@@ -144,6 +152,7 @@ pub struct McpTool {
 
 /// Whether agents may call a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum McpToolState {
     /// Its definition is the accepted one.
@@ -154,6 +163,7 @@ pub enum McpToolState {
 
 /// What came of trying a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolTrial {
     /// Whether the tool, or what keeps it, says that it failed.
     pub is_error: bool,
@@ -165,6 +175,7 @@ pub struct ToolTrial {
 
 /// Input for a new server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateMcpServer {
     /// Unique name: a small letter, then small letters, digits, `-` and single `_`.
@@ -175,6 +186,7 @@ pub struct CreateMcpServer {
 
 /// Changes to a server; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateMcpServer {
     /// New name. The gateway goes on understanding the old one.
@@ -187,6 +199,7 @@ pub struct UpdateMcpServer {
 
 /// Where a new server is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum McpServerSourceInput {
     /// Somewhere else, by URL.
@@ -195,6 +208,7 @@ pub enum McpServerSourceInput {
 
 /// Input for a server that somebody else runs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RemoteSourceInput {
     /// Address of its Streamable HTTP endpoint.
@@ -203,6 +217,7 @@ pub struct RemoteSourceInput {
     /// are and `null` removes one; the values belong to the address's origin and must be given
     /// again for another.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub headers: BTreeMap<String, Option<Secret>>,
 }
 

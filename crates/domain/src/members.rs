@@ -8,6 +8,7 @@ use crate::{Error, Page, Paged, Role, Timestamp, UserId};
 
 /// A person in a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Member {
     /// The person.
     pub user: User,
@@ -19,6 +20,7 @@ pub struct Member {
 
 /// Change of a membership.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateMember {
     /// The new role.

@@ -8,6 +8,7 @@ use crate::api_keys::ApiKeys;
 use crate::approvals::Approvals;
 use crate::audit::Audit;
 use crate::conversations::Conversations;
+use crate::files::Files;
 use crate::invitations::{AcceptInvitation, Invitations, Offer};
 use crate::mcp_servers::McpServers;
 use crate::members::Members;
@@ -24,6 +25,7 @@ pub trait Platform:
     + Approvals
     + Audit
     + Conversations
+    + Files
     + Invitations
     + McpServers
     + Members
@@ -40,6 +42,7 @@ impl<T> Platform for T where
         + Approvals
         + Audit
         + Conversations
+        + Files
         + Invitations
         + McpServers
         + Members

@@ -20,6 +20,7 @@ use crate::{AgentId, ConversationId, Error, Page, Paged, RunId, StepId, Timestam
 ///
 /// `completed`, `failed` and `cancelled` are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Waits for a worker, or for the run before it.
@@ -38,6 +39,7 @@ pub enum RunStatus {
 
 /// What a run used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
     /// Tokens read by the model.
     pub input_tokens: u64,
@@ -63,6 +65,7 @@ fn is_zero(count: &u64) -> bool {
 
 /// Why a run failed, in plain words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunError {
     /// Machine-readable cause.
     pub kind: String,
@@ -74,6 +77,7 @@ pub struct RunError {
 
 /// A run, whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Run {
     /// The run as the list shows it.
     #[serde(flatten)]
@@ -84,6 +88,7 @@ pub struct Run {
 
 /// Row of the runs list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunSummary {
     /// The id.
     pub id: RunId,
@@ -115,6 +120,7 @@ pub struct RunSummary {
 
 /// What a journalled step does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Asks the model.
@@ -125,6 +131,7 @@ pub enum StepKind {
 
 /// Where a journalled step stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
     /// The intent is written; the outcome is not.
@@ -139,6 +146,7 @@ pub enum StepStatus {
 
 /// One entry of a run's journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RunStep {
     /// The id.
     pub id: StepId,

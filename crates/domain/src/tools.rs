@@ -16,6 +16,7 @@ pub const NAME_SEPARATOR: &str = "__";
 
 /// A tool that an agent may use: either `server_id` and `name`, or `builtin`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AgentTool {
     /// The tool server.
@@ -35,6 +36,7 @@ pub struct AgentTool {
 
 /// When a person is asked before a tool is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalPolicy {
     /// Never.
@@ -58,6 +60,7 @@ pub enum Builtin {
 
 /// One call of a tool, as pages show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ToolCall {
     /// The id.
     pub id: CallId,
@@ -92,6 +95,7 @@ pub struct ToolCall {
 ///  waiting ────────┴─ waiting
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ToolCallStatus {
     /// The model asked for it.

@@ -11,6 +11,7 @@ pub const MAX_DAYS: u32 = 366;
 
 /// What a workspace used up in the last days.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageReport {
     /// All of it.
     pub total: UsageSum,
@@ -26,6 +27,7 @@ pub struct UsageReport {
 
 /// A part of a report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageRow {
     /// The day as `YYYY-MM-DD`, or the name of agent, model or tool.
     pub name: String,
@@ -36,6 +38,7 @@ pub struct UsageRow {
 
 /// What several calls used up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageSum {
     /// Calls of models.
     pub model_calls: u64,

@@ -24,6 +24,10 @@ impl<T> OrFault<T> for store::Result<T> {
                 tracing::warn!(error = %cause, "the database does not answer");
                 Error::unavailable("the database does not answer; try again in a moment")
             }
+            store::Error::Objects(cause) => {
+                tracing::warn!(error = %cause, "the object store does not answer");
+                Error::unavailable("the object store does not answer; try again in a moment")
+            }
             other => internal(&other.into()),
         })
     }

@@ -5,24 +5,29 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::SESSION_LIFETIME;
-use crate::{Services, mint, throttle};
+use crate::{Services, files, mint, throttle};
 
 const INTERVAL: Duration = Duration::from_secs(600);
 /// How long first answers are kept.
 const ANSWERS_KEPT: time::Duration = time::Duration::hours(24);
 
-/// Cleans up every ten minutes until `stopping`.
+/// Cleans up now and every ten minutes until `stopping`.
 pub(crate) fn start(services: Services, stopping: CancellationToken) {
     tokio::spawn(async move {
         loop {
+            // It logs its own failures.
+            let _ = services.expire_approvals().await;
+            for cleaned in [
+                clean_up(&services.store).await,
+                files::delete_stale(&services.store, &services.blobs).await,
+            ] {
+                if let Err(error) = cleaned {
+                    tracing::warn!(error = %error, "cannot clean up; trying again later");
+                }
+            }
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(INTERVAL) => {}
-            }
-            // It logs its own failures.
-            let _ = services.expire_approvals().await;
-            if let Err(error) = clean_up(&services.store).await {
-                tracing::warn!(error = %error, "cannot clean up; trying again later");
             }
         }
     });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use domain::{Action, Actor, Error};
 use outbound::Outbound;
+use store::blobs::Blobs;
 use store::bus::Bus;
 use store::vault::Vault;
 use store::{Store, TenantTx};
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::AccessBell;
 use crate::authentication::{Credential, Principals};
 use crate::fault::OrFault;
+use crate::files::{Extractor, Limits as FileLimits};
 use crate::markdown::{LiveHtml, Markdown};
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
@@ -34,6 +36,10 @@ pub struct Config {
     pub local_model: Option<PathBuf>,
     /// How long to wait for models.
     pub model_deadlines: llm::Deadlines,
+    /// How much of files there may be.
+    pub files: FileLimits,
+    /// This program and the command of its that calls [`crate::extract_pdf_text`].
+    pub pdf_reader: Option<(PathBuf, &'static str)>,
     /// Origin that users see, without a slash at the end.
     pub public_url: String,
     /// The client of the tool that reads the web; it never reaches this machine by itself.
@@ -49,6 +55,8 @@ pub struct Config {
 pub struct Services {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
+    pub(crate) blobs: Blobs,
+    pub(crate) extractor: Arc<Extractor>,
     pub(crate) bus: Bus,
     pub(crate) models: Arc<ModelPool>,
     pub(crate) tool_servers: ToolServers,
@@ -73,7 +81,13 @@ pub struct Session {
 
 impl Services {
     /// Wires the services together. Nothing runs until [`Services::start_jobs`].
-    pub fn new(store: Store, vault: Vault, outbound: Outbound, config: Config) -> Self {
+    pub fn new(
+        store: Store,
+        vault: Vault,
+        blobs: Blobs,
+        outbound: Outbound,
+        config: Config,
+    ) -> Self {
         let bus = Bus::default();
         let tool_servers = ToolServers::new(store.clone(), vault.clone(), outbound.clone());
         let models = Arc::new(ModelPool::new(
@@ -94,6 +108,8 @@ impl Services {
             &config,
         );
         Self {
+            blobs,
+            extractor: Arc::new(Extractor::new(config.pdf_reader.clone())),
             vault,
             bus,
             models,

@@ -18,6 +18,9 @@ pub enum Error {
     /// A sealed value cannot be opened: wrong key or altered bytes.
     #[error("a stored secret cannot be opened with this master key")]
     Sealed,
+    /// The object store does not do what it is asked.
+    #[error("the object store does not answer")]
+    Objects(#[from] object_store::Error),
     /// Anything else.
     #[error(transparent)]
     Other(#[from] anyhow::Error),

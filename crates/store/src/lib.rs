@@ -1,4 +1,4 @@
-//! Everything that remembers: SQL per feature, the run queue, the vault, live fan-out.
+//! Everything that remembers: SQL per feature, the run queue, the vault, objects, live fan-out.
 //!
 //! Knows nothing of HTTP or of what the product allows; `services` decides that.
 
@@ -8,12 +8,15 @@ pub mod agents;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod backup;
+pub mod blobs;
 pub mod bus;
 pub mod conversations;
 mod database;
 pub mod embedded;
 mod error;
 pub mod events;
+pub mod files;
 pub mod idempotency;
 pub mod invitations;
 pub mod master_keys;

@@ -8,6 +8,25 @@ use crate::Store;
 static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 
 impl Store {
+    /// Brings an empty database to a schema that some program had: exactly these versions.
+    ///
+    /// # Errors
+    /// If this program does not know all of them, or one fails.
+    pub(crate) async fn migrate_to(&self, versions: &[i64]) -> anyhow::Result<()> {
+        let migrations: Vec<_> = MIGRATOR
+            .iter()
+            .filter(|migration| versions.contains(&migration.version))
+            .cloned()
+            .collect();
+        if migrations.len() < versions.len() {
+            bail!("it was made by a newer agentarea; use that program or a later one");
+        }
+        Migrator::with_migrations(migrations)
+            .run(self.pool())
+            .await
+            .context("make the schema of that time")
+    }
+
     /// Applies what is missing, one process at a time (advisory lock).
     ///
     /// # Errors

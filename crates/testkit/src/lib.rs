@@ -2,6 +2,7 @@
 //! network, a reader of event streams and inputs with human names. A dev-dependency only; knows
 //! the public contract and nothing of our crates.
 
+pub mod bucket;
 pub mod engine;
 pub mod inputs;
 pub mod proxy;

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod admin;
+mod backup;
+mod extract_text;
 mod healthcheck;
 mod migrate;
 mod serve;
@@ -10,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+pub use self::extract_text::{NAME as EXTRACT_TEXT, run as extract_text};
 use crate::config::Config;
 
 /// Self-hosted platform for AI agents.
@@ -39,6 +42,15 @@ enum Command {
     /// Manages users and keys.
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Makes, lists, proves and prunes backups.
+    #[command(subcommand)]
+    Backup(backup::Command),
+    /// Puts a backup in place of everything in the database and the object store.
+    ///
+    /// Needs the master key that the backup is sealed with. All servers must be stopped.
+    Restore(backup::Restore),
+    /// Prints the OpenAPI document of the REST interface.
+    Openapi,
     /// Succeeds if the local server is ready.
     Healthcheck,
 }
@@ -48,6 +60,10 @@ enum Command {
 /// # Errors
 /// In words for whoever typed the command.
 pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if matches!(arguments.command, Command::Openapi) {
+        println!("{:#}", crate::openapi::document());
+        return Ok(());
+    }
     let mut config = Config::load(arguments.config.as_deref())?;
     match arguments.command {
         Command::Serve { check: true, .. } => Ok(()),
@@ -57,6 +73,10 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Migrate => migrate::run(config).await,
         Command::Admin(command) => admin::run(config, command).await,
+        Command::Backup(command) => backup::run(config, command).await,
+        Command::Restore(restore) => backup::restore(config, restore).await,
+        // Told above, before there is a configuration.
+        Command::Openapi => Ok(()),
         Command::Healthcheck => healthcheck::run(&config).await,
     }
 }

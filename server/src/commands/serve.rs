@@ -57,6 +57,17 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     backend.close().await
 }
 
+/// Keeps servers away from the data folder for as long as the file is held.
+///
+/// # Errors
+/// If one is running.
+pub(super) fn hold_data_folder(config: &Config) -> anyhow::Result<File> {
+    let data_dir = config.data_dir()?;
+    std::fs::create_dir_all(&data_dir)
+        .with_context(|| format!("make the data folder {}", data_dir.display()))?;
+    hold(&data_dir, config)
+}
+
 /// Makes sure that only one server uses a data folder; the lock goes with the process.
 fn hold(data_dir: &Path, config: &Config) -> anyhow::Result<File> {
     let path = data_dir.join("serve.lock");

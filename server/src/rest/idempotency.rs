@@ -100,7 +100,8 @@ async fn keep(
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn replayed(answer: StoredAnswer) -> Response {
+/// A first answer, once more.
+pub fn replayed(answer: StoredAnswer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = (status, answer.body).into_response();
     let headers = response.headers_mut();

@@ -7,6 +7,7 @@ pub mod approvals;
 pub mod audit;
 pub mod conversations;
 pub mod events;
+pub mod files;
 pub mod health;
 pub mod idempotency;
 pub mod invitations;

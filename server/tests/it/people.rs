@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::inputs;
 
+use crate::openapi;
 use crate::support::{Answer, TestApp, client};
 
 /// Somebody with a way to prove who they are.
@@ -51,7 +52,7 @@ impl Person {
     ) -> Answer {
         let origin = app.url("");
         let mut req = client()
-            .request(method, app.url(&format!("/api/v1{path}")))
+            .request(method.clone(), app.url(&format!("/api/v1{path}")))
             .header("origin", origin);
         if let Some(cookie) = &self.cookie {
             req = req.header("cookie", cookie);
@@ -64,6 +65,28 @@ impl Person {
         }
         if let Some(body) = body {
             req = req.json(body);
+        }
+        let answer = Answer::read(req.send().await.expect("an answer")).await;
+        openapi::check(&method, path, answer.status, &answer.headers, &answer.body);
+        answer
+    }
+
+    /// Uploads a file.
+    pub async fn upload(&self, app: &TestApp, name: &str, content: &[u8]) -> Answer {
+        let (content_type, body) = form(name, content);
+        let mut req = client()
+            .post(app.url("/api/v1/files"))
+            .header("origin", app.url(""))
+            .header("content-type", content_type)
+            .body(body);
+        if let Some(cookie) = &self.cookie {
+            req = req.header("cookie", cookie);
+        }
+        if let Some(key) = &self.key {
+            req = req.bearer_auth(key);
+        }
+        if let Some(workspace) = &self.workspace {
+            req = req.header("x-workspace-id", workspace);
         }
         Answer::read(req.send().await.expect("an answer")).await
     }
@@ -128,6 +151,18 @@ impl Person {
             ..Self::with_key(&text(&made.body["key"]))
         }
     }
+}
+
+/// A form with one file: its content type and its body.
+pub fn form(name: &str, content: &[u8]) -> (String, Vec<u8>) {
+    let name = name.replace('"', "%22").replace(['\r', '\n'], " ");
+    let head = format!(
+        "--boundary-of-a-test\r\ncontent-disposition: form-data; name=\"file\"; \
+         filename=\"{name}\"\r\ncontent-type: text/html\r\n\r\n"
+    );
+    let body = [head.as_bytes(), content, b"\r\n--boundary-of-a-test--\r\n"].concat();
+    let content_type = "multipart/form-data; boundary=boundary-of-a-test".to_owned();
+    (content_type, body)
 }
 
 /// Token of a created invitation's link.

@@ -10,6 +10,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use testkit::{EventStream, ScriptedModel, SseEvent, TestDb, inputs};
 
+use crate::openapi;
+
 /// Longest wait for a server to be ready, or for anything else a test awaits.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -124,6 +126,17 @@ impl Program {
         child.wait().expect("the server ends").success()
     }
 
+    /// Most memory that the server ever had, in KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let pid = self.child.as_ref().expect("a running server").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().nth(1));
+        number
+            .and_then(|number| number.parse().ok())
+            .expect("a number")
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
@@ -200,6 +213,16 @@ impl TestApp {
         app
     }
 
+    /// A program that runs and was set up already, with a key of it.
+    pub fn of(program: Program, key: &str) -> Self {
+        Self {
+            client: client(),
+            key: key.to_owned(),
+            program,
+            _db: None,
+        }
+    }
+
     /// Makes an account with the usual password, and its workspace if that is new.
     pub fn create_user(&self, email: &str, workspace: &str) {
         let arguments = [
@@ -247,6 +270,10 @@ impl TestApp {
         self.url("")
     }
 
+    pub fn data_dir(&self) -> &std::path::Path {
+        self.program.data_dir.path()
+    }
+
     pub fn program(&mut self) -> &mut Program {
         &mut self.program
     }
@@ -281,7 +308,7 @@ impl TestApp {
     ) -> Answer {
         let mut req = self
             .client
-            .request(method, self.url(&format!("/api/v1{path}")))
+            .request(method.clone(), self.url(&format!("/api/v1{path}")))
             .bearer_auth(&self.key);
         for (name, value) in headers {
             req = req.header(*name, *value);
@@ -289,7 +316,9 @@ impl TestApp {
         if let Some(body) = body {
             req = req.json(&body);
         }
-        Answer::read(req.send().await.expect("an answer")).await
+        let answer = Answer::read(req.send().await.expect("an answer")).await;
+        openapi::check(&method, path, answer.status, &answer.headers, &answer.body);
+        answer
     }
 
     /// An agent that asks a scripted model; gives its id.

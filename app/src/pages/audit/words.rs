@@ -15,6 +15,8 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::ConversationCreate => "Began a conversation",
         Deed::ConversationDelete => "Deleted a conversation",
         Deed::ConversationUpdate => "Changed a conversation",
+        Deed::FileCreate => "Uploaded a file",
+        Deed::FileDelete => "Deleted a file",
         Deed::InvitationCreate => "Invited somebody",
         Deed::InvitationDelete => "Took an invitation back",
         Deed::McpServerCreate => "Added a tool server",

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// How a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionKind {
     /// OpenAI itself.

@@ -22,6 +22,7 @@ pub const LOCAL_MODEL: &str = "smollm2-135m-instruct";
 
 /// A place that answers model calls. The key is write-only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelConnection {
     /// The id.
     pub id: ConnectionId,
@@ -41,6 +42,7 @@ pub struct ModelConnection {
 
 /// Input for a new connection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CreateModelConnection {
     /// Shown name, at most 80 characters, unique in the workspace.
@@ -58,6 +60,7 @@ pub struct CreateModelConnection {
 
 /// Changes to a connection; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateModelConnection {
     /// New name.
@@ -73,6 +76,7 @@ pub struct UpdateModelConnection {
 
 /// How a test of a connection went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionTest {
     /// Whether the server answered a real call.
     pub ok: bool,
@@ -85,6 +89,7 @@ pub struct ConnectionTest {
 
 /// Why a model call failed, in plain words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelFault {
     /// Machine-readable cause: `authentication`, `unreachable`, `timeout` …
     pub kind: String,
@@ -94,6 +99,7 @@ pub struct ModelFault {
 
 /// A model that an agent can use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Model {
     /// `<connection id>/<name>`.
     pub id: String,
@@ -110,6 +116,7 @@ pub struct Model {
 
 /// What is known of a model; `None` is unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ModelFacts {
     /// Tokens that fit, question and answer together.
     pub context_window: Option<u32>,
@@ -127,6 +134,7 @@ pub struct ModelFacts {
 
 /// What somebody here says of a model, in place of the catalog; `None` leaves it to that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UpdateModel {
     /// Tokens that fit.

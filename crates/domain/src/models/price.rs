@@ -10,6 +10,7 @@ const MAX_USD_MICROS: u64 = 10_000_000_000;
 
 /// Price of a million tokens, in micro-dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// For tokens that the model reads.

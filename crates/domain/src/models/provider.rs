@@ -6,6 +6,7 @@ use super::ConnectionKind;
 
 /// A provider that the catalog knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Provider {
     /// Its key in the catalog: letters, digits and `-`.
     pub key: String,
@@ -28,6 +29,7 @@ pub struct Provider {
 
 /// A model server that runs on this machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FoundServer {
     /// Key of its provider in the catalog.
     pub provider: String,

@@ -31,9 +31,9 @@ pub(super) struct Cluster {
 
 impl Cluster {
     /// Finds the folders and the programs, which are fetched if need be. Makes no cluster yet.
-    pub(super) async fn locate(data_dir: &Path) -> anyhow::Result<Self> {
+    pub(super) async fn locate(data_dir: &Path, name: &str) -> anyhow::Result<Self> {
         let account = Account::to_drop_to()?;
-        let folders = Folders::prepare(data_dir, account.as_ref())?;
+        let folders = Folders::prepare(data_dir, name, account.as_ref())?;
         let major = match std::fs::read_to_string(folders.data().join("PG_VERSION")) {
             Ok(text) => Some(text.trim().parse().context("read PG_VERSION")?),
             Err(_) => None,
@@ -83,6 +83,17 @@ impl Cluster {
             .await;
         let _ = connection.close().await;
         made.is_ok()
+    }
+
+    /// Removes everything but the lock of a cluster that is stopped.
+    pub(super) fn remove(&self) -> anyhow::Result<()> {
+        let data = self.folders.data();
+        match data.exists() {
+            true => {
+                std::fs::remove_dir_all(&data).with_context(|| format!("remove {}", data.display()))
+            }
+            false => Ok(()),
+        }
     }
 
     /// Makes the cluster unless it exists. A half-made one of before is thrown away.

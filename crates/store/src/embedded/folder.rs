@@ -11,6 +11,9 @@ use super::account::Account;
 /// Longest folder in which PostgreSQL can open its socket (`sockaddr_un` has 108 bytes).
 const MAX_SOCKET_FOLDER: usize = 80;
 
+/// Name of the product's cluster.
+pub(super) const CLUSTER: &str = "postgres";
+
 /// The folders of a cluster; both exist and belong to the server's account.
 #[derive(Clone, Debug)]
 pub(super) struct Folders {
@@ -21,17 +24,21 @@ pub(super) struct Folders {
 }
 
 impl Folders {
-    /// Makes the folders for a data folder.
-    pub(super) fn prepare(data_dir: &Path, account: Option<&Account>) -> anyhow::Result<Self> {
+    /// Makes the folders for the cluster `name` of a data folder.
+    pub(super) fn prepare(
+        data_dir: &Path,
+        name: &str,
+        account: Option<&Account>,
+    ) -> anyhow::Result<Self> {
         let data_dir = data_dir
             .canonicalize()
             .with_context(|| format!("find the data folder {}", data_dir.display()))?;
-        let cluster = place_cluster(&data_dir, account)?;
+        let cluster = place_cluster(&data_dir, name, account)?;
         make_private(&cluster, account)?;
         let socket = if cluster.as_os_str().len() <= MAX_SOCKET_FOLDER {
             cluster.clone()
         } else {
-            let socket = std::env::temp_dir().join(format!("agentarea-{:016x}", hash(&data_dir)));
+            let socket = std::env::temp_dir().join(format!("agentarea-{:016x}", hash(&cluster)));
             make_private(&socket, account)?;
             socket
         };
@@ -52,9 +59,13 @@ impl Folders {
 
 /// The cluster belongs into the data folder. Where the account cannot pass through the folders
 /// above it (a data folder below /root, say), it goes to a folder of the system instead.
-fn place_cluster(data_dir: &Path, account: Option<&Account>) -> anyhow::Result<PathBuf> {
+fn place_cluster(
+    data_dir: &Path,
+    name: &str,
+    account: Option<&Account>,
+) -> anyhow::Result<PathBuf> {
     let Some(account) = account else {
-        return Ok(data_dir.join("postgres"));
+        return Ok(data_dir.join(name));
     };
     if !account.can_enter(data_dir) {
         let mode = data_dir.metadata()?.permissions().mode();
@@ -62,11 +73,15 @@ fn place_cluster(data_dir: &Path, account: Option<&Account>) -> anyhow::Result<P
             .with_context(|| format!("let user {} into {}", account.name(), data_dir.display()))?;
     }
     if data_dir.ancestors().all(|folder| account.can_enter(folder)) {
-        return Ok(data_dir.join("postgres"));
+        return Ok(data_dir.join(name));
     }
     let clusters = Path::new("/var/lib/agentarea/clusters");
     std::fs::create_dir_all(clusters).with_context(|| format!("make {}", clusters.display()))?;
-    let cluster = clusters.join(format!("{:016x}", hash(data_dir)));
+    let mut folder = format!("{:016x}", hash(data_dir));
+    if name != CLUSTER {
+        folder = format!("{folder}-{name}");
+    }
+    let cluster = clusters.join(folder);
     tracing::info!(
         data_dir = %data_dir.display(),
         cluster = %cluster.display(),

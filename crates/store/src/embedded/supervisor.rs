@@ -11,7 +11,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
+use super::folder::CLUSTER;
 
+/// Name of the cluster that is thrown away.
+const SCRATCH: &str = "scratch";
 /// How often a server that another process started is looked at.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -47,7 +50,7 @@ impl Embedded {
     /// # Errors
     /// If PostgreSQL is neither installed nor to be had, cannot start, or another process holds the folder.
     pub async fn open(data_dir: &Path, joining: Joining) -> anyhow::Result<Self> {
-        let cluster = Cluster::locate(data_dir).await?;
+        let cluster = Cluster::locate(data_dir, CLUSTER).await?;
         let lock = match (try_lock(cluster.folder())?, joining) {
             (Some(lock), _) => Some(lock),
             (None, Joining::Share) => None,
@@ -60,6 +63,25 @@ impl Embedded {
                 ownership: None,
             });
         };
+        Self::own(cluster, lock).await
+    }
+
+    /// Starts another, empty server beside the product's, for [`Embedded::discard`].
+    ///
+    /// # Errors
+    /// As [`Embedded::open`]; also if another process has such a server.
+    pub async fn open_scratch(data_dir: &Path) -> anyhow::Result<Self> {
+        let cluster = Cluster::locate(data_dir, SCRATCH).await?;
+        let Some(lock) = try_lock(cluster.folder())? else {
+            bail!("another agentarea process restores into the scratch database");
+        };
+        // What a killed process may have left.
+        cluster.stop().await?;
+        cluster.remove()?;
+        Self::own(cluster, lock).await
+    }
+
+    async fn own(cluster: Cluster, lock: File) -> anyhow::Result<Self> {
         cluster.create().await?;
         let child = start_or_adopt(&cluster).await?;
         let stopping = CancellationToken::new();
@@ -95,6 +117,19 @@ impl Embedded {
         ownership.stopping.cancel();
         let _ = ownership.watch.await;
         self.cluster.stop().await
+    }
+}
+
+impl Embedded {
+    /// Stops a scratch server and removes what it held.
+    ///
+    /// # Errors
+    /// If it does not stop within 30 s.
+    pub async fn discard(self) -> anyhow::Result<()> {
+        let cluster = self.cluster.clone();
+        self.close().await?;
+        let folder = cluster.folder();
+        std::fs::remove_dir_all(folder).with_context(|| format!("remove {}", folder.display()))
     }
 }
 

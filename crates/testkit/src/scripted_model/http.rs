@@ -6,21 +6,21 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A request, read whole.
-pub(super) struct Request {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One connection, with what was read past the last request.
-pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(crate) fn new(stream: TcpStream) -> Self {
         Self {
             stream,
             buffer: Vec::new(),
@@ -28,7 +28,7 @@ impl Connection {
     }
 
     /// Reads the next request; `None` if the client hung up instead.
-    pub(super) async fn read_request(&mut self) -> io::Result<Option<Request>> {
+    pub(crate) async fn read_request(&mut self) -> io::Result<Option<Request>> {
         let head_end = loop {
             if let Some(at) = self.buffer.windows(4).position(|w| w == b"\r\n\r\n") {
                 break at + 4;
@@ -62,7 +62,7 @@ impl Connection {
     }
 
     /// Writes one piece of a chunked body; an empty one ends it.
-    pub(super) async fn write_chunk(&mut self, piece: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write_chunk(&mut self, piece: &[u8]) -> io::Result<()> {
         let mut chunk = format!("{:x}\r\n", piece.len()).into_bytes();
         chunk.extend_from_slice(piece);
         chunk.extend_from_slice(b"\r\n");
@@ -70,7 +70,7 @@ impl Connection {
     }
 
     /// Waits until the client hangs up, however it does.
-    pub(super) async fn hung_up(&self) {
+    pub(crate) async fn hung_up(&self) {
         if let Ok(1..) = self.stream.peek(&mut [0]).await {
             // A next request is waiting already, so the client is there and means to stay.
             std::future::pending::<()>().await;
@@ -116,7 +116,7 @@ impl Connection {
 }
 
 impl Request {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }

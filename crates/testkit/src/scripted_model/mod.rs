@@ -6,7 +6,7 @@
 
 mod answer;
 mod dialect;
-mod http;
+pub(crate) mod http;
 mod reply;
 mod server;
 

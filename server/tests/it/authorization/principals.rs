@@ -109,6 +109,10 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
         session: current_session(app, owner).await,
         member,
         invitation,
+        file: owner
+            .upload(app, "notes.txt", b"some notes")
+            .await
+            .created(),
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Objects {
     pub session: String,
     pub member: String,
     pub invitation: String,
+    pub file: String,
 }
 
 /// A row for every route but those that are open to everybody.
@@ -344,6 +345,17 @@ pub fn rows() -> Vec<Row> {
         ),
         get("/usage", May(Read), |_| "/usage".into()),
         get("/usage/export", May(Read), |_| "/usage/export".into()),
+        row(
+            Method::POST,
+            "/files",
+            May(Converse),
+            |_| "/files".into(),
+            none,
+        ),
+        get("/files/{id}", May(Read), |o| format!("/files/{}", o.file)),
+        delete("/files/{id}", May(Converse), |o| {
+            format!("/files/{}", o.file)
+        }),
         get("/runs", May(Read), |_| "/runs".into()),
         get("/runs/{id}", May(Read), |o| format!("/runs/{}", o.run)),
         row(
