@@ -12,7 +12,7 @@ use crate::config::Environment;
 pub fn start(environment: Environment) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(directives).context("read the variable RUST_LOG")?,
-        Err(_) => EnvFilter::new("info,memory_serve=warn"),
+        Err(_) => EnvFilter::new("info,memory_serve=warn,rmcp=off"),
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

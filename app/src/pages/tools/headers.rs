@@ -40,7 +40,7 @@ pub fn HeaderRows(
     });
     view! {
         <fieldset class="field">
-            <legend class="field-label">"Headers " <small>"Optional"</small></legend>
+            <legend class="field-label mb-1.5">"Headers " <small>"Optional"</small></legend>
             <div class="grid gap-2">{rows} {blanks}</div>
             {below}
         </fieldset>
