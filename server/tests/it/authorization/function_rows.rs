@@ -273,6 +273,9 @@ pub fn rows() -> Vec<Row> {
         by_id("decide_tool_call", May(DecideApprovals), Change, |o| {
             vec![("id", o.approval.clone()), ("decision", "approve".into())]
         }),
+        row("get_usage", May(Action::Read), Read, |_| {
+            field("days", "30")
+        }),
         row("list_runs", May(Action::Read), Read, |_| {
             field("limit", "20")
         }),
