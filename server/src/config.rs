@@ -16,9 +16,10 @@ use crate::client::TrustedProxies;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 7] = [
+const OPTIONAL: [&str; 8] = [
     "allow_private_hosts",
     "backup_store",
+    "container_engine",
     "data_dir",
     "database_url",
     "master_key",
@@ -57,6 +58,10 @@ pub struct Config {
     pub limits: Limits,
     /// How long to wait for models.
     pub models: Models,
+    /// Address of the container engine.
+    container_engine: Option<String>,
+    /// Tool servers in containers.
+    pub containers: Containers,
 }
 
 /// What kind of installation this is.
@@ -75,6 +80,26 @@ pub enum Environment {
 struct Server {
     /// Proxies whose X-Forwarded-For is believed.
     trusted_proxies: String,
+}
+
+/// Tool servers in containers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Containers {
+    /// Servers of one workspace.
+    pub servers_per_workspace: u32,
+    /// Sum of their memory limits.
+    pub memory_mb_per_workspace: u32,
+    /// Sum of their processor limits, thousandths.
+    pub cpu_millis_per_workspace: u32,
+    /// The image with Node.js.
+    pub node_image: String,
+    /// The image with Python.
+    pub python_image: String,
+    /// The npm registry or its mirror.
+    pub npm_registry: Url,
+    /// The simple interface of PyPI or its mirror.
+    pub pypi_index: Url,
 }
 
 /// How much of everything.
@@ -220,6 +245,26 @@ impl Config {
         Ok(Some(hosts))
     }
 
+    /// Where a container engine may be, in the order to try.
+    ///
+    /// # Errors
+    /// If the address that is set is neither `unix://` nor `tcp://`.
+    pub fn container_engines(&self) -> anyhow::Result<Vec<String>> {
+        match self.container_engine.as_deref() {
+            Some(address)
+                if ["unix://", "tcp://"]
+                    .iter()
+                    .any(|it| address.starts_with(it)) =>
+            {
+                Ok(vec![address.to_owned()])
+            }
+            Some("") | None => Ok(usual_sockets()),
+            Some(address) => bail!(
+                "container_engine (DOCKER_HOST) must begin with unix:// or tcp://, not {address:?}"
+            ),
+        }
+    }
+
     /// Proxies whose X-Forwarded-For is believed.
     ///
     /// # Errors
@@ -234,6 +279,7 @@ impl Config {
         self.object_store()?;
         self.backup_store()?;
         self.trusted_proxies()?;
+        self.container_engines()?;
         let url = self.public_url();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             bail!("public_url must be an http:// or https:// origin, not {url}");
@@ -265,10 +311,32 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Sockets of Docker and Podman that exist.
+fn usual_sockets() -> Vec<String> {
+    let user = rustix::process::geteuid().as_raw();
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR")
+        .map_or_else(|| format!("/run/user/{user}").into(), PathBuf::from);
+    let home = std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    [
+        "/var/run/docker.sock".into(),
+        runtime.join("docker.sock"),
+        home.join(".docker/run/docker.sock"),
+        runtime.join("podman/podman.sock"),
+        "/run/podman/podman.sock".into(),
+    ]
+    .into_iter()
+    .filter(|socket: &PathBuf| socket.exists())
+    .map(|socket| format!("unix://{}", socket.display()))
+    .collect()
+}
+
 /// The keys that a variable sets; `None` if it is none of ours.
 fn key_path(name: &str) -> Option<Vec<String>> {
     match name {
         "DATABASE_URL" => Some(vec!["database_url".to_owned()]),
+        "DOCKER_HOST" => Some(vec!["container_engine".to_owned()]),
         "ENVIRONMENT" => Some(vec!["environment".to_owned()]),
         name if NOT_SETTINGS.contains(&name) => None,
         name => {

@@ -189,6 +189,13 @@ fn api(state: &AppState) -> Router<AppState> {
                 .delete(mcp_servers::delete),
         )
         .route("/mcp-servers/{id}/restart", post(mcp_servers::restart))
+        .route("/mcp-servers/{id}/stop", post(mcp_servers::stop))
+        .route("/mcp-servers/{id}/logs", get(mcp_servers::list_logs))
+        .route(
+            "/mcp-servers/{id}/container",
+            get(mcp_servers::get_container),
+        )
+        .route("/mcp-catalog", get(mcp_servers::list_catalog))
         .route("/mcp-servers/{id}/tools", get(mcp_servers::list_tools))
         .route(
             "/mcp-servers/{id}/tools/{name}/approval",

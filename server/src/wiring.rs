@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use outbound::{Outbound, Policy};
+use outbound::{Dialler, Outbound, Policy};
 use secrecy::ExposeSecret;
-use services::Services;
+use services::{ContainersConfig, Quota, Services};
 use store::embedded::{Embedded, Joining};
 use store::{Config as DatabaseConfig, Store};
 
@@ -74,6 +74,12 @@ impl Backend {
                 }
                 None => "External PostgreSQL".to_owned(),
             },
+            containers: Some(containers(config)?),
+            container_quota: Quota {
+                servers: config.containers.servers_per_workspace,
+                memory_mb: config.containers.memory_mb_per_workspace,
+                cpu_millis: config.containers.cpu_millis_per_workspace,
+            },
             key_label: match config.master_key {
                 Some(_) => "Master key from the configuration".to_owned(),
                 None => "Key file created, readable only by this user".to_owned(),
@@ -135,6 +141,19 @@ fn policy(config: &Config) -> anyhow::Result<Policy> {
     let is_laptop =
         config.environment == Environment::Development && config.listen.ip().is_loopback();
     Ok(Policy::new(config.allowed_private_hosts()?, is_laptop))
+}
+
+fn containers(config: &Config) -> anyhow::Result<ContainersConfig> {
+    let containers = &config.containers;
+    Ok(ContainersConfig {
+        engines: config.container_engines()?,
+        // What runs in a container never reaches this machine, unless an administrator says so.
+        dialler: Dialler::new(Policy::new(config.allowed_private_hosts()?, false)),
+        node_image: containers.node_image.clone(),
+        python_image: containers.python_image.clone(),
+        npm_registry: containers.npm_registry.clone(),
+        pypi_index: containers.pypi_index.clone(),
+    })
 }
 
 /// The built-in model's file: in the data folder, or where `scripts/fetch-model.sh` puts it.

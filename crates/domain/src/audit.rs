@@ -65,6 +65,8 @@ deeds! {
     McpServerDelete = "mcp_server.delete",
     /// A tool server was connected to anew.
     McpServerRestart = "mcp_server.restart",
+    /// A tool server's container was ended.
+    McpServerStop = "mcp_server.stop",
     /// A tool server was changed.
     McpServerUpdate = "mcp_server.update",
     /// A changed definition of a tool was accepted.

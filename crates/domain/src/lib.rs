@@ -8,6 +8,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod containers;
 pub mod conversations;
 mod error;
 pub mod events;

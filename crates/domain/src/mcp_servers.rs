@@ -7,6 +7,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::containers::{
+    CatalogEntry, CatalogSourceInput, ContainerReport, ContainerSettings, ContainerSource,
+    ContainerSourceInput, PackageSource, PackageSourceInput, ServerLogLine,
+};
 use crate::tools::NAME_SEPARATOR;
 use crate::{Error, FieldErrors, McpServerId, Page, Paged, Secret, Timestamp};
 
@@ -58,6 +62,10 @@ pub struct McpServer {
 pub enum McpServerSource {
     /// Somewhere else, by URL.
     Remote(RemoteSource),
+    /// In a container of ours, from an image.
+    Container(ContainerSource),
+    /// In a container of ours, from a package.
+    Package(PackageSource),
 }
 
 /// A server that somebody else runs.
@@ -69,6 +77,9 @@ pub struct RemoteSource {
     /// Names of the headers sent with every request, in lower case; the values are secret.
     #[serde(default)]
     pub header_names: Vec<String>,
+    /// Key of the catalog entry that it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalog: Option<String>,
 }
 
 /// How a tool server is.
@@ -79,16 +90,29 @@ pub struct RemoteSource {
 ///      │  └──── (restart) ────┘ │
 ///      └────────────────────────┘
 /// ```
+///
+/// A container goes `requested → building → starting → ready`, is `asleep` while nobody uses it
+/// and starts again with the next call, and is `stopped` when a person said so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum McpServerState {
     /// It is being asked for its tools.
     Connecting,
+    /// Its container is to be made.
+    Requested,
+    /// Its image is being fetched or built.
+    Building,
+    /// Its container starts.
+    Starting,
     /// It answered the last time.
     Ready,
     /// It did not; the reason says why. It is tried again with the next call.
     Failed,
+    /// Its container was ended because nobody used it; the next call starts it again.
+    Asleep,
+    /// A person stopped it; calls fail until it is restarted.
+    Stopped,
 }
 
 /// What a server offers besides tools, as it said when it was last asked.
@@ -204,6 +228,12 @@ pub struct UpdateMcpServer {
 pub enum McpServerSourceInput {
     /// Somewhere else, by URL.
     Remote(RemoteSourceInput),
+    /// In a container of ours, from an image.
+    Container(ContainerSourceInput),
+    /// In a container of ours, from a package.
+    Package(PackageSourceInput),
+    /// As the catalog says.
+    Catalog(CatalogSourceInput),
 }
 
 /// Input for a server that somebody else runs.
@@ -262,6 +292,32 @@ pub trait McpServers: Send + Sync {
     /// `NotFound`. A server that cannot be reached is an answer, not an error.
     async fn restart_mcp_server(&self, id: McpServerId) -> Result<McpServer, Error>;
 
+    /// Ends a server's container until it is restarted.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` for a server that somebody else runs.
+    async fn stop_mcp_server(&self, id: McpServerId) -> Result<McpServer, Error>;
+
+    /// The log of a server's container since its last start, newest first, at most 1,000 lines.
+    /// A server that somebody else runs has none.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn list_mcp_server_log(
+        &self,
+        id: McpServerId,
+        page: Page,
+    ) -> Result<Paged<ServerLogLine>, Error>;
+
+    /// What a server's container uses right now, and whom it was refused.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn get_mcp_server_container(&self, id: McpServerId) -> Result<ContainerReport, Error>;
+
+    /// Lists what can be added in one step, by title. The whole catalog is one page.
+    async fn list_mcp_catalog(&self) -> Result<Vec<CatalogEntry>, Error>;
+
     /// Lists a server's tools, by name.
     ///
     /// # Errors
@@ -293,15 +349,57 @@ pub trait McpServers: Send + Sync {
     ) -> Result<ToolTrial, Error>;
 }
 
+impl McpServerSource {
+    /// How it runs in a container of ours; `None` if somebody else runs it.
+    pub fn container(&self) -> Option<&ContainerSettings> {
+        match self {
+            Self::Remote(_) => None,
+            Self::Container(source) => Some(&source.settings),
+            Self::Package(source) => Some(&source.settings),
+        }
+    }
+
+    /// The same, to change it.
+    pub fn container_mut(&mut self) -> Option<&mut ContainerSettings> {
+        match self {
+            Self::Remote(_) => None,
+            Self::Container(source) => Some(&mut source.settings),
+            Self::Package(source) => Some(&mut source.settings),
+        }
+    }
+}
+
 impl McpServerState {
-    const ALL: [Self; 3] = [Self::Connecting, Self::Ready, Self::Failed];
+    const ALL: [Self; 8] = [
+        Self::Connecting,
+        Self::Requested,
+        Self::Building,
+        Self::Starting,
+        Self::Ready,
+        Self::Failed,
+        Self::Asleep,
+        Self::Stopped,
+    ];
+
+    /// Whether it will be ready or failed by itself in a moment.
+    pub fn is_passing(self) -> bool {
+        matches!(
+            self,
+            Self::Connecting | Self::Requested | Self::Building | Self::Starting
+        )
+    }
 
     /// The name in the database and the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
+            Self::Requested => "requested",
+            Self::Building => "building",
+            Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Failed => "failed",
+            Self::Asleep => "asleep",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -372,6 +470,9 @@ impl McpServerSourceInput {
     fn check(&self, errors: &mut FieldErrors) {
         match self {
             Self::Remote(remote) => remote.check(errors),
+            Self::Container(container) => container.check(errors),
+            Self::Package(package) => package.check(errors),
+            Self::Catalog(catalog) => catalog.check(errors),
         }
     }
 }

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::audit::Deed;
+use domain::containers::{CatalogEntry, ContainerReport, ContainerSource, ServerLogLine};
 use domain::mcp_servers::{
     CreateMcpServer, McpOffers, McpServer, McpServerSource, McpServerSourceInput, McpServerState,
     McpServers, McpTool, McpToolState, RemoteSource, RemoteSourceInput, ToolTrial, UpdateMcpServer,
 };
-use domain::{Action, Error, McpServerId, Page, Paged, Timestamp, expose};
+use domain::{Action, Cursor, Error, McpServerId, Page, Paged, Timestamp, expose};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use store::TenantTx;
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::fault::OrFault;
+use crate::mcp_settings::other_type;
 use crate::tool_servers::ToolCallOptions;
 use crate::{Session, mint};
 
@@ -28,6 +30,7 @@ const RESTART_WAIT: Duration = Duration::from_secs(30);
 const TRY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Whoever was connecting for longer than this has died.
 const CONNECTING_AT_MOST: time::Duration = time::Duration::seconds(90);
+const BUILDING_AT_MOST: time::Duration = time::Duration::minutes(16);
 /// Former names that the gateway still understands.
 const MAX_FORMER_NAMES: usize = 20;
 
@@ -52,16 +55,12 @@ impl McpServers for Session {
             .change(Action::ManageTools, Deed::McpServerCreate)
             .await?;
         input.validate()?;
-        let McpServerSourceInput::Remote(remote) = input.source;
         let now = mint::now();
         let mut stored = StoredMcpServer {
             server: McpServer {
                 id: mint::id(),
                 name: input.name,
-                source: McpServerSource::Remote(RemoteSource {
-                    url: clean_url(&remote.url)?.into(),
-                    header_names: Vec::new(),
-                }),
+                source: McpServerSource::Container(ContainerSource::default()),
                 state: McpServerState::Connecting,
                 reason: None,
                 state_since: now,
@@ -77,7 +76,9 @@ impl McpServers for Session {
             revision: 1,
             former_names: Vec::new(),
         };
-        self.put_headers(&mut tx, &mut stored, remote, None).await?;
+        self.put_source(&mut tx, &mut stored, input.source, true)
+            .await?;
+        set_connecting(&mut stored);
         name_conflict(tx.create_mcp_server(&stored).await)?;
         let (id, name) = (stored.server.id, stored.server.name);
         tx.commit(id.uuid(), &name).await?;
@@ -100,11 +101,8 @@ impl McpServers for Session {
             rename(&mut stored, name);
         }
         let is_moved = match input.source {
-            Some(McpServerSourceInput::Remote(remote)) => {
-                let McpServerSource::Remote(old) = &stored.server.source;
-                let old_url = old.url.clone();
-                self.put_headers(&mut tx, &mut stored, remote, Some(&old_url))
-                    .await?;
+            Some(source) => {
+                self.put_source(&mut tx, &mut stored, source, false).await?;
                 stored.revision += 1;
                 set_connecting(&mut stored);
                 true
@@ -116,6 +114,7 @@ impl McpServers for Session {
             tx.delete_secret(unused).await.or_fault()?;
         }
         tx.commit(id.uuid(), &stored.server.name).await?;
+        self.services.tool_servers.containers.pardon(id);
         self.services.tool_servers.forget(self.actor.workspace_id);
         match is_moved {
             true => self.connect(id, CREATE_WAIT).await,
@@ -151,9 +150,67 @@ impl McpServers for Session {
             .await?;
         let mut stored = get(&mut tx, id).await?;
         set_connecting(&mut stored);
+        if let Some(settings) = stored.server.source.container_mut() {
+            // The image is looked for again: its name may lead to a newer one.
+            settings.pinned_image = None;
+        }
         tx.update_mcp_server(&stored).await.or_fault()?;
         tx.commit(id.uuid(), &stored.server.name).await?;
+        self.services.tool_servers.containers.pardon(id);
         self.connect(id, RESTART_WAIT).await
+    }
+
+    async fn stop_mcp_server(&self, id: McpServerId) -> Result<McpServer, Error> {
+        let mut tx = self
+            .change(Action::ManageTools, Deed::McpServerStop)
+            .await?;
+        let mut stored = get(&mut tx, id).await?;
+        if stored.server.source.container().is_none() {
+            let message = "somebody else runs this server; only its connection is ours";
+            return Err(Error::conflict(message));
+        }
+        stored.server.state = McpServerState::Stopped;
+        stored.server.reason = None;
+        stored.server.state_since = mint::now();
+        tx.update_mcp_server(&stored).await.or_fault()?;
+        tx.commit(id.uuid(), &stored.server.name).await?;
+        self.services.tool_servers.forget(self.actor.workspace_id);
+        self.services.tool_servers.disconnect(id);
+        Ok(shown(stored))
+    }
+
+    async fn list_mcp_server_log(
+        &self,
+        id: McpServerId,
+        page: Page,
+    ) -> Result<Paged<ServerLogLine>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        get(&mut tx, id).await?;
+        drop(tx);
+        let before = match &page.after {
+            Some(cursor) => cursor
+                .0
+                .parse()
+                .map_err(|_| Error::invalid("after", "is no cursor of this list"))?,
+            None => u64::MAX,
+        };
+        let containers = &self.services.tool_servers.containers;
+        let lines = containers.log(id, before, usize::from(page.limit) + 1);
+        Ok(Paged::cut(lines, page.limit, |line| {
+            Cursor(line.number.to_string())
+        }))
+    }
+
+    async fn get_mcp_server_container(&self, id: McpServerId) -> Result<ContainerReport, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        get(&mut tx, id).await?;
+        drop(tx);
+        Ok(self.services.tool_servers.containers.report(id).await)
+    }
+
+    async fn list_mcp_catalog(&self) -> Result<Vec<CatalogEntry>, Error> {
+        self.actor.require(Action::Read)?;
+        Ok(crate::catalog::list())
     }
 
     async fn list_mcp_tools(&self, id: McpServerId, page: Page) -> Result<Paged<McpTool>, Error> {
@@ -245,6 +302,49 @@ impl Session {
         Ok(shown(get(&mut tx, id).await?))
     }
 
+    /// Takes over a source and its secrets; `is_new` when there was nothing before.
+    async fn put_source(
+        &self,
+        tx: &mut TenantTx,
+        stored: &mut StoredMcpServer,
+        input: McpServerSourceInput,
+        is_new: bool,
+    ) -> Result<(), Error> {
+        let (input, catalog) = match input {
+            McpServerSourceInput::Catalog(_) if !is_new => return Err(other_type()),
+            McpServerSourceInput::Catalog(input) => {
+                let key = input.key.clone();
+                (crate::catalog::expand(input)?, Some(key))
+            }
+            input => (input, None),
+        };
+        match input {
+            McpServerSourceInput::Remote(remote) => {
+                let old_url = match &stored.server.source {
+                    McpServerSource::Remote(old) => Some(old.url.clone()),
+                    _ if is_new => None,
+                    _ => return Err(other_type()),
+                };
+                self.put_headers(tx, stored, remote, old_url.as_deref())
+                    .await?;
+                if let (McpServerSource::Remote(remote), Some(key)) =
+                    (&mut stored.server.source, catalog)
+                {
+                    remote.catalog = Some(key);
+                }
+                Ok(())
+            }
+            McpServerSourceInput::Container(input) => {
+                self.put_container(tx, stored, input, is_new).await
+            }
+            McpServerSourceInput::Package(input) => {
+                self.put_package(tx, stored, input, is_new, catalog).await
+            }
+            // What the catalog leads to is none of its own.
+            McpServerSourceInput::Catalog(_) => Err(other_type()),
+        }
+    }
+
     /// Takes over address and headers of an input; `old_url` is where kept headers belong.
     async fn put_headers(
         &self,
@@ -312,13 +412,17 @@ impl Session {
         stored.server.source = McpServerSource::Remote(RemoteSource {
             url: url.into(),
             header_names: headers.into_keys().collect(),
+            catalog: None,
         });
         Ok(())
     }
 }
 
 fn set_connecting(stored: &mut StoredMcpServer) {
-    stored.server.state = McpServerState::Connecting;
+    stored.server.state = match stored.server.source {
+        McpServerSource::Remote(_) => McpServerState::Connecting,
+        _ => McpServerState::Requested,
+    };
     stored.server.reason = None;
     stored.server.state_since = mint::now();
 }
@@ -335,7 +439,11 @@ fn shown(stored: StoredMcpServer) -> McpServer {
     let mut server = stored.server;
     let now: Timestamp = mint::now();
     let waited = now.date_time() - server.state_since.date_time();
-    if server.state == McpServerState::Connecting && waited > CONNECTING_AT_MOST {
+    let at_most = match server.state {
+        McpServerState::Building => BUILDING_AT_MOST,
+        _ => CONNECTING_AT_MOST,
+    };
+    if server.state.is_passing() && waited > at_most {
         server.state = McpServerState::Failed;
         server.reason =
             Some("connecting was cut short; restart the server to try again".to_owned());

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::AccessBell;
 use crate::authentication::{Credential, Principals};
+use crate::containers::{Containers, ContainersConfig, Quota};
 use crate::fault::OrFault;
 use crate::files::{Extractor, Limits as FileLimits};
 use crate::markdown::{LiveHtml, Markdown};
@@ -48,6 +49,10 @@ pub struct Config {
     pub database_label: String,
     /// How the set-up page says where the master key is.
     pub key_label: String,
+    /// How containers are run; `None` where this process runs none.
+    pub containers: Option<ContainersConfig>,
+    /// What one workspace's containers may use together.
+    pub container_quota: Quota,
 }
 
 /// The product's operations, before anybody is signed in. Cheap to clone.
@@ -89,7 +94,9 @@ impl Services {
         config: Config,
     ) -> Self {
         let bus = Bus::default();
-        let tool_servers = ToolServers::new(store.clone(), vault.clone(), outbound.clone());
+        let containers = Containers::new(store.clone(), config.containers.clone());
+        let tool_servers =
+            ToolServers::new(store.clone(), vault.clone(), outbound.clone(), containers);
         let models = Arc::new(ModelPool::new(
             vault.clone(),
             outbound,

@@ -18,6 +18,7 @@ mod error;
 pub mod events;
 pub mod files;
 pub mod idempotency;
+pub mod installation;
 pub mod invitations;
 pub mod master_keys;
 pub mod mcp_servers;

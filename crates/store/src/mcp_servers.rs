@@ -208,6 +208,68 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Notes that a server's container was ended because nobody used it.
+    pub async fn put_mcp_server_asleep(
+        &mut self,
+        id: McpServerId,
+        revision: i32,
+        now: Timestamp,
+    ) -> Result<()> {
+        sqlx::query!(
+            "update mcp_servers set state = 'asleep', state_since = $4
+             where workspace_id = $1 and id = $2 and revision = $3 and state = 'ready'",
+            self.workspace_id().uuid(),
+            id.uuid(),
+            revision,
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        self.announce_tools().await
+    }
+
+    /// Notes which image a server runs, if it still has that revision.
+    pub async fn pin_mcp_server(
+        &mut self,
+        id: McpServerId,
+        revision: i32,
+        image: &str,
+    ) -> Result<()> {
+        sqlx::query!(
+            "update mcp_servers
+             set source = source || jsonb_build_object('pinned_image', $4::text)
+             where workspace_id = $1 and id = $2 and revision = $3",
+            self.workspace_id().uuid(),
+            id.uuid(),
+            revision,
+            image
+        )
+        .execute(self.connection())
+        .await?;
+        self.announce_tools().await
+    }
+
+    /// The sources of all servers in containers, for quotas. Until the end of the transaction
+    /// nobody else counts.
+    pub async fn list_container_sources(&mut self) -> Result<Vec<(McpServerId, McpServerSource)>> {
+        let workspace = self.workspace_id().uuid();
+        sqlx::query!(
+            "select pg_advisory_xact_lock(hashtextextended('containers of ' || $1::text, 0))",
+            workspace.to_string()
+        )
+        .execute(self.connection())
+        .await?;
+        let rows = sqlx::query!(
+            r#"select id, source as "source: Json<McpServerSource>" from mcp_servers
+               where workspace_id = $1 and source->>'type' in ('container', 'package')"#,
+            workspace
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let pairs = rows.into_iter().map(|row| (row.id.into(), row.source.0));
+        Ok(pairs.collect())
+    }
+
     /// Deletes a server with its tools; tells whether it was there.
     pub async fn delete_mcp_server(&mut self, id: McpServerId) -> Result<bool> {
         let done = sqlx::query!(

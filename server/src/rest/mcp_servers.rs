@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;
 use domain::Paged;
+use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
 use domain::mcp_servers::{CreateMcpServer, McpServer, McpServers, McpTool, UpdateMcpServer};
 use http::StatusCode;
 use serde::Deserialize;
@@ -59,6 +60,35 @@ pub async fn restart(
     Path(server): Path<String>,
 ) -> Answer<Json<McpServer>> {
     Ok(Json(session.restart_mcp_server(id(&server)?).await?))
+}
+
+pub async fn stop(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<Json<McpServer>> {
+    Ok(Json(session.stop_mcp_server(id(&server)?).await?))
+}
+
+pub async fn list_logs(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+    PageQuery(page): PageQuery,
+) -> Answer<Json<Paged<ServerLogLine>>> {
+    let lines = session.list_mcp_server_log(id(&server)?, page).await?;
+    Ok(Json(lines))
+}
+
+pub async fn get_container(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<Json<ContainerReport>> {
+    let report = session.get_mcp_server_container(id(&server)?).await?;
+    Ok(Json(report))
+}
+
+pub async fn list_catalog(SignedIn(session): SignedIn) -> Answer<Json<Paged<CatalogEntry>>> {
+    let items = session.list_mcp_catalog().await?;
+    Ok(Json(Paged { items, next: None }))
 }
 
 pub async fn list_tools(

@@ -8,6 +8,7 @@ mod backup;
 mod boundaries;
 mod branches;
 mod canaries;
+mod containers;
 mod conversations;
 mod crash;
 mod database;

@@ -68,7 +68,8 @@ impl Program {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentarea"));
         for (name, _) in std::env::vars() {
-            if name.starts_with("AGENTAREA_") || name == "DATABASE_URL" {
+            let is_setting = matches!(name.as_str(), "DATABASE_URL" | "DOCKER_HOST");
+            if is_setting || name.starts_with("AGENTAREA_") {
                 command.env_remove(name);
             }
         }
@@ -135,6 +136,11 @@ impl Program {
         number
             .and_then(|number| number.parse().ok())
             .expect("a number")
+    }
+
+    /// The process, which must be running.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running server").id()
     }
 
     pub fn url(&self, path: &str) -> String {

@@ -15,6 +15,7 @@ use store::vault::Vault;
 use url::Url;
 
 use super::directory::Directory;
+use crate::containers::{ContainerGuard, Containers, Order, Wanted};
 use crate::mint;
 
 /// Connects to servers and keeps what they say of themselves.
@@ -24,12 +25,15 @@ pub(super) struct Connector {
     vault: Vault,
     outbound: Outbound,
     directory: Directory,
+    containers: Containers,
 }
 
 /// A connection, and the settings that it was made with.
 pub(super) struct Opened {
     pub(super) connection: Arc<Connection>,
     pub(super) revision: i32,
+    /// What it runs in, if that is ours.
+    pub(super) container: Option<ContainerGuard>,
 }
 
 impl Connector {
@@ -38,12 +42,14 @@ impl Connector {
         vault: Vault,
         outbound: Outbound,
         directory: Directory,
+        containers: Containers,
     ) -> Self {
         Self {
             store,
             vault,
             outbound,
             directory,
+            containers,
         }
     }
 
@@ -53,23 +59,25 @@ impl Connector {
         workspace_id: WorkspaceId,
         id: McpServerId,
     ) -> Result<Opened, ConnectError> {
-        let (stored, endpoint) = self.settings(workspace_id, id).await?;
+        let (stored, secrets) = self.settings(workspace_id, id).await?;
         let revision = stored.revision;
-        let opened = match endpoint {
-            Ok(endpoint) => self.connect(endpoint).await,
-            Err(error) => Err(error),
-        };
+        if stored.server.state == McpServerState::Stopped {
+            let stopped = "a person stopped the server; restart it to use its tools";
+            return Err(ConnectError::Protocol(stopped.to_owned()));
+        }
+        let opened = self.connect(workspace_id, &stored, secrets).await;
         let result = match opened {
-            Ok(connection) => self
+            Ok((connection, container)) => self
                 .keep_tools(workspace_id, id, revision, &connection)
                 .await
-                .map(|()| connection),
+                .map(|()| (connection, container)),
             Err(error) => Err(error),
         };
         match result {
-            Ok(connection) => Ok(Opened {
+            Ok((connection, container)) => Ok(Opened {
                 connection: Arc::new(connection),
                 revision,
+                container,
             }),
             Err(error) => {
                 let seen = Observation {
@@ -116,16 +124,105 @@ impl Connector {
             .await
     }
 
-    async fn connect(&self, endpoint: HttpEndpoint) -> Result<Connection, ConnectError> {
-        Connection::open_http(&self.outbound, endpoint).await
+    async fn connect(
+        &self,
+        workspace_id: WorkspaceId,
+        stored: &StoredMcpServer,
+        secrets: BTreeMap<String, String>,
+    ) -> Result<(Connection, Option<ContainerGuard>), ConnectError> {
+        let (id, revision) = (stored.server.id, stored.revision);
+        let (wanted, settings) = match &stored.server.source {
+            McpServerSource::Remote(remote) => {
+                let endpoint = endpoint(remote, secrets)?;
+                let connection = Connection::open_http(&self.outbound, endpoint).await?;
+                return Ok((connection, None));
+            }
+            McpServerSource::Container(source) => {
+                (Wanted::Image(source.image.clone()), &source.settings)
+            }
+            McpServerSource::Package(source) => (Wanted::of_package(source), &source.settings),
+        };
+        let image = match &settings.pinned_image {
+            Some(image) => image.clone(),
+            None => {
+                self.pass(workspace_id, id, revision, McpServerState::Building)
+                    .await?;
+                let image = self.containers.find_image(wanted).await?;
+                self.pin(workspace_id, id, revision, &image).await?;
+                image
+            }
+        };
+        self.pass(workspace_id, id, revision, McpServerState::Starting)
+            .await?;
+        let order = Order {
+            workspace_id,
+            id,
+            revision,
+            image,
+            settings,
+            secrets,
+        };
+        let begun = self.containers.begin(order).await?;
+        Ok((begun.connection, Some(begun.guard)))
     }
 
-    /// The server, and where it is.
+    /// Notes a state on the way.
+    async fn pass(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        revision: i32,
+        state: McpServerState,
+    ) -> Result<(), ConnectError> {
+        let seen = Observation {
+            state,
+            reason: None,
+            time: mint::now(),
+            profile: None,
+        };
+        self.observe(workspace_id, id, revision, seen, None).await
+    }
+
+    /// Notes that a container ended while it was in use.
+    pub(super) async fn note_crash(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        revision: i32,
+        reason: String,
+    ) {
+        tracing::info!(mcp_server.id = %id, reason, "a tool server's container ended");
+        let seen = Observation {
+            state: McpServerState::Failed,
+            reason: Some(reason),
+            time: mint::now(),
+            profile: None,
+        };
+        // Whatever happened since is newer.
+        let _ = self.observe(workspace_id, id, revision, seen, None).await;
+    }
+
+    async fn pin(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        revision: i32,
+        image: &str,
+    ) -> Result<(), ConnectError> {
+        let write = async {
+            let mut tx = self.store.begin(workspace_id).await?;
+            tx.pin_mcp_server(id, revision, image).await?;
+            tx.commit().await
+        };
+        write.await.map_err(|error| fault(&error))
+    }
+
+    /// The server, and its secrets: headers or variables.
     async fn settings(
         &self,
         workspace_id: WorkspaceId,
         id: McpServerId,
-    ) -> Result<(StoredMcpServer, Result<HttpEndpoint, ConnectError>), ConnectError> {
+    ) -> Result<(StoredMcpServer, BTreeMap<String, String>), ConnectError> {
         let read = async {
             let mut tx = self.store.begin(workspace_id).await?;
             let Some(stored) = tx.find_mcp_server(id).await? else {
@@ -141,12 +238,10 @@ impl Connector {
         let Some((stored, secret)) = found else {
             return Err(ConnectError::Protocol("the server was deleted".to_owned()));
         };
-        let headers: BTreeMap<String, String> = secret
+        let secrets = secret
             .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
             .unwrap_or_default();
-        let McpServerSource::Remote(remote) = &stored.server.source;
-        let endpoint = endpoint(remote, headers);
-        Ok((stored, endpoint))
+        Ok((stored, secrets))
     }
 
     async fn observe(

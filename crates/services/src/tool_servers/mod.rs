@@ -19,6 +19,7 @@ use self::connecting::Connector;
 use self::directory::Directory;
 pub(crate) use self::directory::Snapshot;
 use self::pool::Pool;
+use crate::containers::Containers;
 
 /// A tool as it was last listed.
 #[derive(Clone, Debug)]
@@ -50,14 +51,27 @@ pub struct ToolCallOptions<'a> {
 pub struct ToolServers {
     directory: Directory,
     pool: Pool,
+    pub(crate) containers: Containers,
 }
 
 impl ToolServers {
-    pub(crate) fn new(store: Store, vault: Vault, outbound: Outbound) -> Self {
+    pub(crate) fn new(
+        store: Store,
+        vault: Vault,
+        outbound: Outbound,
+        containers: Containers,
+    ) -> Self {
         let directory = Directory::new(store.clone());
-        let connector = Connector::new(store, vault, outbound, directory.clone());
+        let connector = Connector::new(
+            store,
+            vault,
+            outbound,
+            directory.clone(),
+            containers.clone(),
+        );
         Self {
             directory,
+            containers,
             pool: Pool::new(connector),
         }
     }
@@ -66,6 +80,7 @@ impl ToolServers {
     pub(crate) fn start(&self, stopping: &CancellationToken) {
         self.directory.start(stopping.clone());
         self.pool.start(stopping.clone());
+        self.containers.start(stopping.clone());
     }
 
     /// What is known of some tools, each by its server and bare name. Tools that are not offered are

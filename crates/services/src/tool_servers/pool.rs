@@ -11,6 +11,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connecting::{Connector, Opened};
+use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
 const MAX_CALLS: usize = 128;
@@ -48,6 +49,9 @@ struct Live {
     connection: Arc<Connection>,
     revision: i32,
     follower: AbortHandle,
+    watcher: Option<AbortHandle>,
+    /// Its container goes with the connection.
+    _container: Option<ContainerGuard>,
 }
 
 /// The right to use a connection for one call.
@@ -150,7 +154,18 @@ impl Pool {
         let Opened {
             connection,
             revision,
+            container,
         } = opened;
+        let watcher = container.as_ref().map(|container| {
+            let (connector, ended) = (self.connector.clone(), container.ended());
+            let watch = async move {
+                let reason = ended.await;
+                connector
+                    .note_crash(workspace_id, server_id, revision, reason)
+                    .await;
+            };
+            tokio::spawn(watch).abort_handle()
+        });
         let (connector, followed) = (self.connector.clone(), connection.clone());
         let follower = tokio::spawn(async move {
             loop {
@@ -172,6 +187,8 @@ impl Pool {
             connection,
             revision,
             follower: follower.abort_handle(),
+            watcher,
+            _container: container,
         }
     }
 
@@ -230,5 +247,9 @@ impl Lease {
 impl Drop for Live {
     fn drop(&mut self) {
         self.follower.abort();
+        // Before the container goes: its end is no crash then.
+        if let Some(watcher) = &self.watcher {
+            watcher.abort();
+        }
     }
 }

@@ -229,6 +229,20 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/mcp-servers/{}/restart", o.mcp_server),
             none,
         ),
+        row(
+            Method::POST,
+            "/mcp-servers/{id}/stop",
+            May(ManageTools),
+            |o| format!("/mcp-servers/{}/stop", o.mcp_server),
+            none,
+        ),
+        get("/mcp-servers/{id}/logs", May(Read), |o| {
+            format!("/mcp-servers/{}/logs", o.mcp_server)
+        }),
+        get("/mcp-servers/{id}/container", May(Read), |o| {
+            format!("/mcp-servers/{}/container", o.mcp_server)
+        }),
+        get("/mcp-catalog", May(Read), |_| "/mcp-catalog".into()),
         get("/mcp-servers/{id}/tools", May(Read), |o| {
             format!("/mcp-servers/{}/tools", o.mcp_server)
         }),

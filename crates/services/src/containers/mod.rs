@@ -1,0 +1,157 @@
+//! Containers of tool servers: started when a tool is needed, removed when nobody uses them.
+//!
+//! Each process runs those that it uses and says in the database that it lives. What carries the
+//! installation's label and belongs to nobody alive is removed, whoever left it behind.
+
+mod images;
+mod manager;
+mod place;
+mod report;
+mod starting;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use domain::McpServerId;
+use outbound::Dialler;
+use provisioner::{Docker, DockerConfig, Error, PackageConfig, Provisioner};
+use store::Store;
+use url::Url;
+use uuid::Uuid;
+
+pub(crate) use self::images::{Wanted, registry};
+use self::place::Place;
+pub(crate) use self::starting::{ContainerGuard, Order};
+
+/// What one workspace's containers may use together.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// Servers in containers.
+    pub servers: u32,
+    /// Sum of their memory limits, MiB.
+    pub memory_mb: u32,
+    /// Sum of their processor limits, thousandths.
+    pub cpu_millis: u32,
+}
+
+/// How containers are run.
+#[derive(Clone, Debug)]
+pub struct ContainersConfig {
+    /// Addresses of engines to try in order: `unix:///path` or `tcp://host:port`.
+    pub engines: Vec<String>,
+    /// Opens the connections that allow-lists let through.
+    pub dialler: Dialler,
+    /// The image with Node.js, for packages of npm.
+    pub node_image: String,
+    /// The image with Python, for packages of PyPI.
+    pub python_image: String,
+    /// The npm registry or its mirror.
+    pub npm_registry: Url,
+    /// The simple interface of PyPI or its mirror.
+    pub pypi_index: Url,
+}
+
+impl ContainersConfig {
+    fn docker(&self, installation: &str) -> Docker {
+        Docker::new(DockerConfig {
+            addresses: self.engines.clone(),
+            installation: installation.to_owned(),
+            dialler: self.dialler.clone(),
+        })
+    }
+
+    fn packages(&self) -> PackageConfig {
+        let host = |url: &Url| {
+            let port = url.port_or_known_default().unwrap_or(443);
+            format!("{}:{port}", url.host_str().unwrap_or_default())
+        };
+        let hosts = [
+            host(&self.npm_registry),
+            host(&self.pypi_index),
+            // Where PyPI's index leads to.
+            "files.pythonhosted.org:443".to_owned(),
+        ];
+        PackageConfig {
+            node_image: self.node_image.clone(),
+            python_image: self.python_image.clone(),
+            npm_registry: self.npm_registry.to_string(),
+            pypi_index: self.pypi_index.to_string(),
+            egress: hosts.iter().filter_map(|host| host.parse().ok()).collect(),
+        }
+    }
+}
+
+/// The containers of this process. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Containers {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    /// `None` where this process runs no containers.
+    config: Option<ContainersConfig>,
+    provisioner: tokio::sync::OnceCell<Arc<dyn Provisioner>>,
+    /// This process, in the names of its containers.
+    process: Uuid,
+    /// Names of the containers in which packages are being installed.
+    builds: Mutex<HashSet<String>>,
+    places: Mutex<HashMap<McpServerId, Arc<Place>>>,
+}
+
+impl Containers {
+    pub(crate) fn new(store: Store, config: Option<ContainersConfig>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                config,
+                provisioner: tokio::sync::OnceCell::new(),
+                process: crate::mint::id(),
+                builds: Mutex::default(),
+                places: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The engine, by the installation's id.
+    async fn provisioner(&self) -> Result<&Arc<dyn Provisioner>, Error> {
+        let Some(config) = &self.inner.config else {
+            return Err(Error::NoEngine {
+                tried: "this server does not run containers".to_owned(),
+            });
+        };
+        let made = self.inner.provisioner.get_or_try_init(|| async {
+            let mut db = self.inner.store.system().await?;
+            let fresh = crate::mint::id();
+            let id = store::installation::find_or_create(&mut db, fresh).await?;
+            let name = id.simple().to_string();
+            // The end of an id is random; its beginning is a time.
+            let docker = config.docker(&name[name.len() - 12..]);
+            store::Result::Ok(Arc::new(docker) as Arc<dyn Provisioner>)
+        });
+        made.await.map_err(|error: store::Error| {
+            tracing::warn!(%error, "the installation's id cannot be read");
+            Error::EngineGone {
+                reason: "our database does not answer".to_owned(),
+            }
+        })
+    }
+
+    fn place(&self, id: McpServerId) -> Arc<Place> {
+        let mut places = self
+            .inner
+            .places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        places.entry(id).or_default().clone()
+    }
+
+    fn find_place(&self, id: McpServerId) -> Option<Arc<Place>> {
+        let places = self
+            .inner
+            .places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        places.get(&id).cloned()
+    }
+}

@@ -1,0 +1,84 @@
+//! What this process knows of one server's container.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use domain::Timestamp;
+use provisioner::{LogBook, Refusals, Running};
+
+/// So many crashes within so long are a loop: the server is not started again by itself.
+const MAX_CRASHES: usize = 5;
+const CRASH_WINDOW: Duration = Duration::from_secs(600);
+/// Pause after the first crash; doubled by each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The place of one server's container.
+#[derive(Default)]
+pub(super) struct Place {
+    /// Held while a container is started or removed: never two at once.
+    pub(super) work: tokio::sync::Mutex<()>,
+    state: Mutex<PlaceState>,
+}
+
+#[derive(Default)]
+pub(super) struct PlaceState {
+    /// Raised by each start, so that whoever held an older container leaves the new one alone.
+    pub(super) generation: u64,
+    pub(super) running: Option<Arc<Running>>,
+    pub(super) started_at: Option<Timestamp>,
+    /// Those of the last start, also when it has ended.
+    pub(super) log: Option<LogBook>,
+    pub(super) refusals: Option<Refusals>,
+    crashes: VecDeque<Instant>,
+    last_crash: String,
+}
+
+impl Place {
+    pub(super) fn state(&self) -> MutexGuard<'_, PlaceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PlaceState {
+    /// Notes that the container ended by itself.
+    pub(super) fn crashed(&mut self, reason: &str) {
+        self.crashes.push_back(Instant::now());
+        if self.crashes.len() > MAX_CRASHES {
+            self.crashes.pop_front();
+        }
+        reason.clone_into(&mut self.last_crash);
+    }
+
+    /// Why the server is not started now, if it ended too often.
+    pub(super) fn refusal(&mut self) -> Option<String> {
+        while self
+            .crashes
+            .front()
+            .is_some_and(|at| at.elapsed() > CRASH_WINDOW)
+        {
+            self.crashes.pop_front();
+        }
+        let count = self.crashes.len();
+        let last = self.crashes.back()?;
+        if count >= MAX_CRASHES {
+            return Some(format!(
+                "it ended {count} times within 10 minutes and is not started again by itself; the \
+                 last time: {}. Correct it, then restart the server",
+                self.last_crash
+            ));
+        }
+        let pause = FIRST_PAUSE * 2u32.pow(count as u32 - 1);
+        let left = pause.checked_sub(last.elapsed())?;
+        Some(format!(
+            "{}; it is started again in {} s",
+            self.last_crash,
+            left.as_secs() + 1
+        ))
+    }
+
+    /// A person wants it to be tried again.
+    pub(super) fn pardon(&mut self) {
+        self.crashes.clear();
+    }
+}

@@ -1,0 +1,376 @@
+//! Tool servers in containers, from the request to the answer of a tool.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use testkit::{TestDb, TestEngine};
+
+use crate::support::{Answer, Program, TestApp};
+
+const IMAGE: &str = "agentarea-test/tool-server:1";
+
+/// A platform beside an engine of its own.
+struct Site {
+    app: TestApp,
+    engine: TestEngine,
+    _db: TestDb,
+}
+
+impl Site {
+    async fn start(settings: &[(&str, &str)]) -> Option<Self> {
+        let engine = TestEngine::start().await?;
+        engine.import_tool_server(IMAGE).await;
+        let db = TestDb::create().await;
+        let mut program = Program::new(Some(db.url()));
+        program.set("DOCKER_HOST", &engine.address());
+        for (name, value) in settings {
+            program.set(name, value);
+        }
+        let app = TestApp::on(program).await;
+        Some(Self {
+            app,
+            engine,
+            _db: db,
+        })
+    }
+
+    async fn add(&self, name: &str, more: Value) -> Answer {
+        let mut source = json!({
+            "type": "container", "image": IMAGE, "resources": {"memory_mb": 32, "pids": 32},
+        });
+        for (key, value) in more.as_object().expect("an object") {
+            source[key] = value.clone();
+        }
+        let input = json!({"name": name, "source": source});
+        self.app.post("/mcp-servers", input).await
+    }
+
+    /// Calls a tool through the gateway: its text, or why there is none.
+    async fn call(&self, tool: &str, value: &str) -> Result<String, String> {
+        let version = "2026-07-28";
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+        });
+        let params = json!({"name": tool, "arguments": {"value": value}, "_meta": meta});
+        let message = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
+        let request = self
+            .app
+            .client
+            .post(self.app.url("/mcp"))
+            .bearer_auth(&self.app.key)
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", version)
+            .header("mcp-method", "tools/call")
+            .header("mcp-name", tool);
+        let answer = Answer::read(request.json(&message).send().await.expect("an answer")).await;
+        let result = &answer.body["result"];
+        match (result["content"][0]["text"].as_str(), &result["isError"]) {
+            (Some(text), Value::Bool(true)) => Err(text.to_owned()),
+            (Some(text), _) => Ok(text.to_owned()),
+            _ => Err(answer.body.to_string()),
+        }
+    }
+
+    /// Asks for a server until it is as wanted.
+    async fn wait_for(&self, id: &str, state: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            let server = self.app.get(&format!("/mcp-servers/{id}")).await.body;
+            if server["state"] == state {
+                return server;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "not {state}: {server}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn wait_for_no_container(&self) {
+        let begun = Instant::now();
+        while !self.engine.containers().await.is_empty() {
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "a container is left"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn image_becomes_a_server_whose_tools_answer() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+
+    let made = site
+        .add(
+            "tools",
+            json!({"env": {"COLOUR": "green"}, "secrets": {"TOKEN": "canary-77"}}),
+        )
+        .await;
+
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!(made.body["state"], "ready", "{}", made.body);
+    assert_eq!(made.body["title"], "testkit");
+    assert_eq!(made.body["source"]["secret_names"], json!(["TOKEN"]));
+    assert!(!made.body.to_string().contains("canary-77"));
+    let id = made.created();
+    assert_eq!(
+        site.call("tools__echo", "hello").await.as_deref(),
+        Ok("hello")
+    );
+    assert_eq!(
+        site.call("tools__environment", "COLOUR").await.as_deref(),
+        Ok("green")
+    );
+    assert_eq!(
+        site.call("tools__environment", "TOKEN").await.as_deref(),
+        Ok("canary-77")
+    );
+    let log = site.app.get(&format!("/mcp-servers/{id}/logs")).await.body;
+    assert_eq!(log["items"][0]["text"], "tool server is listening");
+    let report = site
+        .app
+        .get(&format!("/mcp-servers/{id}/container"))
+        .await
+        .body;
+    assert_eq!(report["is_running"], true);
+    assert!(
+        report["memory_bytes"]
+            .as_u64()
+            .is_some_and(|bytes| bytes > 0),
+        "{report}"
+    );
+    let shown = site.app.get(&format!("/mcp-servers/{id}")).await.body;
+    assert!(
+        shown["source"]["pinned_image"]
+            .as_str()
+            .is_some_and(|id| id.starts_with("sha256:"))
+    );
+
+    let path = format!("/mcp-servers/{id}");
+    assert_eq!(site.app.delete(&path).await.status, StatusCode::NO_CONTENT);
+    site.wait_for_no_container().await;
+}
+
+#[tokio::test]
+async fn stopped_server_stays_so_until_it_is_restarted() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+
+    let stopped = site
+        .app
+        .post(&format!("/mcp-servers/{id}/stop"), json!({}))
+        .await;
+
+    assert_eq!(stopped.body["state"], "stopped", "{}", stopped.body);
+    site.wait_for_no_container().await;
+    let refused = site
+        .call("tools__echo", "hello")
+        .await
+        .expect_err("refused");
+    assert!(refused.contains("restart"), "{refused}");
+    assert_eq!(site.engine.containers().await.len(), 0);
+    let restarted = site
+        .app
+        .post(&format!("/mcp-servers/{id}/restart"), json!({}))
+        .await;
+    assert_eq!(restarted.body["state"], "ready", "{}", restarted.body);
+    assert_eq!(
+        site.call("tools__echo", "hello").await.as_deref(),
+        Ok("hello")
+    );
+}
+
+#[tokio::test]
+async fn crash_is_shown_with_its_log_and_a_loop_of_them_ends() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+
+    site.call("tools__end", "9")
+        .await
+        .expect_err("the server ended");
+
+    let failed = site.wait_for(&id, "failed").await;
+    let reason = failed["reason"].as_str().expect("a reason");
+    assert!(
+        reason.contains("exit code 9") && reason.contains("listening"),
+        "{reason}"
+    );
+    // Once more, after the pause.
+    let begun = Instant::now();
+    while site.call("tools__echo", "back").await.as_deref() != Ok("back") {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "it does not come back"
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+
+    let crashing = site.add("crashing", json!({"command": ["crash"]})).await;
+    assert_eq!(crashing.status, StatusCode::CREATED);
+    assert_eq!(crashing.body["state"], "failed");
+    let reason = crashing.body["reason"]
+        .as_str()
+        .expect("a reason")
+        .to_owned();
+    assert!(reason.contains("configuration file not found"), "{reason}");
+    let again = site.app.get("/mcp-catalog").await;
+    assert!(
+        again.body["items"]
+            .as_array()
+            .is_some_and(|items| items.len() >= 25)
+    );
+}
+
+#[tokio::test]
+async fn killed_platform_leaves_no_container_behind_and_goes_on() {
+    let Some(mut site) = Site::start(&[]).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+    let before = site.engine.containers().await;
+    assert_eq!(before.len(), 1);
+
+    site.app.program().kill();
+    site.app.program().start().await;
+
+    assert_eq!(
+        site.call("tools__echo", "hello").await.as_deref(),
+        Ok("hello")
+    );
+    // The dead process is believed to live for a while.
+    let begun = Instant::now();
+    let after = loop {
+        let containers = site.engine.containers().await;
+        if containers.len() == 1 {
+            break containers;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(100), "{containers:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    };
+    assert_ne!(after[0]["Id"], before[0]["Id"]);
+    site.wait_for(&id, "ready").await;
+}
+
+#[tokio::test]
+async fn quota_is_kept_before_anything_is_made() {
+    let settings = [("AGENTAREA_CONTAINERS__SERVERS_PER_WORKSPACE", "1")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    let id = site.add("first", json!({})).await.created();
+
+    let second = site.add("second", json!({})).await;
+    let same = site
+        .app
+        .patch(
+            &format!("/mcp-servers/{id}"),
+            json!({"source": {"type": "container", "image": IMAGE}}),
+        )
+        .await;
+
+    assert_eq!(
+        second.wrong_fields(),
+        ["source.resources"],
+        "{}",
+        second.body
+    );
+    assert_eq!(same.status, StatusCode::OK, "{}", same.body);
+    assert_eq!(same.body["state"], "ready", "{}", same.body);
+}
+
+#[tokio::test]
+async fn nothing_is_run_on_the_platforms_machine() {
+    let Some(mut site) = Site::start(&[]).await else {
+        return;
+    };
+    let trace = site.app.program().data_dir.path().join("trace");
+    let mut strace = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=execve", "-o"])
+        .arg(&trace)
+        .args(["-p", &site.app.program().id().to_string()])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .expect("start strace");
+    let begun = Instant::now();
+    while !trace.exists() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "strace does not attach"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+
+    let bad = "$(touch /tmp/pwned); `touch /tmp/pwned`";
+    site.add(
+        "tools",
+        json!({"command": [bad], "env": {"A": bad}, "secrets": {"B": bad}}),
+    )
+    .await
+    .created();
+    for source in [
+        json!({"type": "package", "registry": "npm", "name": "left-pad", "version": "1.3.0"}),
+        json!({"type": "catalog", "key": "time", "values": {}}),
+    ] {
+        let name = source["type"].as_str().expect("a type").to_owned();
+        let input = json!({"name": name, "source": source});
+        site.app.post("/mcp-servers", input).await.created();
+    }
+    for (name, version) in [("--global", "1.0.0"), ("x", "latest"), ("x", "1;id")] {
+        let source =
+            json!({"type": "package", "registry": "npm", "name": name, "version": version});
+        let refused = site
+            .app
+            .post("/mcp-servers", json!({"name": "bad", "source": source}))
+            .await;
+        assert_eq!(
+            refused.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{}",
+            refused.body
+        );
+    }
+
+    assert_eq!(
+        site.call("tools__echo", "hello").await.as_deref(),
+        Ok("hello")
+    );
+    let _ = strace.kill();
+    strace.wait().expect("strace ends");
+    let traced = std::fs::read_to_string(&trace).expect("a trace");
+    assert!(!traced.contains("execve("), "{traced}");
+    assert!(!std::path::Path::new("/tmp/pwned").exists());
+}
+
+#[tokio::test]
+async fn without_an_engine_the_rest_works_and_says_so() {
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    program.set("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let app = TestApp::on(program).await;
+
+    let source = json!({"type": "container", "image": IMAGE});
+    let made = app
+        .post("/mcp-servers", json!({"name": "tools", "source": source}))
+        .await;
+
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
+    assert_eq!(made.body["state"], "failed");
+    let reason = made.body["reason"].as_str().expect("a reason");
+    assert!(reason.contains("no container engine answers"), "{reason}");
+    assert_eq!(app.get("/agents").await.status, StatusCode::OK);
+    let id = made.created();
+    let answer = app.delete(&format!("/mcp-servers/{id}")).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+}
