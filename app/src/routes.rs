@@ -16,7 +16,9 @@ use crate::pages::runs::{RunPage, RunsPage};
 use crate::pages::set_up::SetUpPage;
 use crate::pages::settings::{FirstSettings, SettingsPage};
 use crate::pages::sign_in::SignInPage;
-use crate::pages::tools::{NewServerPage, ServerPage, ToolsPage};
+use crate::pages::tools::{
+    CatalogEntryPage, CatalogPage, NewContainerPage, NewServerPage, ServerPage, ToolsPage,
+};
 use crate::pages::usage::UsagePage;
 use crate::ui::{ToastRegion, provide_toasts};
 
@@ -53,6 +55,9 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/approvals") view=ApprovalsPage />
                 <Route path=path!("/tools") view=ToolsPage />
                 <Route path=path!("/tools/new") view=NewServerPage />
+                <Route path=path!("/tools/new/container") view=NewContainerPage />
+                <Route path=path!("/tools/catalog") view=CatalogPage />
+                <Route path=path!("/tools/catalog/:key") view=CatalogEntryPage />
                 <Route path=path!("/tools/:id") view=ServerPage />
                 <Route path=path!("/models") view=ModelsPage />
                 <Route path=path!("/models/new") view=NewConnectionPage />

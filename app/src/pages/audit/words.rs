@@ -22,6 +22,7 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::McpServerCreate => "Added a tool server",
         Deed::McpServerDelete => "Deleted a tool server",
         Deed::McpServerRestart => "Restarted a tool server",
+        Deed::McpServerStop => "Stopped a tool server",
         Deed::McpServerUpdate => "Changed a tool server",
         Deed::McpToolAccept => "Accepted a changed tool",
         Deed::McpToolTry => "Tried a tool",

@@ -1,6 +1,6 @@
 //! One tool server: how it is, its tools, trying them, its settings.
 
-use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpServerState, McpToolState};
+use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpToolState};
 use domain::{Action, McpServerId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
@@ -8,12 +8,14 @@ use leptos::server_fn::ServerFn;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::tools::changed::ChangedTool;
+use crate::pages::tools::container::ContainerCards;
+use crate::pages::tools::container_form::ContainerSettingsCard;
 use crate::pages::tools::form::{FIELDS, ServerFields};
 use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
 };
-use crate::pages::tools::state::{quarantine_pill, state_pill};
+use crate::pages::tools::state::{place, quarantine_pill, state_pill};
 use crate::pages::tools::tool_list::ToolList;
 use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
@@ -44,7 +46,11 @@ pub fn ServerPage() -> impl IntoView {
 
 #[component]
 fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
-    let ServerDetail { server, tools } = detail;
+    let ServerDetail {
+        server,
+        tools,
+        container,
+    } = detail;
     let id = server.id;
     let changed = tools
         .iter()
@@ -55,6 +61,10 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     let trial = may(Action::BuildAgents)
         .then(|| view! { <Trial server=id tools=tools.clone() /> }.into_any());
     let offers = offers(&server);
+    let container = server.source.container().cloned().zip(container);
+    let container = container.map(|(settings, detail)| {
+        view! { <ContainerCards server=id settings detail now refresh /> }.into_any()
+    });
     let settings = may(Action::ManageTools)
         .then(|| view! { <Settings server=server.clone() refresh /> }.into_any());
     view! {
@@ -67,6 +77,7 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
                     {trial}
                 </div>
                 {offers}
+                {container}
                 {settings}
             </div>
         </Page>
@@ -83,8 +94,7 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
         refresh.run(());
     });
     let id = server.id.to_string();
-    let McpServerSource::Remote(remote) = &server.source;
-    let place = remote.url.clone();
+    let place = place(&server.source);
     let thing = id.clone();
     let question = format!("Delete {}?", server.name);
     let buttons = may(Action::ManageTools).then(|| {
@@ -124,7 +134,7 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
         }
         .into_any()
     });
-    let connecting = (server.state == McpServerState::Connecting).then(|| {
+    let connecting = server.state.is_passing().then(|| {
         view! {
             <Callout tone=Tone::Neutral icon="info" class="mb-6">
                 <p>"The server takes its time. Load this page again in a moment."</p>
@@ -179,7 +189,9 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
         toasts.success("Saved".to_owned());
         refresh.run(());
     });
-    let McpServerSource::Remote(remote) = server.source;
+    let McpServerSource::Remote(remote) = server.source else {
+        return view! { <ContainerSettingsCard server refresh /> }.into_any();
+    };
     view! {
         <Card id="settings" title="Settings">
             <div class="card-body">

@@ -14,15 +14,29 @@ pub fn HeaderRows(
     stored: Vec<String>,
     /// What was wrong with the form.
     errors: FormErrors,
+    /// Whether they are secrets of a container's environment.
+    #[prop(optional)]
+    is_environment: bool,
 ) -> impl IntoView {
     let is_new = stored.is_empty();
     let rows = stored.into_iter().map(stored_row).collect::<Vec<_>>();
     let blanks = (0..BLANK_ROWS)
-        .map(|index| blank_row(index, is_new && index == 0))
+        .map(|index| blank_row(index, is_new && index == 0 && !is_environment))
         .collect::<Vec<_>>();
-    let error = errors.field("source.headers");
-    let below = live(move || {
-        match error.get() {
+    let (field, title, hint) = match is_environment {
+        false => (
+            "source.headers",
+            "Headers ",
+            "Sent with every request, often Authorization. Encrypted before they are stored; never shown again.",
+        ),
+        true => (
+            "source.secrets",
+            "Secrets ",
+            "Names and values in the environment of this container alone. Encrypted before they are stored; never shown again.",
+        ),
+    };
+    let error = errors.field(field);
+    let below = live(move || match error.get() {
         Some(message) => view! {
             <p class="field-error">
                 <Icon name="circle-alert" />
@@ -31,16 +45,13 @@ pub fn HeaderRows(
         }
         .into_any(),
         None => view! {
-            <p class="field-hint">
-                "Sent with every request, often Authorization. Encrypted before they are stored; never shown again."
-            </p>
+            <p class="field-hint">{hint}</p>
         }
         .into_any(),
-    }
     });
     view! {
         <fieldset class="field">
-            <legend class="field-label mb-1.5">"Headers " <small>"Optional"</small></legend>
+            <legend class="field-label mb-1.5">{title} <small>"Optional"</small></legend>
             <div class="grid gap-2">{rows} {blanks}</div>
             {below}
         </fieldset>
@@ -57,7 +68,7 @@ fn stored_row(name: String) -> AnyView {
                 class="input font-mono"
                 name="header_names[]"
                 value=name.clone()
-                aria-label="Name of the header"
+                aria-label="Name"
                 readonly
             />
             <input

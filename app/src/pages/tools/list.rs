@@ -1,12 +1,12 @@
 //! The list of tool servers, and the address that gives them all to clients.
 
 use domain::Action;
-use domain::mcp_servers::{McpServer, McpServerSource};
+use domain::mcp_servers::McpServer;
 use leptos::prelude::*;
 
-use crate::layout::{ListPage, NewButton, load};
+use crate::layout::{ListPage, NewButton, load, may};
 use crate::pages::tools::server::ListToolServers;
-use crate::pages::tools::state::{quarantine_pill, state_pill};
+use crate::pages::tools::state::{place, quarantine_pill, state_pill};
 use crate::ui::{EmptyCard, Icon, LinkRow, sentence};
 
 const NEW: NewButton = NewButton {
@@ -38,14 +38,16 @@ fn Servers(servers: Vec<McpServer>) -> impl IntoView {
             <EmptyCard
                 icon="plug"
                 title="No tool server yet"
-                text="Add a server by its address; agents can then use its tools."
+                text="Add a server by its address, from the catalog or from an image; agents can then use its tools."
                 link=NEW.link()
             />
+            <div class="mt-4">{more_ways()}</div>
         }
         .into_any();
     }
     let rows = servers.into_iter().map(row).collect::<Vec<_>>();
     view! {
+        {more_ways()}
         <section class="card mb-6" aria-label="Servers">
             <ul class="rows">{rows}</ul>
         </section>
@@ -54,8 +56,24 @@ fn Servers(servers: Vec<McpServer>) -> impl IntoView {
     .into_any()
 }
 
+/// Servers need not be added by an address.
+fn more_ways() -> Option<AnyView> {
+    may(Action::ManageTools).then(|| {
+        view! {
+            <div class="toolbar mb-4">
+                <a class="btn btn-secondary" href="/tools/catalog">
+                    "Browse the catalog"
+                </a>
+                <a class="btn btn-secondary" href="/tools/new/container">
+                    "Run an image"
+                </a>
+            </div>
+        }
+        .into_any()
+    })
+}
+
 fn row(server: McpServer) -> AnyView {
-    let McpServerSource::Remote(remote) = &server.source;
     let detail = match &server.reason {
         Some(reason) => {
             view! { <span class="text-danger-ink">{sentence(reason)}</span> }.into_any()
@@ -65,7 +83,7 @@ fn row(server: McpServer) -> AnyView {
                 1 => "1 tool".to_owned(),
                 count => format!("{count} tools"),
             };
-            view! { {tools} " · " <span class="font-mono text-2xs">{remote.url.clone()}</span> }
+            view! { {tools} " · " <span class="font-mono text-2xs">{place(&server.source)}</span> }
                 .into_any()
         }
     };

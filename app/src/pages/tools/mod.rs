@@ -1,6 +1,10 @@
 //! Tool servers and their tools.
 
+mod catalog;
 mod changed;
+mod container;
+mod container_form;
+mod container_server;
 mod detail;
 mod form;
 mod headers;
@@ -12,6 +16,8 @@ mod trial;
 #[cfg(feature = "ssr")]
 mod typed;
 
+pub use catalog::{CatalogEntryPage, CatalogPage};
+pub use container_form::NewContainerPage;
 pub use detail::ServerPage;
 pub use form::NewServerPage;
 pub use list::ToolsPage;

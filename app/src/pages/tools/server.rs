@@ -14,6 +14,9 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::pages::tools::container_server::ContainerDetail;
+#[cfg(feature = "ssr")]
+use crate::pages::tools::container_server::container_of;
 use crate::time::AsOf;
 
 /// What a server's page shows.
@@ -23,6 +26,8 @@ pub struct ServerDetail {
     pub server: McpServer,
     /// Its tools by name, at most 500.
     pub tools: Vec<McpTool>,
+    /// Its container, if it runs in one of ours.
+    pub container: Option<ContainerDetail>,
 }
 
 /// A server with its tools, to choose from.
@@ -47,9 +52,14 @@ pub async fn list_tool_servers() -> Result<Vec<McpServer>, Error> {
 #[server]
 pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Error> {
     let platform = crate::context::platform()?;
+    let server = platform.get_mcp_server(id).await?;
     let value = ServerDetail {
-        server: platform.get_mcp_server(id).await?,
         tools: tools_of(&*platform, id).await?,
+        container: match server.source.container() {
+            Some(_) => Some(container_of(&*platform, id).await?),
+            None => None,
+        },
+        server,
     };
     Ok(AsOf {
         now: crate::context::now(),
@@ -86,7 +96,9 @@ pub async fn change_tool_server(
     #[server(default)] removed: Vec<String>,
 ) -> Result<(), Error> {
     let platform = crate::context::platform()?;
-    let McpServerSource::Remote(old) = platform.get_mcp_server(id).await?.source;
+    let McpServerSource::Remote(old) = platform.get_mcp_server(id).await?.source else {
+        return Err(Error::NotFound);
+    };
     let is_moved = old.url != url.trim();
     let is_rekeyed =
         !removed.is_empty() || header_values.iter().any(|value| !expose(value).is_empty());

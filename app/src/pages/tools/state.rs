@@ -1,16 +1,37 @@
 //! States of servers and kinds of tools, as pills.
 
-use domain::mcp_servers::{McpServer, McpServerState, ToolDefinition};
+use domain::containers::PackageRegistry;
+use domain::mcp_servers::{McpServer, McpServerSource, McpServerState, ToolDefinition};
 use leptos::prelude::*;
 
 use crate::ui::{Icon, Pill, Tone};
+
+/// Where a server is or what it runs, in a few words.
+pub fn place(source: &McpServerSource) -> String {
+    match source {
+        McpServerSource::Remote(remote) => remote.url.clone(),
+        McpServerSource::Container(source) => source.image.clone(),
+        McpServerSource::Package(source) => {
+            let registry = match source.registry {
+                PackageRegistry::Npm => "npm",
+                PackageRegistry::PyPi => "PyPI",
+            };
+            format!("{} {} of {registry}", source.name, source.version)
+        }
+    }
+}
 
 /// How a server is.
 pub fn state_pill(state: McpServerState) -> AnyView {
     let (tone, icon, label, icon_class) = match state {
         McpServerState::Connecting => (Tone::Accent, "loader-circle", "Connecting", "spin"),
         McpServerState::Ready => (Tone::Success, "circle-check", "Ready", ""),
+        McpServerState::Requested => (Tone::Accent, "loader-circle", "Requested", "spin"),
+        McpServerState::Building => (Tone::Accent, "loader-circle", "Getting image", "spin"),
+        McpServerState::Starting => (Tone::Accent, "loader-circle", "Starting", "spin"),
         McpServerState::Failed => (Tone::Danger, "circle-x", "Failed", ""),
+        McpServerState::Asleep => (Tone::Neutral, "circle-check", "Asleep", ""),
+        McpServerState::Stopped => (Tone::Neutral, "circle-x", "Stopped", ""),
     };
     view! { <Pill tone icon label icon_class /> }.into_any()
 }

@@ -1,0 +1,240 @@
+//! The catalog: servers that can be added in one step.
+
+use domain::Action;
+use domain::containers::{CatalogEntry, CatalogSetting};
+use leptos::html;
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use crate::layout::{Loaded, Page, PageSkeleton, load};
+use crate::pages::tools::container_server::{AddCatalogServer, ListCatalog};
+use crate::ui::{
+    ActionForm, Callout, Empty, FormAction, FormAlert, FormErrors, Icon, LinkRow, SubmitButton,
+    TextField, Tone, focus_first_error, live,
+};
+
+/// Lists the catalog; `?q=` picks.
+#[component]
+pub fn CatalogPage() -> impl IntoView {
+    let entries = load(|| ListCatalog {});
+    view! {
+        <Loaded
+            section="Tools"
+            action=Action::ManageTools
+            data=entries
+            fallback=|| view! { <PageSkeleton title="Catalog" section="Tools" /> }
+            view=|entries| view! { <Catalog entries /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn Catalog(entries: Vec<CatalogEntry>) -> impl IntoView {
+    let query = use_query_map();
+    let wanted = move || query.read().get("q").unwrap_or_default();
+    let start = wanted();
+    let list = live(move || {
+        let wanted = wanted().trim().to_lowercase();
+        let is_wanted = |entry: &&CatalogEntry| {
+            let text = [
+                &entry.title,
+                &entry.description,
+                &entry.category,
+                &entry.key,
+            ];
+            text.iter()
+                .any(|text| text.to_lowercase().contains(&wanted))
+        };
+        let rows = entries
+            .iter()
+            .filter(is_wanted)
+            .map(row)
+            .collect::<Vec<_>>();
+        if rows.is_empty() {
+            return view! {
+                <Empty icon="plug" title="Nothing found" text="Add the server by its address or image instead." />
+            }
+            .into_any();
+        }
+        view! { <ul class="rows">{rows}</ul> }.into_any()
+    });
+    view! {
+        <Page title="Catalog" section="Tools" href="/tools">
+            <div class="page">
+                <header class="page-head">
+                    <div class="grow basis-80">
+                        <h1 class="page-title">"Catalog"</h1>
+                        <p class="page-lead">
+                            "Servers that run here in a container of their own, or that somebody else runs."
+                        </p>
+                    </div>
+                    <form method="get" action="/tools/catalog" role="search">
+                        <input
+                            class="input"
+                            type="search"
+                            name="q"
+                            value=start
+                            placeholder="Search"
+                            aria-label="Search the catalog"
+                        />
+                    </form>
+                </header>
+                <section class="card" aria-label="Servers">
+                    {list}
+                </section>
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+fn row(entry: &CatalogEntry) -> AnyView {
+    let mark = view! {
+        <span class="tile" aria-hidden="true">
+            <Icon name="plug" />
+        </span>
+    }
+    .into_any();
+    let kind = match entry.kind.as_str() {
+        "npm" => format!("npm {}", entry.version),
+        "pypi" => format!("PyPI {}", entry.version),
+        _ => "Hosted".to_owned(),
+    };
+    let end = view! { <span class="tag shrink-0">{kind}</span> }.into_any();
+    view! {
+        <LinkRow
+            mark
+            href=format!("/tools/catalog/{}", entry.key)
+            title=entry.title.clone()
+            detail=entry.description.clone().into_any()
+            end=Some(end)
+        />
+    }
+    .into_any()
+}
+
+/// Fills in a server's settings and adds it.
+#[component]
+pub fn CatalogEntryPage() -> impl IntoView {
+    let entries = load(|| ListCatalog {});
+    view! {
+        <Loaded
+            section="Tools"
+            action=Action::ManageTools
+            data=entries
+            fallback=|| view! { <PageSkeleton title="Catalog" section="Tools" /> }
+            view=|entries| view! { <ChosenEntry entries /> }.into_any()
+        />
+    }
+    .into_any()
+}
+
+#[component]
+fn ChosenEntry(entries: Vec<CatalogEntry>) -> impl IntoView {
+    let key = use_params_map()
+        .read_untracked()
+        .get("key")
+        .unwrap_or_default();
+    match entries.into_iter().find(|entry| entry.key == key) {
+        Some(entry) => view! { <EntryForm entry /> }.into_any(),
+        None => view! {
+            <Page title="Catalog" section="Tools" href="/tools/catalog">
+                <div class="page">
+                    <Callout tone=Tone::Neutral icon="info">
+                        <p>"The catalog has no such server."</p>
+                    </Callout>
+                </div>
+            </Page>
+        }
+        .into_any(),
+    }
+}
+
+#[component]
+fn EntryForm(entry: CatalogEntry) -> impl IntoView {
+    let action = FormAction::<AddCatalogServer>::new();
+    let errors = action.errors();
+    let form = NodeRef::<html::Div>::new();
+    focus_first_error(form, errors);
+    let settings = entry.settings.iter().map(|setting| field(setting, errors));
+    let settings = settings.collect::<Vec<_>>();
+    let reach = match (entry.kind.as_str(), entry.egress.join(", ")) {
+        ("remote", _) => {
+            "Somebody else runs it; what you send to it leaves this server.".to_owned()
+        }
+        (_, hosts) if hosts.is_empty() => {
+            "It runs here in a container and may reach nobody.".to_owned()
+        }
+        (_, hosts) => format!("It runs here in a container and may reach {hosts}."),
+    };
+    let name = entry.key.clone();
+    view! {
+        <Page title=entry.title.clone() section="Catalog" href="/tools/catalog">
+            <div class="page">
+                <h1 class="page-title mb-2">{entry.title.clone()}</h1>
+                <p class="page-lead mb-1">{entry.description}</p>
+                <p class="text-ink-3 mb-5">
+                    {entry.licence} " · " {entry.version} " · "
+                    <a class="link" href=entry.homepage rel="noopener noreferrer">
+                        "About it"
+                    </a>
+                    " · "
+                    {reach}
+                </p>
+                <ActionForm action=action>
+                    <input type="hidden" name="key" value=entry.key />
+                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
+                        <FormAlert errors fields=&["name"] />
+                        <TextField
+                            id="name"
+                            label="Name"
+                            class="font-mono"
+                            value=name
+                            hint="Small letters, digits, - and _; it stands in front of each tool’s name."
+                            required=true
+                            errors
+                        />
+                        {settings}
+                        <div class="toolbar">
+                            <SubmitButton is_busy=action.pending()>"Add server"</SubmitButton>
+                            <a class="btn btn-ghost" href="/tools/catalog">
+                                "Cancel"
+                            </a>
+                        </div>
+                    </div>
+                </ActionForm>
+            </div>
+        </Page>
+    }
+    .into_any()
+}
+
+fn field(setting: &CatalogSetting, _errors: FormErrors) -> AnyView {
+    let id = format!("setting-{}", setting.name);
+    let kind = match (setting.is_secret, setting.kind.as_str()) {
+        (true, _) => "password",
+        (_, "url") => "url",
+        _ => "text",
+    };
+    let note = if setting.is_required { "" } else { "Optional" };
+    view! {
+        <div class="field">
+            <label class="field-label" for=id.clone()>
+                <span class="font-mono text-xs">{setting.name.clone()}</span>
+                <small>{note}</small>
+            </label>
+            <input
+                class="input"
+                id=id
+                type=kind
+                name=format!("values[{}]", setting.name)
+                value=setting.default.clone().unwrap_or_default()
+                required=setting.is_required
+                autocomplete="off"
+            />
+            <p class="field-hint">{setting.description.clone()}</p>
+        </div>
+    }
+    .into_any()
+}
