@@ -24,3 +24,10 @@ no_debian_cluster() {
   as_root mkdir -p "${config%/*}" &&
     as_root sh -c "echo 'create_main_cluster = false' >$config" || true
 }
+
+# Debian starts a Redis for everybody on port 6379 when it installs one, unless that is masked.
+no_debian_redis() {
+  local unit=/etc/systemd/system/redis-server.service
+  [[ -e "$unit" || -L "$unit" ]] && return
+  as_root mkdir -p "${unit%/*}" && as_root ln -s /dev/null "$unit" || true
+}

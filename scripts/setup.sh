@@ -22,6 +22,7 @@ if [[ "${1:-}" == test ]]; then
   find_chromium >/dev/null || want chromium
   # Tests of tool servers start an engine of their own, which takes root.
   has dockerd || ((EUID != 0)) || want docker.io iptables iproute2
+  has redis-server || want redis-server
 fi
 
 if ((${#wanted[@]})); then
@@ -29,6 +30,7 @@ if ((${#wanted[@]})); then
   source scripts/apt.sh
   # The platform starts a private PostgreSQL of its own: keep Debian from starting a public one.
   [[ " ${wanted[*]} " != *" postgresql "* ]] || no_debian_cluster
+  [[ " ${wanted[*]} " != *" redis-server "* ]] || no_debian_redis
   apt_install "${wanted[@]}"
 fi
 

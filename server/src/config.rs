@@ -1,6 +1,6 @@
 //! Where settings come from: built-in defaults, a file, the environment, flags.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -8,23 +8,28 @@ use outbound::AllowedHost;
 use secrecy::SecretString;
 use serde::Deserialize;
 use store::blobs::Place;
+use store::redis::Redis;
 use toml::{Table, Value};
 use url::Url;
 
 use crate::client::TrustedProxies;
+use crate::roles::Roles;
 
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 8] = [
+const OPTIONAL: [&str; 11] = [
     "allow_private_hosts",
     "backup_store",
     "container_engine",
     "data_dir",
     "database_url",
+    "listen",
     "master_key",
     "object_store",
+    "otlp_endpoint",
     "public_url",
+    "redis_url",
 ];
 const MIB: u64 = 1024 * 1024;
 /// Variables with the prefix that are not settings of the server.
@@ -35,13 +40,19 @@ const NOT_SETTINGS: [&str; 1] = ["AGENTAREA_PASSWORD"];
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Address of the HTTP listener.
-    pub listen: SocketAddr,
+    pub listen: Option<SocketAddr>,
+    /// What this server runs.
+    pub roles: Roles,
     /// Origin that users see.
     public_url: Option<Url>,
     /// Folder of everything embedded.
     data_dir: Option<PathBuf>,
     /// An external PostgreSQL.
     pub database_url: Option<SecretString>,
+    /// Shared by the processes of one installation.
+    pub redis_url: Option<SecretString>,
+    /// Collector of traces.
+    pub otlp_endpoint: Option<Url>,
     /// Seals all secrets.
     pub master_key: Option<SecretString>,
     /// Where backups are kept.
@@ -175,11 +186,17 @@ impl Config {
         Ok(config)
     }
 
+    /// Address of the HTTP listener: on this machine only, at the port of the roles, if not told.
+    pub fn listen(&self) -> SocketAddr {
+        let default = || SocketAddr::from((Ipv4Addr::LOCALHOST, self.roles.port()));
+        self.listen.unwrap_or_else(default)
+    }
+
     /// Origin that users see, without a path.
     pub fn public_url(&self) -> Url {
         match &self.public_url {
             Some(url) => url.clone(),
-            None => Url::parse(&format!("http://{}", self.listen)).expect("an address is a URL"),
+            None => Url::parse(&format!("http://{}", self.listen())).expect("an address is a URL"),
         }
     }
 
@@ -274,12 +291,26 @@ impl Config {
             .context("read server.trusted_proxies (AGENTAREA_SERVER__TRUSTED_PROXIES)")
     }
 
+    /// Redis, if it is used; not connected yet.
+    ///
+    /// # Errors
+    /// If its URL is malformed.
+    pub fn redis(&self) -> anyhow::Result<Option<Redis>> {
+        self.redis_url.as_ref().map(Redis::new).transpose()
+    }
+
     fn check(&self) -> anyhow::Result<()> {
+        self.redis()?;
         self.allowed_private_hosts()?;
         self.object_store()?;
         self.backup_store()?;
         self.trusted_proxies()?;
         self.container_engines()?;
+        if let Some(url) = &self.otlp_endpoint
+            && (!matches!(url.scheme(), "http" | "https") || url.host().is_none())
+        {
+            bail!("OTEL_EXPORTER_OTLP_ENDPOINT must be an http:// or https:// address");
+        }
         let url = self.public_url();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
             bail!("public_url must be an http:// or https:// origin, not {url}");
@@ -337,6 +368,8 @@ fn key_path(name: &str) -> Option<Vec<String>> {
     match name {
         "DATABASE_URL" => Some(vec!["database_url".to_owned()]),
         "DOCKER_HOST" => Some(vec!["container_engine".to_owned()]),
+        "REDIS_URL" => Some(vec!["redis_url".to_owned()]),
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(vec!["otlp_endpoint".to_owned()]),
         "ENVIRONMENT" => Some(vec!["environment".to_owned()]),
         name if NOT_SETTINGS.contains(&name) => None,
         name => {

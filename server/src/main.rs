@@ -18,10 +18,12 @@ mod rate_limit;
 mod renewal;
 mod request;
 mod rest;
+mod roles;
 mod router;
 mod security_headers;
 mod stall;
 mod telemetry;
+mod traces;
 mod wiring;
 
 use std::process::ExitCode;

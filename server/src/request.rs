@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use services::REQUEST_ID;
+use tracing::Instrument;
 
 use crate::problem::Problem;
 use crate::security_headers::SecurityHeaders;
+use crate::traces::TARGET;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -27,6 +29,15 @@ pub async fn identify(
         .get::<MatchedPath>()
         .map_or("page", MatchedPath::as_str)
         .to_owned();
+    let span = tracing::info_span!(
+        target: TARGET, "request",
+        otel.kind = "server", otel.name = tracing::field::Empty,
+        traceparent = traceparent(&req), http.request.method = %method, http.route = path,
+        http.response.status_code = tracing::field::Empty, request.id = request_id,
+    );
+    if !span.is_disabled() {
+        span.record("otel.name", format!("{method} {path}"));
+    }
     let started = Instant::now();
     let mut response = REQUEST_ID
         .scope(request_id.clone(), async {
@@ -37,7 +48,9 @@ pub async fn identify(
                 false => response,
             }
         })
+        .instrument(span.clone())
         .await;
+    span.record("http.response.status_code", response.status().as_u16());
     security_headers.add_to(&mut response);
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
@@ -52,6 +65,11 @@ pub async fn identify(
     metrics::histogram!("agentarea_http_request_duration_seconds", &labels)
         .record(started.elapsed().as_secs_f64());
     response
+}
+
+/// The trace that a caller's own trace goes on in.
+fn traceparent(req: &Request) -> Option<&str> {
+    req.headers().get("traceparent")?.to_str().ok()
 }
 
 /// Errors of the layers around the handlers, such as a body that is too large, in the one format.
@@ -82,7 +100,8 @@ async fn run_to_end(req: Request, next: Next) -> Response {
         return next.run(req).await;
     }
     let request_id = REQUEST_ID.get();
-    let work = tokio::spawn(REQUEST_ID.scope(request_id, next.run(req)));
+    let work = REQUEST_ID.scope(request_id, next.run(req));
+    let work = tokio::spawn(work.in_current_span());
     match work.await {
         Ok(response) => response,
         Err(error) => Problem::from(services::internal(&error.into())).into_response(),

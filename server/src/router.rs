@@ -20,6 +20,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
+use crate::roles::Role;
 use crate::security_headers::SecurityHeaders;
 use crate::{assets, gateway, openapi, pages, renewal, request, rest};
 
@@ -74,32 +75,50 @@ pub fn router(
         gateway: gateway::service(&public_url, stopping.clone()),
         stopping,
     };
-    let answers = Router::new()
+    let roles = config.roles;
+    let mut answers = Router::new()
         .route("/health", get(rest::health::health))
         .route("/health/db", get(rest::health::database))
-        .route("/metrics", get(rest::metrics::render))
-        .route("/docs", get(openapi::page))
-        .nest("/api/v1", api(&state))
-        // Server functions live beside the REST interface: /api/<name>.
-        .route("/api/{*function}", post(pages::server_function))
-        .fallback(pages::page)
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::GATEWAY_TIMEOUT,
-            Duration::from_secs(config.limits.answer_seconds),
-        ));
-    let streams = Router::new()
-        .route(
+        .route("/health/redis", get(rest::health::redis))
+        .route("/metrics", get(rest::metrics::render));
+    answers = match roles.has(Role::Api) {
+        true => answers
+            .route("/docs", get(openapi::page))
+            .nest("/api/v1", api(&state)),
+        false => answers.route("/api/v1/{*path}", any(rest::not_found)),
+    };
+    answers = match roles.has(Role::Web) {
+        true => answers
+            // Server functions live beside the REST interface: /api/<name>.
+            .route("/api/{*function}", post(pages::server_function))
+            .fallback(pages::page),
+        false => answers.fallback(rest::not_found),
+    };
+    let mut all = answers.layer(TimeoutLayer::with_status_code(
+        StatusCode::GATEWAY_TIMEOUT,
+        Duration::from_secs(config.limits.answer_seconds),
+    ));
+    // Pages follow conversations, too.
+    if roles.has(Role::Api) || roles.has(Role::Web) {
+        all = all.merge(Router::new().route(
             "/api/v1/conversations/{id}/events",
             get(rest::events::events),
-        )
-        .route("/mcp", any(gateway::all))
-        .route("/mcp/{server}", any(gateway::one));
-    Ok(answers
-        .merge(streams)
-        .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
-        .merge(uploads(config))
-        .with_state(state)
-        .merge(assets)
+        ));
+    }
+    if roles.has(Role::Api) {
+        all = all
+            .route("/mcp", any(gateway::all))
+            .route("/mcp/{server}", any(gateway::one));
+    }
+    all = all.layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
+    if roles.has(Role::Api) {
+        all = all.merge(uploads(config));
+    }
+    let mut all = all.with_state(state);
+    if roles.has(Role::Web) {
+        all = all.merge(assets);
+    }
+    Ok(all
         .layer(CatchPanicLayer::custom(rest::panicked))
         .layer(from_fn_with_state(cookie, renewal::deliver))
         .layer(from_fn_with_state(Site::new(&public_url), guard))

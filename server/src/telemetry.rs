@@ -1,26 +1,48 @@
-//! Logs.
+//! Logs, and traces if there is a collector.
 
 use anyhow::Context;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
+use url::Url;
 
 use crate::config::Environment;
+use crate::traces;
 
 /// Logs to standard error: text in development, JSON in production; `RUST_LOG` picks what.
+/// Traces go to `collector`. Must be called within a runtime.
 ///
 /// # Errors
-/// If `RUST_LOG` cannot be understood.
-pub fn start(environment: Environment) -> anyhow::Result<()> {
+/// If `RUST_LOG` cannot be understood, or the collector's address is no URL of HTTP.
+pub fn start(environment: Environment, collector: Option<&Url>) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(directives).context("read the variable RUST_LOG")?,
         Err(_) => EnvFilter::new("info,memory_serve=warn,rmcp=off"),
     };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match environment {
-        Environment::Development => builder.with_target(false).init(),
-        Environment::Production => builder.json().init(),
-    }
+    // Spans of traces are none of the log's business.
+    let not_traces = format!("{}=off", traces::TARGET).parse();
+    let filter = filter.add_directive(not_traces.expect("a directive"));
+    let log = match environment {
+        Environment::Development => fmt::layer()
+            .with_target(false)
+            .with_writer(std::io::stderr)
+            .with_filter(filter)
+            .boxed(),
+        Environment::Production => fmt::layer()
+            .json()
+            .with_writer(std::io::stderr)
+            .with_filter(filter)
+            .boxed(),
+    };
+    let traces = match collector {
+        Some(collector) => {
+            let is_traced = filter_fn(|metadata| metadata.target() == traces::TARGET);
+            Some(traces::start(collector)?.with_filter(is_traced))
+        }
+        None => None,
+    };
+    registry().with(log).with(traces).init();
     Ok(())
 }
 

@@ -64,6 +64,8 @@ impl Backend {
                 workspace_bytes: config.limits.workspace_file_bytes(),
             },
             pdf_reader: this_program().map(|program| (program, EXTRACT_TEXT)),
+            redis: config.redis()?,
+            is_alone: embedded.is_some(),
             public_url: config.public_url().origin().ascii_serialization(),
             database_label: match &embedded {
                 Some(embedded) => {
@@ -139,7 +141,7 @@ fn this_program() -> Option<PathBuf> {
 
 fn policy(config: &Config) -> anyhow::Result<Policy> {
     let is_laptop =
-        config.environment == Environment::Development && config.listen.ip().is_loopback();
+        config.environment == Environment::Development && config.listen().ip().is_loopback();
     Ok(Policy::new(config.allowed_private_hosts()?, is_laptop))
 }
 

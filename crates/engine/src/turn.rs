@@ -84,18 +84,23 @@ async fn converse(
         () = &mut out_of_time => return Ok(TurnEnd::OutOfTime),
     };
     let mut underway: Option<Underway<'_>> = None;
-    let mut flush_at: Option<Instant> = None;
+    // Made once and not anew for each piece of text.
+    let cancelled = cancel.cancelled();
+    let flush = sleep_until(deadline);
+    tokio::pin!(cancelled, flush);
+    let mut must_flush = false;
     let ended = loop {
         tokio::select! {
             biased;
-            () = cancel.cancelled() => break TurnEnd::Cancelled,
+            () = &mut cancelled => break TurnEnd::Cancelled,
             event = stream.next() => match event {
                 Some(Ok(ModelEvent::Finished { reason, usage })) => {
                     break TurnEnd::Finished { reason, usage };
                 }
                 Some(Ok(event)) => {
-                    if said.take(event, calls, log) {
-                        flush_at.get_or_insert_with(|| Instant::now() + FLUSH_AFTER);
+                    if said.take(event, calls, log) && !must_flush {
+                        flush.as_mut().reset(Instant::now() + FLUSH_AFTER);
+                        must_flush = true;
                     }
                 }
                 Some(Err(error)) => break TurnEnd::Failed(error),
@@ -105,15 +110,13 @@ async fn converse(
                 result?;
                 said.note_persisted(underway.take());
             }
-            () = sleep_until(flush_at.unwrap_or_else(Instant::now)),
-                if flush_at.is_some() && underway.is_none() =>
-            {
+            () = &mut flush, if must_flush && underway.is_none() => {
                 underway = Some(Underway {
                     text: said.text.len(),
                     reasoning: said.reasoning.len(),
                     writing: log.persist(said.rest()),
                 });
-                flush_at = None;
+                must_flush = false;
             }
             () = &mut out_of_time => break TurnEnd::OutOfTime,
         }

@@ -3,18 +3,14 @@
 use std::time::{Duration, Instant};
 
 use domain::{Action, Error, UserId, can};
-use store::Store;
 use tokio::sync::broadcast;
-use tokio_util::sync::CancellationToken;
 
-use crate::authentication::{Principals, SESSION_LIFETIME};
+use crate::authentication::SESSION_LIFETIME;
 use crate::fault::OrFault;
 use crate::{Credential, Session, mint};
 
 /// Notices that may wait for a slow stream; one that missed some checks anyway.
 const CAPACITY: usize = 64;
-/// How soon to listen again after the database was away.
-const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 /// How often a stream checks without notice: keys and sessions also end by themselves.
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 
@@ -40,37 +36,8 @@ impl AccessBell {
         }
     }
 
-    /// Listens to the database until `stopping`.
-    pub(crate) fn start(self, store: Store, principals: Principals, stopping: CancellationToken) {
-        tokio::spawn(async move {
-            tokio::select! {
-                () = stopping.cancelled() => {}
-                () = self.listen(store, principals) => {}
-            }
-        });
-    }
-
-    async fn listen(self, store: Store, principals: Principals) {
-        loop {
-            if let Err(error) = self.follow(&store, &principals).await {
-                tracing::warn!(error = %error, "cannot hear of changed access; listening again");
-            }
-            tokio::time::sleep(LISTEN_AGAIN).await;
-        }
-    }
-
-    async fn follow(&self, store: &Store, principals: &Principals) -> store::Result<()> {
-        let mut changes = store.listen_for_access_changes().await?;
-        // Something may have changed before.
-        self.ring(principals, None);
-        loop {
-            let changed = changes.next().await?;
-            self.ring(principals, changed);
-        }
-    }
-
-    fn ring(&self, principals: &Principals, changed: Option<UserId>) {
-        principals.clear();
+    /// Has streams check themselves: those of one person, or all.
+    pub(crate) fn ring(&self, changed: Option<UserId>) {
         // Fails only if there is no stream.
         let _ = self.sender.send(changed);
     }
@@ -110,7 +77,9 @@ impl AccessWatch {
             if self.must_check || self.checked_at.elapsed() >= CHECK_EVERY {
                 self.must_check = true;
                 // While the database is away nothing can be said, and nothing is streamed either.
-                if let Ok(false) = self.session.is_unchanged().await {
+                // Boxed, because a check is rare and its state would otherwise be kept ready, some
+                // kilobytes of it, by each of thousands of streams.
+                if let Ok(false) = Box::pin(self.session.is_unchanged()).await {
                     return;
                 }
                 self.must_check = false;

@@ -98,7 +98,7 @@ impl Accounts for Session {
         store::sessions::renew(db, session_id, &mint::hash(&token), self.actor.workspace_id)
             .await
             .or_fault()?;
-        store::access::announce(db, user_id).await.or_fault()?;
+        change.announce_access(user_id).await?;
         change.commit(user_id.uuid(), "password").await?;
         self.signed_in(self.actor.workspace_id, token).await
     }
@@ -123,7 +123,7 @@ impl Accounts for Session {
         if !store::sessions::delete(db, user_id, id).await.or_fault()? {
             return Err(Error::NotFound);
         }
-        store::access::announce(db, user_id).await.or_fault()?;
+        change.announce_access(user_id).await?;
         change.commit(id.uuid(), "").await
     }
 
@@ -137,7 +137,7 @@ impl Accounts for Session {
         store::sessions::delete_others(db, user_id, Some(kept))
             .await
             .or_fault()?;
-        store::access::announce(db, user_id).await.or_fault()?;
+        change.announce_access(user_id).await?;
         change.commit(None, "all others").await
     }
 
@@ -152,6 +152,8 @@ impl Accounts for Session {
         store::sessions::renew(change.connection(), session_id, &mint::hash(&token), id)
             .await
             .or_fault()?;
+        // The old token is no longer good.
+        change.announce_access(self.actor.user_id).await?;
         change.commit(session_id.uuid(), "").await?;
         self.signed_in(id, token).await
     }

@@ -54,7 +54,9 @@ impl Agents for Session {
         let mut tx = self.change(Action::BuildAgents, Deed::AgentDelete).await?;
         let agent = get(&mut tx, id).await?;
         tx.archive_agent(id, mint::now()).await.or_fault()?;
-        tx.commit(id.uuid(), &agent.config.name).await
+        tx.commit(id.uuid(), &agent.config.name).await?;
+        self.services.agent_changed(id).await;
+        Ok(())
     }
 
     async fn list_agent_versions(
@@ -110,6 +112,7 @@ impl Session {
             saved => saved.or_fault()?,
         }
         tx.commit(agent.id.uuid(), &agent.config.name).await?;
+        self.services.agent_changed(agent.id).await;
         Ok(agent)
     }
 }

@@ -30,9 +30,8 @@ impl ApiKeys for Session {
         let user_id = self.actor.user_id;
         let name = change.delete_api_key(user_id, id).await.or_fault()?;
         let name = name.ok_or(Error::NotFound)?;
-        change.announce_access(user_id).await.or_fault()?;
+        change.announce_access(user_id).await?;
         change.commit(id.uuid(), &name).await?;
-        self.services.principals.clear();
         Ok(())
     }
 }

@@ -116,7 +116,7 @@ impl Services {
 
     fn tell(&self, approval: &Approval, logged: &[LoggedEvent]) {
         watch::publish(&self.bus.publisher(approval.conversation_id), logged);
-        self.worker.wake();
+        self.worker.wake_all();
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use domain::{Actor, ApiKeyId, Error, Secret, SessionId, Timestamp, WorkspaceId};
+use store::sessions::Principal;
 use time::Duration;
 
 use crate::fault::OrFault;
@@ -81,31 +82,12 @@ impl Services {
     /// `Unauthenticated` if it is unknown or was not used for an hour.
     pub async fn authenticate_session(&self, token: &str) -> Result<Recognized, Error> {
         let now = mint::now();
-        let mut db = self.store.system().await.or_fault()?;
         let hash = mint::hash(token);
-        let alive_since = now.date_time() - SESSION_LIFETIME;
-        let found = store::sessions::find(&mut db, &hash, alive_since.into(), now)
-            .await
-            .or_fault()?
-            .ok_or(Error::Unauthenticated)?;
-        let principal = found.principal;
-        if is_due(principal.seen_at, now) {
-            store::sessions::touch(&mut db, principal.id, now)
-                .await
-                .or_fault()?;
-        }
-        let mut new_token = None;
-        if found.must_renew {
-            let token = mint::token();
-            let (former, until) = (&hash[..], now.date_time() + FORMER_TOKEN_LIVES);
-            let former = (former, until.into());
-            if store::sessions::replace_token(&mut db, principal.id, former, &mint::hash(&token))
-                .await
-                .or_fault()?
-            {
-                new_token = Some(Secret::new(token));
-            }
-        }
+        let remembered = self.sessions.find(&hash).await;
+        let (principal, new_token) = match remembered.filter(|known| !is_due(known.seen_at, now)) {
+            Some(principal) => (principal, None),
+            None => self.look_up_session(&hash, now).await?,
+        };
         let actor = Actor {
             user_id: principal.user_id,
             workspace_id: principal.workspace_id,
@@ -116,6 +98,44 @@ impl Services {
             session: self.session(actor, Credential::Session(principal.id)),
             new_token,
         })
+    }
+
+    /// Looks a session up, and replaces its token if it must be.
+    async fn look_up_session(
+        &self,
+        token_hash: &[u8],
+        now: Timestamp,
+    ) -> Result<(Principal<SessionId>, Option<Secret>), Error> {
+        let stamp = self.sessions.stamp();
+        let mut db = self.store.system().await.or_fault()?;
+        let alive_since = now.date_time() - SESSION_LIFETIME;
+        let found = store::sessions::find(&mut db, token_hash, alive_since.into(), now)
+            .await
+            .or_fault()?
+            .ok_or(Error::Unauthenticated)?;
+        let mut principal = found.principal;
+        if is_due(principal.seen_at, now) {
+            store::sessions::touch(&mut db, principal.id, now)
+                .await
+                .or_fault()?;
+            principal.seen_at = Some(now);
+        }
+        if found.must_renew {
+            let token = mint::token();
+            let until = now.date_time() + FORMER_TOKEN_LIVES;
+            let former = (token_hash, until.into());
+            let is_replaced =
+                store::sessions::replace_token(&mut db, principal.id, former, &mint::hash(&token))
+                    .await
+                    .or_fault()?;
+            return Ok((principal, is_replaced.then(|| Secret::new(token))));
+        }
+        drop(db);
+        // A token that was replaced lives some seconds only, and is not remembered for longer.
+        if found.is_current {
+            self.sessions.keep(token_hash, &principal, stamp).await;
+        }
+        Ok((principal, None))
     }
 
     /// Who holds an API key.

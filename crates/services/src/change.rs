@@ -17,6 +17,7 @@ pub(crate) struct Change {
     tx: TenantTx,
     author: Author,
     deed: Deed,
+    access: ChangedAccess,
 }
 
 /// The same for people and sessions, which belong to no workspace; the line goes to the one that
@@ -26,6 +27,13 @@ pub(crate) struct SystemChange {
     workspace_id: WorkspaceId,
     author: Author,
     deed: Deed,
+    access: ChangedAccess,
+}
+
+/// Whose access is changed; this process heeds it as soon as that is committed.
+struct ChangedAccess {
+    services: Services,
+    people: Vec<UserId>,
 }
 
 impl Session {
@@ -37,6 +45,7 @@ impl Session {
             tx: store.begin(self.actor.workspace_id).await.or_fault()?,
             author: self.author(),
             deed,
+            access: ChangedAccess::none(&self.services),
         })
     }
 
@@ -100,6 +109,7 @@ impl Services {
             workspace_id,
             author,
             deed,
+            access: ChangedAccess::none(self),
         })
     }
 }
@@ -113,7 +123,28 @@ pub(crate) fn author(user_id: UserId, via: Via) -> Author {
     }
 }
 
+impl ChangedAccess {
+    fn none(services: &Services) -> Self {
+        Self {
+            services: services.clone(),
+            people: Vec::new(),
+        }
+    }
+
+    async fn heed(self) {
+        for user_id in self.people {
+            self.services.access_changed(user_id).await;
+        }
+    }
+}
+
 impl Change {
+    /// Has every process, this one first, look up anew what a person may do.
+    pub(crate) async fn announce_access(&mut self, user_id: UserId) -> Result<(), Error> {
+        self.access.people.push(user_id);
+        self.tx.announce_access(user_id).await.or_fault()
+    }
+
     /// Audits another deed of the same transaction.
     pub(crate) async fn also(
         &mut self,
@@ -132,17 +163,28 @@ impl Change {
         name: &str,
     ) -> Result<(), Error> {
         self.also(self.deed, id, name).await?;
-        self.tx.commit().await.or_fault()
+        self.tx.commit().await.or_fault()?;
+        self.access.heed().await;
+        Ok(())
     }
 }
 
 impl SystemChange {
+    /// Has every process, this one first, look up anew what a person may do.
+    pub(crate) async fn announce_access(&mut self, user_id: UserId) -> Result<(), Error> {
+        self.access.people.push(user_id);
+        store::access::announce(self.tx.connection(), user_id)
+            .await
+            .or_fault()
+    }
+
     /// Goes on inside the workspace, in the same transaction.
     pub(crate) async fn into_tenant(self) -> Result<Change, Error> {
         Ok(Change {
             tx: self.tx.into_tenant(self.workspace_id).await.or_fault()?,
             author: self.author,
             deed: self.deed,
+            access: self.access,
         })
     }
 

@@ -173,7 +173,7 @@ impl Entrance for ClientEntrance {
             .create_member(user.id, offer.role, mint::now())
             .await
             .or_fault()?;
-        change.announce_access(user.id).await.or_fault()?;
+        change.announce_access(user.id).await?;
         change.also(Deed::SessionCreate, session, "").await?;
         let workspace = change.find_own_workspace().await.or_fault()?;
         let workspace = workspace.ok_or(Error::NotFound)?;

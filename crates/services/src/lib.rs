@@ -6,6 +6,7 @@
 mod access;
 mod accounts;
 mod administration;
+mod agent_cache;
 mod agents;
 mod api_keys;
 mod approvals;
@@ -33,6 +34,8 @@ mod posting;
 mod recents;
 mod runs;
 mod session;
+mod session_cache;
+mod signals;
 mod throttle;
 mod tool_servers;
 mod tools;

@@ -27,7 +27,7 @@ impl Members for Session {
             return Ok(member);
         }
         change.update_member(id, input.role).await.or_fault()?;
-        change.announce_access(id).await.or_fault()?;
+        change.announce_access(id).await?;
         let what = format!("{}: {} → {}", member.user.email, member.role, input.role);
         change.commit(id.uuid(), &what).await?;
         Ok(Member {
@@ -51,7 +51,7 @@ impl Members for Session {
             }
         };
         change.delete_member(id).await.or_fault()?;
-        change.announce_access(id).await.or_fault()?;
+        change.announce_access(id).await?;
         change.commit(id.uuid(), &member.user.email).await
     }
 }

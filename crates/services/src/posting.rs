@@ -172,7 +172,7 @@ impl Session {
             Some(begun) => begun.written(&logged),
             None => {
                 watch::publish(&services.bus.publisher(id), &logged);
-                services.worker.wake();
+                services.worker.wake_all();
             }
         }
         Ok(posting.posted())

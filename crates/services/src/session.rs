@@ -7,12 +7,15 @@ use std::sync::Arc;
 use domain::{Action, Actor, Error};
 use outbound::Outbound;
 use store::blobs::Blobs;
-use store::bus::Bus;
+use store::bus::{Bus, Reach};
+use store::cache::Cache;
+use store::redis::Redis;
 use store::vault::Vault;
 use store::{Store, TenantTx};
 use tokio_util::sync::CancellationToken;
 
 use crate::access::AccessBell;
+use crate::agent_cache::AgentCache;
 use crate::authentication::{Credential, Principals};
 use crate::containers::{Containers, ContainersConfig, Quota};
 use crate::fault::OrFault;
@@ -21,6 +24,7 @@ use crate::markdown::{LiveHtml, Markdown};
 use crate::models::ModelPool;
 use crate::passwords::Passwords;
 use crate::recents::Recents;
+use crate::session_cache::SessionCache;
 use crate::throttle::Throttle;
 use crate::tool_servers::ToolServers;
 use crate::tools::Builtins;
@@ -45,6 +49,11 @@ pub struct Config {
     pub public_url: String,
     /// The client of the tool that reads the web; it never reaches this machine by itself.
     pub web: Outbound,
+    /// What processes of one installation share besides the database, if there is one.
+    pub redis: Option<Redis>,
+    /// Whether no other process can be running agents on this database: every lease left over
+    /// belongs to a dead process then.
+    pub is_alone: bool,
     /// How the set-up page names the database.
     pub database_label: String,
     /// How the set-up page says where the master key is.
@@ -68,6 +77,8 @@ pub struct Services {
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
+    pub(crate) sessions: SessionCache,
+    pub(crate) agents: AgentCache,
     pub(crate) recents: Recents,
     pub(crate) markdown: Markdown,
     pub(crate) live_html: LiveHtml,
@@ -93,7 +104,13 @@ impl Services {
         outbound: Outbound,
         config: Config,
     ) -> Self {
-        let bus = Bus::default();
+        let bus = Bus::new(match &config.redis {
+            Some(redis) => Reach::Redis(redis.clone()),
+            None if config.is_alone => Reach::Process,
+            None => Reach::Database,
+        });
+        let cache = Cache::new(config.redis.clone());
+        let agents = AgentCache::new(cache.clone());
         let containers = Containers::new(store.clone(), config.containers.clone());
         let tool_servers =
             ToolServers::new(store.clone(), vault.clone(), outbound.clone(), containers);
@@ -112,6 +129,7 @@ impl Services {
             recents.clone(),
             Arc::new(Builtins::new(config.web.clone())),
             tool_servers.clone(),
+            agents.clone(),
             &config,
         );
         Self {
@@ -124,6 +142,8 @@ impl Services {
             passwords: Arc::new(Passwords::new()),
             worker,
             principals: Principals::default(),
+            sessions: SessionCache::new(cache),
+            agents,
             recents,
             markdown: Markdown::new(),
             live_html: LiveHtml::default(),
@@ -134,25 +154,26 @@ impl Services {
         }
     }
 
-    /// Starts the worker and the housekeeping; they stop when `stopping` is cancelled.
-    ///
-    /// `is_alone` says that no other process can be running agents on this database, so that
-    /// every lease left over belongs to a dead process.
-    pub fn start_jobs(&self, stopping: &CancellationToken, is_alone: bool) {
-        self.worker.start(stopping, is_alone);
+    /// Hears what other processes say, until `stopping`.
+    pub fn start(&self, stopping: &CancellationToken) {
+        self.listen(stopping);
+    }
+
+    /// Starts taking runs, and the housekeeping; they stop when `stopping` is cancelled.
+    pub fn start_jobs(&self, stopping: &CancellationToken) {
+        self.worker.start(stopping, self.config.is_alone);
         self.tool_servers.start(stopping);
         crate::housekeeping::start(self.clone(), stopping.clone());
-        let bell = self.access.clone();
-        bell.start(
-            self.store.clone(),
-            self.principals.clone(),
-            stopping.clone(),
-        );
     }
 
     /// Waits for the worker's runs to be handed back after `stopping` was cancelled.
     pub async fn finish_jobs(&self) {
         self.worker.finish().await;
+    }
+
+    /// Redis, if it is used.
+    pub fn redis(&self) -> Option<&Redis> {
+        self.config.redis.as_ref()
     }
 
     /// The database, for health checks and metrics.

@@ -152,14 +152,15 @@ impl Watch {
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
             if self.is_behind {
-                match self.read_log().await? {
+                // Boxed, so that a stream which waits keeps no room for it.
+                match Box::pin(self.read_log()).await? {
                     Some(bytes) => return Ok(Some(bytes)),
                     None => self.is_behind = false,
                 }
             }
             if self.ends_when_idle && self.may_be_idle {
                 self.may_be_idle = false;
-                if self.is_idle().await? {
+                if Box::pin(self.is_idle()).await? {
                     return Ok(None);
                 }
                 if self.is_behind {
@@ -186,7 +187,7 @@ impl Watch {
                     self.may_be_idle |= is_run_end;
                     return Ok(Some(bytes));
                 }
-                Some(Frame::Logged { .. }) | None => {
+                Some(Frame::Logged { .. } | Frame::Grown) | None => {
                     self.is_behind = true;
                     self.may_be_idle = true;
                 }
@@ -242,7 +243,7 @@ impl Watch {
 /// Shows logged events to everybody who watches; each is rendered once.
 pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
     if !publisher.has_watchers() {
-        return;
+        return publisher.grown();
     }
     for event in events {
         publisher.publish(Frame::Logged {
@@ -251,6 +252,7 @@ pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
             bytes: logged_frame(event).into(),
         });
     }
+    publisher.grown();
 }
 
 /// Shows text that is not logged yet.

@@ -70,6 +70,8 @@ pub struct FoundSession {
     pub principal: Principal<SessionId>,
     /// Whether this very token must be replaced.
     pub must_renew: bool,
+    /// Whether the token is not one that was replaced.
+    pub is_current: bool,
 }
 
 /// Who holds a token that was used after `alive_since`, or one that was replaced a moment before
@@ -82,7 +84,8 @@ pub async fn find(
 ) -> Result<Option<FoundSession>> {
     let row = sqlx::query!(
         r#"select s.id, s.user_id, s.workspace_id, s.seen_at, m.role,
-             s.must_renew and s.token_hash = $1 as "must_renew!"
+             s.must_renew and s.token_hash = $1 as "must_renew!",
+             s.token_hash = $1 as "is_current!"
            from sessions s join memberships m using (workspace_id, user_id)
            where (s.token_hash = $1 or (s.former_hash = $1 and s.former_until > $3))
              and s.seen_at > $2"#,
@@ -104,6 +107,7 @@ pub async fn find(
         Ok(FoundSession {
             principal,
             must_renew: row.must_renew,
+            is_current: row.is_current,
         })
     })
     .transpose()

@@ -12,7 +12,7 @@ use crate::config::Config;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let answer = tokio::time::timeout(DEADLINE, ask(local(config.listen)))
+    let answer = tokio::time::timeout(DEADLINE, ask(local(config.listen())))
         .await
         .context("the server does not answer within 5 s")??;
     let status = answer.lines().next().unwrap_or_default();

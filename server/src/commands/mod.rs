@@ -14,6 +14,7 @@ use clap::{Parser, Subcommand};
 
 pub use self::extract_text::{NAME as EXTRACT_TEXT, run as extract_text};
 use crate::config::Config;
+use crate::roles::Roles;
 
 /// Self-hosted platform for AI agents.
 #[derive(Debug, Parser)]
@@ -33,6 +34,9 @@ enum Command {
         /// Address of the HTTP listener, instead of the configured one.
         #[arg(long)]
         listen: Option<SocketAddr>,
+        /// What to run, instead of everything: web, api, worker and mcp-manager, comma-separated.
+        #[arg(long)]
+        roles: Option<Roles>,
         /// Only checks the configuration.
         #[arg(long)]
         check: bool,
@@ -67,8 +71,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut config = Config::load(arguments.config.as_deref())?;
     match arguments.command {
         Command::Serve { check: true, .. } => Ok(()),
-        Command::Serve { listen, .. } => {
-            config.listen = listen.unwrap_or(config.listen);
+        Command::Serve { listen, roles, .. } => {
+            config.listen = listen.or(config.listen);
+            config.roles = roles.unwrap_or(config.roles);
             serve::run(config).await
         }
         Command::Migrate => migrate::run(config).await,

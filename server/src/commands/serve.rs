@@ -12,11 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::crowds::Crowds;
+use crate::roles::Role;
 use crate::wiring::Backend;
 use crate::{listener, router, telemetry};
 
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
-    telemetry::start(config.environment)?;
+    telemetry::start(config.environment, config.otlp_endpoint.as_ref())?;
     let data_dir = config.data_dir()?;
     std::fs::create_dir_all(&data_dir)
         .with_context(|| format!("make the data folder {}", data_dir.display()))?;
@@ -26,21 +27,27 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         false => None,
     };
     // Before the slow part, so that a taken address is told at once.
-    let socket = TcpListener::bind(config.listen)
+    let listen = config.listen();
+    let socket = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("listen on {}", config.listen))?;
+        .with_context(|| format!("listen on {listen}"))?;
     let stopping = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
 
     let backend = Backend::open(&config, Joining::Succeed).await?;
-    backend.services.start_jobs(&stopping, is_embedded);
+    backend.services.start(&stopping);
+    if config.roles.has(Role::Worker) {
+        backend.services.start_jobs(&stopping);
+    } else if is_embedded {
+        tracing::warn!("no other server can use an embedded database: nothing runs agents here");
+    }
     let app = router::router(&config, backend.services.clone(), stopping.clone())?;
     println!(
         "AgentArea is ready: {}",
         config.public_url().as_str().trim_end_matches('/')
     );
-    tracing::info!(address = %config.listen, "listening");
+    tracing::info!(address = %listen, roles = %config.roles, "listening");
 
     let proxies = config.trusted_proxies()?;
     let crowds = Crowds::new(config.limits.connections_per_address, proxies.clone());
@@ -95,7 +102,12 @@ fn hold(data_dir: &Path, config: &Config) -> anyhow::Result<File> {
     }
     file.set_len(0).context("write serve.lock")?;
     file.rewind().context("write serve.lock")?;
-    write!(file, "process {} on {}", std::process::id(), config.listen)
-        .context("write serve.lock")?;
+    write!(
+        file,
+        "process {} on {}",
+        std::process::id(),
+        config.listen()
+    )
+    .context("write serve.lock")?;
     Ok(file)
 }

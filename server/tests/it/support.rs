@@ -15,6 +15,14 @@ use crate::openapi;
 /// Longest wait for a server to be ready, or for anything else a test awaits.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Settings without a prefix, which a test must not take over from where it runs.
+const OUTSIDE: [&str; 4] = [
+    "DATABASE_URL",
+    "DOCKER_HOST",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "REDIS_URL",
+];
+
 /// A running server. It is killed when dropped.
 pub struct TestApp {
     program: Program,
@@ -68,8 +76,7 @@ impl Program {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_agentarea"));
         for (name, _) in std::env::vars() {
-            let is_setting = matches!(name.as_str(), "DATABASE_URL" | "DOCKER_HOST");
-            if is_setting || name.starts_with("AGENTAREA_") {
+            if name.starts_with("AGENTAREA_") || OUTSIDE.contains(&name.as_str()) {
                 command.env_remove(name);
             }
         }
@@ -224,6 +231,20 @@ impl TestApp {
         Self {
             client: client(),
             key: key.to_owned(),
+            program,
+            _db: None,
+        }
+    }
+
+    /// Starts another server of the same installation: same database, same keys.
+    pub async fn beside(&self, mut program: Program) -> Self {
+        let keys = self.program.data_dir.path().join("master.key");
+        std::fs::copy(keys, program.data_dir.path().join("master.key")).expect("share the key");
+        program.set("AGENTAREA_LIMITS__REQUESTS_PER_MINUTE", "1000000");
+        program.start().await;
+        Self {
+            client: client(),
+            key: self.key.clone(),
             program,
             _db: None,
         }

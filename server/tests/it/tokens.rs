@@ -104,7 +104,9 @@ async fn ended_session_tokens_are_never_accepted() {
     let signed_out = Person::sign_in(&app, inputs::ADA).await;
     signed_out.delete(&app, "/session").await;
     let stale = Person::sign_in(&app, inputs::ADA).await;
-    let sql = "update sessions set seen_at = now() - interval '61 minutes'";
+    // Time has not passed: the server must forget when the session was last used.
+    let sql = "update sessions set seen_at = now() - interval '61 minutes';
+               select pg_notify('agentarea_access', '')";
     as_superuser(&db, sql.to_owned()).await;
     let before = Person::sign_in(&app, inputs::ADA).await;
     let second = json!({"name": "Second"});

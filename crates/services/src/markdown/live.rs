@@ -178,7 +178,7 @@ impl Task {
                         // What leaves a gap is skipped: the log brings it soon.
                         Some(Frame::Live(bytes)) => self.take_live(&bytes),
                         Some(Frame::Logged { bytes, .. }) => self.take_logged(&bytes),
-                        None => false,
+                        Some(Frame::Grown) | None => false,
                     };
                     if !is_whole {
                         self.read_log().await;

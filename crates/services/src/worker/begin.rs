@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::agents::AgentConfig;
 use domain::approvals::ApprovalReason;
 use domain::events::{EventBody, RunBegin};
 use domain::runs::Usage;
@@ -41,12 +42,8 @@ struct Progress {
 pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
     let store = &worker.inner.store;
     let lease = claimed.lease;
+    let config = find_config(worker, &claimed).await?;
     let mut tx = store.begin(lease.workspace_id).await.or_fault()?;
-    let config = tx
-        .find_agent_version(claimed.agent_id, claimed.agent_version)
-        .await
-        .or_fault()?
-        .ok_or(Error::NotFound)?;
     let prior = tx
         .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
         .await
@@ -121,6 +118,22 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
     };
     worker.begin(slot, run).written(&logged);
     Ok(())
+}
+
+/// What the version of the agent says that shall answer.
+async fn find_config(worker: &Worker, claimed: &ClaimedRun) -> Result<AgentConfig, Error> {
+    let workspace_id = claimed.lease.workspace_id;
+    let (id, version) = (claimed.agent_id, claimed.agent_version);
+    let agents = &worker.inner.agents;
+    if let Some(config) = agents.find(workspace_id, id, version).await {
+        return Ok(config);
+    }
+    let mut tx = worker.inner.store.begin(workspace_id).await.or_fault()?;
+    let config = tx.find_agent_version(id, version).await.or_fault()?;
+    drop(tx);
+    let config = config.ok_or(Error::NotFound)?;
+    agents.keep(workspace_id, id, version, config.clone()).await;
+    Ok(config)
 }
 
 /// Reads the journal: what is finished counts, what is not is done again or asked about.

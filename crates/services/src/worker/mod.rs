@@ -15,16 +15,18 @@ use domain::{ConversationId, MessageId, RunId};
 use engine::{AskedCall, Spent};
 use llm::ModelMessage;
 use store::Store;
-use store::bus::Bus;
+use store::bus::{Bus, Signal};
 use store::events::LoggedEvent;
 use store::runs::{AnsweringAgent, Lease};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub(crate) use self::log::asked_call;
 use self::stage::Stage;
+use crate::agent_cache::AgentCache;
 use crate::models::ModelPool;
 use crate::recents::Recents;
 use crate::session::Config;
@@ -52,8 +54,11 @@ struct Inner {
     recents: Recents,
     builtins: Arc<Builtins>,
     tool_servers: ToolServers,
+    agents: AgentCache,
     slots: Arc<Semaphore>,
     runs_per_workspace: u32,
+    /// Whether this process takes runs.
+    is_taking: AtomicBool,
     active: Mutex<HashMap<RunId, ActiveRun>>,
     waker: Notify,
     /// Whether a run may be waiting in the queue for one of this process to end.
@@ -141,6 +146,7 @@ impl Worker {
         recents: Recents,
         builtins: Arc<Builtins>,
         tool_servers: ToolServers,
+        agents: AgentCache,
         config: &Config,
     ) -> Self {
         let inner = Inner {
@@ -151,8 +157,10 @@ impl Worker {
             recents,
             builtins,
             tool_servers,
+            agents,
             slots: Arc::new(Semaphore::new(config.runs_per_worker)),
             runs_per_workspace: config.runs_per_workspace,
+            is_taking: AtomicBool::new(false),
             active: Mutex::default(),
             waker: Notify::new(),
             may_be_queued: AtomicBool::new(false),
@@ -171,15 +179,22 @@ impl Worker {
 
     /// Room for one more run, if there is any.
     pub(crate) fn try_reserve(&self) -> Option<Slot> {
-        if self.inner.handing_back.is_cancelled() {
+        let is_taking = self.inner.is_taking.load(Ordering::Acquire);
+        if !is_taking || self.inner.handing_back.is_cancelled() {
             return None;
         }
         let permit = self.inner.slots.clone().try_acquire_owned().ok()?;
         Some(Slot { _permit: permit })
     }
 
-    /// Has the queue looked at soon, and again when a run ends.
-    pub(crate) fn wake(&self) {
+    /// Has every process look at the queue soon, and again when one of its runs ends.
+    pub(crate) fn wake_all(&self) {
+        self.look();
+        self.inner.bus.signal(Signal::QueueGrown);
+    }
+
+    /// Has this process look at the queue soon, and again when one of its runs ends.
+    pub(crate) fn look(&self) {
         self.inner.may_be_queued.store(true, Ordering::Release);
         self.inner.waker.notify_one();
     }
@@ -210,7 +225,13 @@ impl Worker {
             active: Some(active),
         };
         let worker = self.clone();
-        self.inner.tasks.spawn(async move {
+        let span = tracing::info_span!(
+            target: "agentarea::trace", "run",
+            run.id = %run.lease.run_id, conversation.id = %run.lease.conversation_id,
+            workspace.id = %run.lease.workspace_id, agent.id = %run.agent.id,
+            gen_ai.request.model = run.agent.config.model.name,
+        );
+        let executing = async move {
             let lease = run.lease;
             execute::execute(&worker, run, stage, stops).await;
             worker.forget(lease);
@@ -218,7 +239,8 @@ impl Worker {
             if worker.inner.may_be_queued.load(Ordering::Acquire) {
                 worker.inner.waker.notify_one();
             }
-        });
+        };
+        self.inner.tasks.spawn(executing.instrument(span));
         begun
     }
 
@@ -234,13 +256,25 @@ impl Worker {
         }
     }
 
-    /// Stops a run of this process; one of another process hears of it with its next renewal.
+    /// Stops a run, wherever it runs; a process that does not hear of it does so with its next
+    /// renewal.
     pub(crate) fn cancel(&self, run_id: RunId) {
-        if let Some(run) = self.lock().get(&run_id) {
+        if self.cancel_here(run_id) {
+            return;
+        }
+        self.inner.bus.signal(Signal::CancelRun(run_id));
+        // A queued run is taken at once, to be ended as cancelled.
+        self.wake_all();
+    }
+
+    /// Stops a run if it is one of this process.
+    pub(crate) fn cancel_here(&self, run_id: RunId) -> bool {
+        let active = self.lock();
+        let run = active.get(&run_id);
+        if let Some(run) = run {
             run.cancel.cancel();
         }
-        // A queued run is taken at once, to be ended as cancelled.
-        self.wake();
+        run.is_some()
     }
 
     /// Drops the runs of a conversation that is gone.
@@ -254,6 +288,7 @@ impl Worker {
 
     /// Starts taking runs until `stopping`.
     pub(crate) fn start(&self, stopping: &CancellationToken, is_alone: bool) {
+        self.inner.is_taking.store(true, Ordering::Release);
         tokio::spawn(adopt::take_runs(self.clone(), stopping.clone(), is_alone));
         tokio::spawn(adopt::renew_leases(
             self.clone(),

@@ -60,6 +60,7 @@ fn every_route_has_a_row() {
         "GET /docs",
         "GET /health",
         "GET /health/db",
+        "GET /health/redis",
         "GET /metrics",
         "GET /openapi.json",
     ];

@@ -27,7 +27,9 @@ pub async fn rejected(app: &TestApp, db: &TestDb, ada: &Person) -> Vec<(&'static
         .expect("connect");
     let sql = format!(
         "update api_keys set expires_at = now() - interval '1 second' where id = '{}';
-         update sessions set seen_at = now() - interval '61 minutes' where id = '{stale_session}'",
+         update sessions set seen_at = now() - interval '61 minutes' where id = '{stale_session}';
+         -- Time has not passed: have the server forget when it was last used.
+         select pg_notify('agentarea_access', '')",
         expired.id
     );
     let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut superuser);

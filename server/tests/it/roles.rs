@@ -1,0 +1,139 @@
+//! One program, run in parts.
+
+use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use testkit::scripted_model::Answer as Scripted;
+use testkit::{ScriptedModel, TestDb, TestRedis, texts};
+
+use crate::support::{Program, TestApp};
+
+/// A server of some roles on a database.
+fn program(db: &TestDb, roles: &str) -> Program {
+    let mut program = Program::new(Some(db.url()));
+    program.set("AGENTAREA_ROLES", roles);
+    program
+}
+
+async fn status(app: &TestApp, path: &str) -> StatusCode {
+    let answer = app.client.get(app.url(path)).send().await;
+    answer.expect("an answer").status()
+}
+
+#[tokio::test]
+async fn each_part_answers_only_its_own_addresses() {
+    let db = TestDb::create().await;
+    let api = TestApp::on(program(&db, "api")).await;
+    let web = api.beside(program(&db, "web")).await;
+    let worker = api.beside(program(&db, "worker")).await;
+    let manager = api.beside(program(&db, "mcp-manager")).await;
+
+    for app in [&api, &web, &worker, &manager] {
+        for path in ["/health", "/health/db", "/health/redis", "/metrics"] {
+            assert_eq!(status(app, path).await, StatusCode::OK, "{path}");
+        }
+    }
+    for (app, page, rest) in [
+        (&api, StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED),
+        (&web, StatusCode::OK, StatusCode::NOT_FOUND),
+        (&worker, StatusCode::NOT_FOUND, StatusCode::NOT_FOUND),
+        (&manager, StatusCode::NOT_FOUND, StatusCode::NOT_FOUND),
+    ] {
+        assert_eq!(status(app, "/sign-in").await, page);
+        assert_eq!(status(app, "/api/v1/me").await, rest);
+    }
+    // Pages follow conversations.
+    let events = "/api/v1/conversations/x/events";
+    assert_eq!(status(&web, events).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn message_posted_to_an_api_server_is_answered_by_a_worker() {
+    for redis in [Some(TestRedis::start().await), None] {
+        let db = TestDb::create().await;
+        let part = |roles: &str| {
+            let mut program = program(&db, roles);
+            if let Some(redis) = &redis {
+                program.set("REDIS_URL", &redis.url());
+            }
+            program
+        };
+        let api = TestApp::on(part("api")).await;
+        let model = ScriptedModel::start().await;
+        let agent = api.create_agent(&model).await;
+        let conversation = api.create_conversation(&agent).await;
+        // Nobody runs agents yet.
+        let (answer, gate) = Scripted::numbered(3).held();
+        model.next(answer);
+        api.ask(&conversation, "count").await;
+        let waiting = api.get("/runs").await.body["items"][0]["status"].clone();
+        let _worker = api.beside(part("worker")).await;
+        model.wait_for_requests(1).await;
+        gate.finish();
+        let log = api.log(&conversation).await;
+        let last = log.last().and_then(|event| event.id).expect("events");
+
+        // And now quickly, with early text where there is Redis.
+        let (answer, gate) = Scripted::numbered(3).held();
+        model.next(answer);
+        let mut stream = api.events(&conversation, &format!("?after={last}")).await;
+        let posted = Instant::now();
+        api.ask(&conversation, "again").await;
+        model.wait_for_requests(2).await;
+        let taken_after = posted.elapsed();
+        gate.release(1);
+        let first_text = if redis.is_some() {
+            "text_live"
+        } else {
+            "text_delta"
+        };
+        stream
+            .collect_until(|event| {
+                event.event == first_text && event.data.to_string().contains("0 ")
+            })
+            .await
+            .expect("first words");
+        gate.finish();
+        let log = api.log(&conversation).await;
+
+        assert_eq!(waiting, "queued");
+        assert!(taken_after < Duration::from_millis(600), "{taken_after:?}");
+        let texts = texts(&log).expect("exact");
+        let whole = texts.values().filter(|text| text.ends_with("2 ")).count();
+        assert_eq!(whole, 2, "{texts:?}");
+    }
+}
+
+#[tokio::test]
+async fn roles_are_taken_from_the_command_line_too() {
+    let program = Program::new(None);
+
+    for (roles, is_known) in [
+        ("web,api", true),
+        ("worker", true),
+        ("boss", false),
+        ("api,boss", false),
+    ] {
+        let output = program
+            .command(&["serve", "--check", "--roles", roles])
+            .output();
+        let output = output.expect("run serve --check");
+        let text = String::from_utf8_lossy(&output.stderr);
+
+        assert_eq!(output.status.success(), is_known, "{roles}: {text}");
+        assert_eq!(text.contains("boss"), !is_known, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_role_in_the_environment_stops_the_start() {
+    let mut program = Program::new(None);
+    program.set("AGENTAREA_ROLES", "api,boss");
+
+    let output = program.command(&["serve", "--check"]).output();
+    let output = output.expect("run serve --check");
+
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(text.contains("boss"), "{text}");
+}
