@@ -15,6 +15,7 @@ pub const MAX_COMMAND: usize = 50;
 
 /// An image that runs in a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContainerSource {
     /// Reference of the image, as given.
     pub image: String,
@@ -25,6 +26,7 @@ pub struct ContainerSource {
 
 /// A package of npm or PyPI that is turned into an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PackageSource {
     /// Where it is from.
     pub registry: PackageRegistry,
@@ -42,6 +44,7 @@ pub struct PackageSource {
 
 /// Where packages are from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum PackageRegistry {
     /// The npm registry: programs for Node.js.
@@ -52,6 +55,7 @@ pub enum PackageRegistry {
 
 /// How a container runs. Its secrets are write-only.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContainerSettings {
     /// Arguments, or the whole command if the image has no entry point; empty keeps the image's.
     #[serde(default)]
@@ -76,6 +80,7 @@ pub struct ContainerSettings {
 
 /// What a container may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Resources {
     /// Memory in MiB, 16 to 16,384; there is no swap.
@@ -98,6 +103,7 @@ impl Default for Resources {
 
 /// Input for an image that runs in a container.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ContainerSourceInput {
     /// Reference of the image: `ghcr.io/acme/tools:1.2` or, better, with its digest.
@@ -111,6 +117,7 @@ pub struct ContainerSourceInput {
     /// Secrets in its environment. In a change, those that are not named stay as they are and
     /// `null` removes one.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub secrets: BTreeMap<String, Option<Secret>>,
     /// What it may use.
     #[serde(default)]
@@ -122,6 +129,7 @@ pub struct ContainerSourceInput {
 
 /// Input for a package that runs in a container.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PackageSourceInput {
     /// Where it is from.
@@ -138,6 +146,7 @@ pub struct PackageSourceInput {
     pub env: BTreeMap<String, String>,
     /// Secrets in its environment, as for an image.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub secrets: BTreeMap<String, Option<Secret>>,
     /// What it may use.
     #[serde(default)]
@@ -149,6 +158,7 @@ pub struct PackageSourceInput {
 
 /// Input for a server of the catalog.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CatalogSourceInput {
     /// The entry's key.
@@ -160,6 +170,7 @@ pub struct CatalogSourceInput {
 
 /// How a server's container is right now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ContainerReport {
     /// Whether it runs.
     pub is_running: bool,
@@ -181,6 +192,7 @@ pub struct ContainerReport {
 
 /// A connection that was refused to a container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct EgressRefusal {
     /// When it last happened.
     pub time: Timestamp,
@@ -194,6 +206,7 @@ pub struct EgressRefusal {
 
 /// One line of a container's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ServerLogLine {
     /// 1, 2, … since the container was started.
     pub number: u64,
@@ -332,6 +345,7 @@ fn check_names<'a>(
 
 /// A server that can be added in one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CatalogEntry {
     /// Names it in `{type: catalog, key}`.
     pub key: String,
@@ -359,6 +373,7 @@ pub struct CatalogEntry {
 
 /// A setting of a catalog entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CatalogSetting {
     /// Its name.
     pub name: String,
