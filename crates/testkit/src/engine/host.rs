@@ -11,10 +11,11 @@ root=$1
 programs="/bin/sh /bin/cat /usr/bin/node /usr/bin/python3"
 libraries=$(for file in $programs /usr/lib/python3.*/lib-dynload/*.so; do ldd "$file"; done |
   grep -o '/[^ ]*' | sort -u)
-cp -L --parents $programs $libraries "$root"
-cp -a --parents /usr/lib/node_modules/npm /usr/lib/python3 /usr/lib/python3.* "$root"
+cp -L --parents $programs $libraries /lib/*-linux-gnu*/librt.so.1 "$root"
+tar -C / -cf - usr/lib/node_modules/npm usr/lib/python3 $(cd / && echo usr/lib/python3.*) | tar -C "$root" -xf -
 mkdir -p "$root/etc/ssl/certs" "$root/tmp"
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs"
+chmod 1777 "$root/tmp"
 printf '#!/bin/sh\nexec node /usr/lib/node_modules/npm/bin/npm-cli.js "$@"\n' >"$root/usr/bin/npm"
 chmod 755 "$root/usr/bin/npm"
 install -d -o 65532 -g 65532 "$root/app"
