@@ -157,12 +157,12 @@ impl Services {
     /// Hears what other processes say, until `stopping`.
     pub fn start(&self, stopping: &CancellationToken) {
         self.listen(stopping);
+        self.tool_servers.start(stopping);
     }
 
     /// Starts taking runs, and the housekeeping; they stop when `stopping` is cancelled.
     pub fn start_jobs(&self, stopping: &CancellationToken) {
         self.worker.start(stopping, self.config.is_alone);
-        self.tool_servers.start(stopping);
         crate::housekeeping::start(self.clone(), stopping.clone());
     }
 
