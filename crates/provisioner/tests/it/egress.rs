@@ -159,7 +159,8 @@ fn listen(address: &str) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
-            let _ = write!(stream, "canary {address}");
+            // In one piece, because the tool reads once.
+            let _ = stream.write_all(format!("canary {address}").as_bytes());
         }
     });
     address
