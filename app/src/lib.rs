@@ -18,4 +18,6 @@ mod ui;
 
 #[cfg(feature = "ssr")]
 pub use document::{Assets, shell};
+#[cfg(feature = "ssr")]
+pub use pages::conversations::{message_form, message_key};
 pub use routes::App;

@@ -11,6 +11,7 @@ mod guard;
 mod key_rotation;
 mod listener;
 mod master_key;
+mod message_form;
 mod openapi;
 mod pages;
 mod problem;

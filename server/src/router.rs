@@ -22,7 +22,7 @@ use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::roles::Role;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, gateway, openapi, pages, renewal, request, rest};
+use crate::{assets, gateway, message_form, openapi, pages, renewal, request, rest};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -133,6 +133,8 @@ fn uploads(config: &Config) -> Router<AppState> {
     let file_bytes = usize::try_from(config.limits.file_bytes()).unwrap_or(usize::MAX);
     Router::new()
         .route("/api/v1/files", post(rest::files::create))
+        // The message form, for browsers without scripts.
+        .route("/conversations/{id}/messages", post(message_form::post))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(
             file_bytes.saturating_add(FORM_BYTES),

@@ -4,10 +4,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::events::FinishReason;
+use crate::files::{AttachedFile, MAX_ATTACHMENTS};
 use crate::runs::{RunError, RunStatus};
 use crate::tools::ToolCall;
 use crate::{
-    AgentId, ConversationId, Cursor, Error, FieldErrors, MessageId, Page, Paged, RunId, Timestamp,
+    AgentId, ConversationId, Cursor, Error, FieldErrors, FileId, MessageId, Page, Paged, RunId,
+    Timestamp,
 };
 
 /// Longest text of one message, in characters.
@@ -131,6 +133,12 @@ pub struct Message {
     /// Tools that it asked for, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// Ids of its files.
+    #[serde(default)]
+    pub attachments: Vec<FileId>,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<AttachedFile>,
     /// The run it started (user) or came from (assistant).
     pub run_id: RunId,
     /// How an answer ended; `None` while it is in progress and for user messages.
@@ -149,7 +157,7 @@ pub struct Message {
 pub struct PostMessage {
     /// 1 to 100,000 characters.
     pub text: String,
-    /// Ids of files that go with it. None can be given yet.
+    /// Ids of files that go with it, each once, at most 10.
     #[serde(default)]
     pub attachments: Vec<String>,
     /// A person's message that this one replaces on a branch of its own.
@@ -318,8 +326,13 @@ impl PostMessage {
         } else {
             errors.text("text", &self.text, MAX_MESSAGE_CHARS);
         }
-        if !self.attachments.is_empty() {
-            errors.push("attachments", "cannot be used yet; leave the list empty");
+        if self.attachments.len() > MAX_ATTACHMENTS {
+            let text = format!("must be at most {MAX_ATTACHMENTS} files");
+            errors.push("attachments", text);
+        }
+        let mut seen = std::collections::HashSet::new();
+        if !self.attachments.iter().all(|id| seen.insert(id)) {
+            errors.push("attachments", "must name each file once");
         }
         errors.finish()
     }

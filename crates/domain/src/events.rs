@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::approvals::{ApprovalReason, Decision};
 use crate::conversations::MessageRole;
+use crate::files::AttachedFile;
 use crate::runs::{RunError, Usage};
 use crate::{
     AgentId, ApprovalId, CallId, ConversationId, EventId, FileId, MessageId, RunId, Timestamp,
@@ -100,8 +101,11 @@ pub struct CreatedMessage {
     pub role: MessageRole,
     /// Its text so far.
     pub text: String,
-    /// Files that came with it.
-    pub attachments: Vec<String>,
+    /// Ids of its files.
+    pub attachments: Vec<FileId>,
+    /// Its files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<AttachedFile>,
 }
 
 /// Text added to a message. Also the whole of the early, unlogged `text_live` frame.

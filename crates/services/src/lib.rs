@@ -10,6 +10,7 @@ mod agent_cache;
 mod agents;
 mod api_keys;
 mod approvals;
+mod attachments;
 mod audit;
 mod authentication;
 mod catalog;

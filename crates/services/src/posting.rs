@@ -9,11 +9,13 @@ use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp
 use engine::{AskedCall, Spent};
 use llm::ModelMessage;
 use store::TenantTx;
+use store::attachments::Attachment;
 use store::audit::Author;
 use store::events::NewEvent;
 use store::messages::{PriorMessage, Question};
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
+use crate::attachments::{self, as_read};
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
 use crate::worker::{Begun, Slot, StartedRun, asked_call};
@@ -42,6 +44,7 @@ struct Posting<'a> {
     text: &'a str,
     /// The message, if it is there already.
     asked: Option<MessageId>,
+    files: Vec<Attachment>,
     title: String,
     idempotency_key: Option<&'a str>,
     agent: Arc<AnsweringAgent>,
@@ -111,6 +114,7 @@ impl Session {
         &self,
         id: ConversationId,
         ask: Ask<'_>,
+        files: &[String],
         idempotency_key: Option<&str>,
     ) -> Result<PostedMessage, Error> {
         let services = &self.services;
@@ -141,6 +145,10 @@ impl Session {
                 Posting::new(self.author(), id, text, agent)
             }
         };
+        posting.files = match posting.asked {
+            Some(message_id) => tx.list_attachments(message_id).await.or_fault()?,
+            None => attachments::find(&mut tx, files).await?,
+        };
         posting.idempotency_key = idempotency_key;
         posting.parent_id = match &question {
             Some(question) => question.parent_id,
@@ -167,6 +175,11 @@ impl Session {
             .create_run(&run, context.last_seq, &events)
             .await
             .or_fault()?;
+        if posting.asked.is_none() && !posting.files.is_empty() {
+            tx.attach_files(id, posting.message_id, &posting.files)
+                .await
+                .or_fault()?;
+        }
         tx.commit().await.or_fault()?;
         match begun {
             Some(begun) => begun.written(&logged),
@@ -186,7 +199,8 @@ impl Session {
         mut messages: Vec<ModelMessage>,
         last_seq: u64,
     ) -> Begun {
-        messages.push(ModelMessage::user(posting.text));
+        let text = as_read(posting.text, &posting.files);
+        messages.push(ModelMessage::user(text));
         let run = StartedRun {
             lease: Lease {
                 run_id: posting.run_id,
@@ -219,6 +233,7 @@ impl<'a> Posting<'a> {
             parent_id: None,
             text,
             asked: None,
+            files: Vec::new(),
             title: title_of(text),
             idempotency_key: None,
             agent,
@@ -272,7 +287,12 @@ impl<'a> Posting<'a> {
         };
         let mut events = Vec::with_capacity(4);
         if self.asked.is_none() {
-            events.push(created(self.message_id, MessageRole::User, self.text));
+            events.push(created(
+                self.message_id,
+                MessageRole::User,
+                self.text,
+                &self.files,
+            ));
         }
         events.push(new_event(EventBody::RunQueued(QueuedRun {
             agent_id: begin.agent_id,
@@ -328,7 +348,7 @@ async fn find_question(
 /// A message of the past as the model reads it, with what came of the tools that it asked for.
 pub(crate) fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
     match message.role {
-        MessageRole::User => vec![ModelMessage::user(message.text)],
+        MessageRole::User => vec![ModelMessage::user(as_read(&message.text, &message.files))],
         MessageRole::Assistant => {
             let calls: Vec<AskedCall> = message.calls.into_iter().map(asked_call).collect();
             asking_messages(message.text.into(), None, &calls)

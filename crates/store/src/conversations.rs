@@ -204,6 +204,8 @@ impl TenantTx {
              ), gone_messages as (
                delete from messages where workspace_id = $1 and run_id in (
                  select id from runs where workspace_id = $1 and conversation_id = $2)
+             ), gone_attachments as (
+               delete from message_attachments where workspace_id = $1 and conversation_id = $2
              ), gone_words as (
                delete from message_words where workspace_id = $1 and conversation_id = $2
              ), gone_calls as (

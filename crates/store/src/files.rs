@@ -1,6 +1,6 @@
 //! Uploaded files: what is known of them. Their contents are in `blobs`.
 
-use domain::files::{AttachedFile, File, IMAGE_TYPES};
+use domain::files::{File, IMAGE_TYPES};
 use domain::{FileId, Timestamp, UserId, WorkspaceId};
 use sqlx::PgConnection;
 
@@ -18,15 +18,6 @@ pub struct NewFile<'a> {
     pub name: &'a str,
     /// Now.
     pub now: Timestamp,
-}
-
-/// A file that shall go with a message.
-#[derive(Clone, Debug)]
-pub struct AttachableFile {
-    /// What people see.
-    pub file: AttachedFile,
-    /// What a model reads.
-    pub text: Option<String>,
 }
 
 /// Where a file's content is.

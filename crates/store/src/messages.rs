@@ -10,6 +10,7 @@ use sqlx::types::Json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::attachments::{Attachment, Texts};
 use crate::database::TenantTx;
 use crate::runs::{parse_message_role, unreadable};
 use crate::tool_calls::StoredCall;
@@ -57,6 +58,8 @@ pub struct PriorMessage {
     pub text: String,
     /// The tools that it asked for, with their results.
     pub calls: Vec<StoredCall>,
+    /// Its files, with their texts.
+    pub files: Vec<Attachment>,
 }
 
 struct MessageRow {
@@ -105,9 +108,14 @@ impl TenantTx {
         let next = has_more
             .then(|| rows.last().map(MessageRow::cursor))
             .flatten();
+        let ids = MessageRow::ids_of_people(&rows);
+        let mut files = self.read_attachments(&ids, Texts::Without).await?;
         let items = rows
             .into_iter()
-            .map(MessageRow::into_message)
+            .map(|row| {
+                let files = files.remove(&row.id).unwrap_or_default();
+                row.into_message(files)
+            })
             .collect::<Result<Vec<_>>>()?;
         Ok(Paged { items, next })
     }
@@ -163,12 +171,15 @@ impl TenantTx {
             [] => Vec::new(),
             _ => self.list_calls_of_messages(&asking).await?,
         };
+        let ids = MessageRow::ids_of_people(&rows);
+        let mut files = self.read_attachments(&ids, Texts::With).await?;
         Ok(rows
             .into_iter()
             .rev()
             .filter(|row| !row.text.is_empty() || row.asks_for_tools())
             .map(|row| PriorMessage {
                 role: parse_message_role(&row.role),
+                files: files.remove(&row.id).unwrap_or_default(),
                 text: row.text,
                 calls: calls
                     .extract_if(.., |call| call.message_id.uuid() == row.id)
@@ -346,7 +357,13 @@ impl MessageRow {
         Cursor(format!("{}_{}", self.run_id, self.position))
     }
 
-    fn into_message(self) -> Result<BranchMessage> {
+    /// Only people attach files.
+    fn ids_of_people(rows: &[Self]) -> Vec<Uuid> {
+        let is_persons = |row: &&Self| parse_message_role(&row.role) == MessageRole::User;
+        rows.iter().filter(is_persons).map(|row| row.id).collect()
+    }
+
+    fn into_message(self, files: Vec<Attachment>) -> Result<BranchMessage> {
         let finish_reason = self
             .finish_reason
             .map(|reason| reason.parse().map_err(unreadable))
@@ -362,6 +379,8 @@ impl MessageRow {
             text: self.text,
             reasoning: self.reasoning,
             tool_calls: Vec::new(),
+            attachments: files.iter().map(|it| it.file.id).collect(),
+            files: files.into_iter().map(|it| it.file).collect(),
             run_id: self.run_id.into(),
             finish_reason,
             error,

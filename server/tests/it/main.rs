@@ -3,6 +3,7 @@
 mod access;
 mod agents;
 mod approvals;
+mod attachments;
 mod authorization;
 mod backup;
 mod boundaries;

@@ -1,15 +1,17 @@
 //! Where messages are written.
 
 use domain::{ConversationId, MessageId};
-use leptos::ev::{KeyboardEvent, SubmitEvent};
+use leptos::ev::{ClipboardEvent, DragEvent, KeyboardEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use web_sys::HtmlInputElement;
 
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::PostMessage;
+use crate::pages::conversations::uploads::{self, Tray, Upload};
 use crate::pages::runs::server::CancelRun;
 use crate::ui::{
     FormAction, FormAlert, FormErrors, Icon, escaped, live, on_change, sentence, use_toasts,
@@ -33,7 +35,10 @@ pub fn Composer(
     let field = NodeRef::<html::Textarea>::new();
     let keys = MessageKeys::new(message_key.clone());
     let sent = StoredValue::new(String::new());
-    let edited = edited_message(thread, field, post);
+    let tray = Tray::new();
+    let sent_files = StoredValue::new(Vec::<Upload>::new());
+    let toasts = use_toasts();
+    let edited = edited_message(thread, field, tray, post);
     let first_text = edited
         .get_untracked()
         .and_then(|id| thread.text_of(id))
@@ -43,8 +48,13 @@ pub fn Composer(
             return;
         };
         let text = field.value();
-        if !text.trim().is_empty() {
+        if tray.is_busy() {
+            toasts.failure("Wait until the files are uploaded, or remove them.".to_owned());
+        } else if !text.trim().is_empty() {
             field.set_value("");
+            let files = tray.take();
+            let attachments = uploads::ids(&files);
+            sent_files.set_value(files);
             let key = keys.key_for(post);
             sent.set_value(text.clone());
             let replaces = edited.get_untracked();
@@ -53,10 +63,16 @@ pub fn Composer(
                 text,
                 key,
                 replaces,
+                attachments,
             });
         }
     };
     restore_on_failure(errors, sent, field);
+    on_change(move || {
+        if errors.error().is_some() {
+            tray.put_back(sent_files.get_value());
+        }
+    });
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         send();
@@ -73,8 +89,16 @@ pub fn Composer(
             class="shrink-0 px-4 pb-4 pt-1"
             aria-label="Message"
             method="post"
-            action=PostMessage::url()
+            enctype="multipart/form-data"
+            action=format!("/conversations/{id}/messages")
             on:submit=on_submit
+            on:dragover=|event: DragEvent| event.prevent_default()
+            on:drop=move |event: DragEvent| {
+                event.prevent_default();
+                if let Some(files) = event.data_transfer().and_then(|data| data.files()) {
+                    tray.add(&files);
+                }
+            }
         >
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="key" value=message_key />
@@ -82,6 +106,7 @@ pub fn Composer(
                 <FormAlert errors fields=&[] />
                 {edit_note(edited)}
                 <div class="composer">
+                    {uploads::tray_view(tray)}
                     <label class="sr-only" for="message">
                         {prompt.clone()}
                     </label>
@@ -94,9 +119,33 @@ pub fn Composer(
                         required
                         node_ref=field
                         on:keydown=on_keydown
+                        on:paste=move |event: ClipboardEvent| {
+                            let files = event.clipboard_data().and_then(|data| data.files());
+                            if let Some(files) = files.filter(|files| files.length() > 0) {
+                                event.prevent_default();
+                                tray.add(&files);
+                            }
+                        }
                         inner_html=escaped(&first_text)
                     ></textarea>
                     <div class="composer-bar">
+                        <label class="btn btn-ghost attach" title="Attach files">
+                            <Icon name="paperclip" />
+                            <span class="sr-only">"Attach files"</span>
+                            <input
+                                type="file"
+                                name="file"
+                                multiple
+                                on:change=move |event| {
+                                    let input: HtmlInputElement = event_target(&event);
+                                    if let Some(files) = input.files() {
+                                        tray.add(&files);
+                                    }
+                                    // The same file can be chosen again.
+                                    input.set_value("");
+                                }
+                            />
+                        </label>
                         <span class="grow"></span>
                         <StopButton thread />
                         <button class="btn btn-primary btn-icon" type="submit" aria-label="Send">
@@ -114,6 +163,7 @@ pub fn Composer(
 fn edited_message(
     thread: LiveThread,
     field: NodeRef<html::Textarea>,
+    tray: Tray,
     post: FormAction<PostMessage>,
 ) -> Memo<Option<MessageId>> {
     let query = use_query_map();
@@ -121,6 +171,9 @@ fn edited_message(
     let draft = StoredValue::new(None);
     on_change(move || {
         let text = edited.get().and_then(|id| thread.text_of(id));
+        if let Some(id) = edited.get_untracked() {
+            tray.fill(thread.files_of(id));
+        }
         let Some(field) = field.get() else { return };
         match (text, draft.get_value()) {
             (Some(text), kept) => {
@@ -226,6 +279,7 @@ fn StopButton(thread: LiveThread) -> impl IntoView {
                 type="submit"
                 formnovalidate
                 formaction=CancelRun::url()
+                formenctype="application/x-www-form-urlencoded"
                 name="run_id"
                 value=run_id.to_string()
                 aria-busy=move || stop.pending().get().then_some("true")

@@ -2,6 +2,7 @@
 
 use domain::conversations::{Message, MessageRole, Thread, ThreadMessage, Variants};
 use domain::events::{Event, FinishReason, HtmlBlock, TextDelta};
+use domain::files::AttachedFile;
 use domain::runs::{RunError, RunStatus};
 use domain::tools::ToolCall;
 use domain::{ConversationId, Cursor, MessageId, RunId, Timestamp};
@@ -30,6 +31,8 @@ pub struct LiveMessage {
     pub created_at: Timestamp,
     /// What a person wrote; empty for an answer.
     pub text: String,
+    /// Files of a person's message.
+    pub files: Vec<AttachedFile>,
     /// An answer as HTML: what the page began with, and the whole at its end. Between them blocks
     /// are put into the page one by one.
     pub html: ArcRwSignal<String>,
@@ -140,6 +143,14 @@ impl LiveThread {
         self.state
             .try_with_value(|state| Some(state.message(id)?.text.clone()))
             .flatten()
+    }
+
+    /// The files of a message.
+    pub fn files_of(self, id: MessageId) -> Vec<AttachedFile> {
+        self.state
+            .try_with_value(|state| Some(state.message(id)?.files.clone()))
+            .flatten()
+            .unwrap_or_default()
     }
 
     /// Reads the conversation again, as after another branch was chosen.
@@ -307,6 +318,7 @@ impl LiveMessage {
             run_id: message.run_id,
             created_at: message.created_at,
             text,
+            files: message.files.clone(),
             html: ArcRwSignal::new(shown.html.clone()),
             is_empty: ArcRwSignal::new(message.text.is_empty()),
             tool_calls: ArcRwSignal::new(message.tool_calls.clone()),

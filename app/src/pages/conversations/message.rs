@@ -7,6 +7,7 @@ use domain::{ConversationId, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
+use crate::pages::conversations::files::attached_files;
 use crate::pages::conversations::html::element_id;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
 use crate::pages::conversations::server::{Regenerate, ShowBranch};
@@ -47,6 +48,7 @@ fn Question(
     let LiveMessage {
         id: message_id,
         text,
+        files,
         error,
         variants,
         run_id,
@@ -73,6 +75,7 @@ fn Question(
             <div class="bubble whitespace-pre-wrap" title=crate::time::age(created_at, now)>
                 {text}
             </div>
+            {attached_files(files)}
             <footer class="message-foot">
                 {variants_switch(id, variants)}
                 <CopyButton />

@@ -5,6 +5,7 @@ mod chooser;
 mod composer;
 mod deeds;
 mod detail;
+mod files;
 mod html;
 mod list;
 mod live_thread;
@@ -15,7 +16,11 @@ mod thread_calls;
 mod thread_state;
 mod thread_view;
 mod tool_calls;
+mod uploads;
 
 pub use chooser::StartButton;
 pub use detail::ConversationPage;
 pub use list::ConversationsPage;
+
+#[cfg(feature = "ssr")]
+pub use server::{message_form, message_key};

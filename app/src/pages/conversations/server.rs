@@ -1,7 +1,7 @@
 //! Server functions of the conversations pages.
 
 use domain::conversations::{Conversation, PostedMessage, Thread};
-use domain::{AgentId, ConversationId, Error, MessageId, Paged, RunId};
+use domain::{AgentId, ConversationId, Error, FileId, MessageId, Paged, RunId};
 #[cfg(feature = "ssr")]
 use domain::{
     Cursor, Page,
@@ -134,15 +134,14 @@ pub async fn post_message(
     text: String,
     key: String,
     replaces: Option<MessageId>,
+    #[server(default)] attachments: Vec<FileId>,
 ) -> Result<PostedMessage, Error> {
-    let mut key = once(&key, &text);
-    if let Some(replaced) = replaces {
-        key = format!("{key}:{replaced}");
-    }
+    let attachments: Vec<String> = attachments.iter().map(FileId::to_string).collect();
+    let key = message_key(&key, &format!("{text}{}", attachments.concat()), replaces);
     // Plain forms send line breaks as CRLF.
     let input = NewMessage {
         text: text.replace("\r\n", "\n"),
-        attachments: Vec::new(),
+        attachments,
         replaces,
     };
     let posted = crate::context::platform()?
@@ -153,12 +152,24 @@ pub async fn post_message(
     Ok(posted)
 }
 
-/// Another text under the same key, as after "back", is another message.
+/// Under which the server takes a message once. Another text under the same key of a page, as after
+/// "back", is another message.
 #[cfg(feature = "ssr")]
-fn once(key: &str, text: &str) -> String {
+pub fn message_key(page: &str, text: &str, replaces: Option<MessageId>) -> String {
     // FNV-1a: every process of a server must come to the same result.
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("{}:{hash:016x}", key.chars().take(64).collect::<String>())
+    let key = format!("{}:{hash:016x}", page.chars().take(64).collect::<String>());
+    match replaces {
+        Some(replaced) => format!("{key}:{replaced}"),
+        None => key,
+    }
+}
+
+/// The path under which the message form finds its error in the page's address.
+#[cfg(feature = "ssr")]
+pub fn message_form() -> &'static str {
+    use leptos::server_fn::ServerFn;
+    PostMessage::PATH
 }

@@ -106,6 +106,8 @@ impl ThreadState {
                     text: message.text,
                     reasoning: String::new(),
                     tool_calls: Vec::new(),
+                    attachments: message.attachments,
+                    files: message.files,
                     run_id,
                     finish_reason: None,
                     error: None,

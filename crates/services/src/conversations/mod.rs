@@ -11,6 +11,7 @@ use domain::conversations::{
 };
 use domain::events::{CreatedMessage, EventBody, FinishReason};
 use domain::{Action, ConversationId, Cursor, Error, MessageId, Page, Paged, RunId, WorkspaceId};
+use store::attachments::Attachment;
 use store::conversations::{ConversationChange, ConversationState};
 use store::events::NewEvent;
 use store::{Store, TenantTx};
@@ -151,13 +152,17 @@ impl Conversations for Session {
         self.allow(Action::Converse, Deed::MessageCreate).await?;
         input.validate()?;
         let text = input.text;
-        let key = idempotency_key.as_deref();
+        let (key, files) = (idempotency_key.as_deref(), input.attachments.as_slice());
         if let Some(message_id) = input.replaces {
-            return self.post(id, Ask::Instead(message_id, &text), key).await;
+            let ask = Ask::Instead(message_id, &text);
+            return self.post(id, ask, files, key).await;
+        }
+        if !files.is_empty() {
+            return self.post(id, Ask::Next(&text), files, key).await;
         }
         match self.post_known(id, &text, key).await? {
             Some(posted) => Ok(posted),
-            None => self.post(id, Ask::Next(&text), key).await,
+            None => self.post(id, Ask::Next(&text), files, key).await,
         }
     }
 
@@ -168,7 +173,7 @@ impl Conversations for Session {
         idempotency_key: Option<String>,
     ) -> Result<PostedMessage, Error> {
         self.allow(Action::Converse, Deed::RunCreate).await?;
-        self.post(id, Ask::Again(message_id), idempotency_key.as_deref())
+        self.post(id, Ask::Again(message_id), &[], idempotency_key.as_deref())
             .await
     }
 }
@@ -206,16 +211,22 @@ pub(crate) fn new_event(body: EventBody) -> NewEvent {
 }
 
 pub(crate) fn answer_created(id: MessageId) -> NewEvent {
-    created(id, MessageRole::Assistant, "")
+    created(id, MessageRole::Assistant, "", &[])
 }
 
-pub(crate) fn created(id: MessageId, role: MessageRole, text: &str) -> NewEvent {
+pub(crate) fn created(
+    id: MessageId,
+    role: MessageRole,
+    text: &str,
+    files: &[Attachment],
+) -> NewEvent {
     new_event(EventBody::MessageCreated {
         message: CreatedMessage {
             id,
             role,
             text: text.to_owned(),
-            attachments: Vec::new(),
+            attachments: files.iter().map(|it| it.file.id).collect(),
+            files: files.iter().map(|it| it.file.clone()).collect(),
         },
     })
 }

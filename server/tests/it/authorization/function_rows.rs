@@ -173,6 +173,31 @@ pub fn rows() -> Vec<Row> {
         by_id("test_connection", May(ManageModels), Change, |o| {
             field("id", &o.connection)
         }),
+        row("find_servers", May(ManageModels), Read, none),
+        row("get_choice", May(Action::Read), Read, |_| {
+            vec![("provider", String::new()), ("wanted", String::new())]
+        }),
+        by_id("get_model", May(Action::Read), Read, |o| {
+            field("id", &format!("{}/scripted-large", o.connection))
+        }),
+        by_id("save_model", May(ManageModels), Change, |o| {
+            let id = format!("{}/scripted-large", o.connection);
+            let blank = [
+                "input[input_price]",
+                "input[output_price]",
+                "input[cached_price]",
+                "input[cache_write_price]",
+                "input[context_window]",
+                "input[max_output_tokens]",
+                "input[supports_tools]",
+                "input[supports_vision]",
+            ];
+            let blank = blank.into_iter().map(|name| (name, String::new()));
+            std::iter::once(("id", id)).chain(blank).collect()
+        }),
+        by_id("reset_model", May(ManageModels), Change, |o| {
+            field("id", &format!("{}/scripted-large", o.connection))
+        }),
         // Tool servers.
         row("list_tool_servers", May(Action::Read), Read, none),
         by_id("get_tool_server", May(Action::Read), Read, |o| {
@@ -203,6 +228,26 @@ pub fn rows() -> Vec<Row> {
         }),
         by_id("try_tool", May(BuildAgents), Change, |o| {
             vec![("id", o.mcp_server.clone()), ("tool", "echo".into())]
+        }),
+        row("list_catalog", May(Action::Read), Read, none),
+        row("add_catalog_server", May(ManageTools), Change, |_| {
+            vec![("name", server_name()), ("key", "time".into())]
+        }),
+        row("add_container_server", May(ManageTools), Change, |_| {
+            vec![
+                ("name", server_name()),
+                ("typed[image]", "example.com/none:1".into()),
+            ]
+        }),
+        by_id("change_container_server", May(ManageTools), Change, |o| {
+            vec![
+                ("id", o.mcp_server.clone()),
+                ("name", server_name()),
+                ("typed[image]", "example.com/none:1".into()),
+            ]
+        }),
+        by_id("stop_tool_server", May(ManageTools), Change, |o| {
+            field("id", &o.mcp_server)
         }),
         by_id("delete_tool_server", May(ManageTools), Change, |o| {
             field("id", &o.mcp_server)

@@ -1,0 +1,107 @@
+//! Files that go with a message: which may, and how models read them.
+
+use domain::{Error, FileId};
+use store::TenantTx;
+use store::attachments::Attachment;
+
+use crate::fault::OrFault;
+
+/// Longest text of all files of a message that models read, in characters.
+const MAX_CHARS: usize = 200_000;
+
+/// Finds the files that a message shall have.
+///
+/// # Errors
+/// `Invalid` if one is missing, foreign or malformed, in the same words.
+pub(crate) async fn find(tx: &mut TenantTx, ids: &[String]) -> Result<Vec<Attachment>, Error> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let parsed: Vec<FileId> = ids.iter().filter_map(|id| id.parse().ok()).collect();
+    let found = tx.lock_files(&parsed).await.or_fault()?;
+    if found.len() < ids.len() {
+        let text = "names a file that is not in this workspace; upload it first";
+        return Err(Error::invalid("attachments", text));
+    }
+    Ok(found)
+}
+
+/// A message with its files as one text. What is too long is cut, and what cannot be read is named.
+pub(crate) fn as_read(text: &str, files: &[Attachment]) -> String {
+    let mut whole = text.to_owned();
+    let mut room = MAX_CHARS;
+    for Attachment { file, text } in files {
+        let name = file.name.replace('"', "'");
+        let head = format!(
+            "\n\n<attachment name=\"{name}\" type=\"{}\"",
+            file.media_type
+        );
+        let Some(text) = text else {
+            whole += &head;
+            whole += match file.is_image() {
+                true => " />",
+                false => ">This file cannot be read.</attachment>",
+            };
+            continue;
+        };
+        let end = text.char_indices().nth(room).map(|(end, _)| end);
+        let shown = &text[..end.unwrap_or(text.len())];
+        room = room.saturating_sub(text.chars().count());
+        whole += &format!("{head}>\n{shown}\n");
+        if end.is_some() || text.chars().count() >= crate::files::MAX_TEXT_CHARS {
+            whole += "[The rest of this file is left out because it is too long.]\n";
+        }
+        whole += "</attachment>";
+    }
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::files::AttachedFile;
+
+    use super::*;
+
+    fn attachment(name: &str, media_type: &str, text: Option<&str>) -> Attachment {
+        Attachment {
+            file: AttachedFile {
+                id: uuid::Uuid::from_u128(1).into(),
+                name: name.to_owned(),
+                media_type: media_type.to_owned(),
+                size_bytes: 1,
+            },
+            text: text.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn files_follow_the_text_and_are_named() {
+        let files = [
+            attachment("a\"b.csv", "text/csv", Some("x,y\n1,2")),
+            attachment("c.png", "image/png", None),
+            attachment("d.zip", "application/zip", None),
+        ];
+
+        let read = as_read("Compare", &files);
+
+        assert_eq!(
+            read,
+            "Compare\n\n<attachment name=\"a'b.csv\" type=\"text/csv\">\nx,y\n1,2\n</attachment>\
+             \n\n<attachment name=\"c.png\" type=\"image/png\" />\
+             \n\n<attachment name=\"d.zip\" type=\"application/zip\">This file cannot be read.\
+             </attachment>"
+        );
+        assert_eq!(as_read("Alone", &[]), "Alone");
+    }
+
+    #[test]
+    fn long_files_are_cut_and_it_is_said() {
+        let long = "é".repeat(90_000);
+        let files = [(); 3].map(|()| attachment("a.txt", "text/plain", Some(&long)));
+
+        let read = as_read("", &files);
+
+        assert_eq!(read.matches('é').count(), MAX_CHARS);
+        assert_eq!(read.matches("left out").count(), 1);
+    }
+}
