@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::events::FinishReason;
+use crate::events::{FinishReason, ModelSwitched};
 use crate::files::{AttachedFile, MAX_ATTACHMENTS};
 use crate::runs::{RunError, RunStatus};
 use crate::tools::ToolCall;
@@ -139,6 +139,9 @@ pub struct Message {
     /// Its files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<AttachedFile>,
+    /// The fallback that wrote it in place of the agent's own model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switched: Option<ModelSwitched>,
     /// The run it started (user) or came from (assistant).
     pub run_id: RunId,
     /// How an answer ended; `None` while it is in progress and for user messages.

@@ -34,6 +34,7 @@ mod rewrapping;
 pub mod runs;
 pub mod sessions;
 pub mod sign_in_failures;
+mod switches;
 pub mod tool_calls;
 pub mod usage;
 pub mod vault;

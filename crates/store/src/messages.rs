@@ -381,6 +381,7 @@ impl MessageRow {
             tool_calls: Vec::new(),
             attachments: files.iter().map(|it| it.file.id).collect(),
             files: files.into_iter().map(|it| it.file).collect(),
+            switched: None,
             run_id: self.run_id.into(),
             finish_reason,
             error,

@@ -273,3 +273,32 @@ async fn test_of_a_connection_is_a_real_call() {
         assert_eq!(model.request_count(), before + 2, "{kind}");
     }
 }
+
+#[tokio::test]
+async fn message_of_a_fallback_says_so_when_it_is_read_again() {
+    let app = TestApp::start().await;
+    let (broken, good) = (ScriptedModel::start().await, ScriptedModel::start().await);
+    broken.always(Scripted::status(404));
+    let first = connect(&app, "First", "openai_compatible", &broken.base_url()).await;
+    let second = connect(&app, "Second", "openai_compatible", &good.base_url()).await;
+    let conversation = converse(
+        &app,
+        json!({"connection_id": first, "name": "m"}),
+        json!([{"connection_id": second, "name": "n"}]),
+    )
+    .await;
+    app.ask(&conversation, "hello").await;
+    app.log(&conversation).await;
+
+    let path = format!("/conversations/{conversation}/messages");
+    let messages = app.get(&path).await.body;
+
+    let messages = messages["items"].as_array().expect("messages");
+    let answer = messages
+        .iter()
+        .find(|message| message["role"] == "assistant")
+        .expect("an answer");
+    assert_eq!(answer["switched"]["to"], "Second · n");
+    let question = messages.iter().find(|message| message["role"] == "user");
+    assert!(question.expect("a question").get("switched").is_none());
+}

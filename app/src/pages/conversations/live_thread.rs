@@ -1,7 +1,7 @@
 //! The thread as signals: one token touches one text node.
 
 use domain::conversations::{Message, MessageRole, Thread, ThreadMessage, Variants};
-use domain::events::{Event, FinishReason, HtmlBlock, TextDelta};
+use domain::events::{Event, FinishReason, HtmlBlock, ModelSwitched, TextDelta};
 use domain::files::AttachedFile;
 use domain::runs::{RunError, RunStatus};
 use domain::tools::ToolCall;
@@ -40,6 +40,8 @@ pub struct LiveMessage {
     pub is_empty: ArcRwSignal<bool>,
     /// Tools that it asked for.
     pub tool_calls: ArcRwSignal<Vec<ToolCall>>,
+    /// The fallback that writes it.
+    pub switched: ArcRwSignal<Option<ModelSwitched>>,
     /// How it ended.
     pub finish_reason: ArcRwSignal<Option<FinishReason>>,
     /// Why it failed.
@@ -270,6 +272,9 @@ impl LiveThread {
                 live.finish_reason.set(message.finish_reason);
                 live.error.set(message.error.clone());
             }),
+            Change::Switched(id) => self.with_both(state, id, |live, message| {
+                live.switched.set(message.switched.clone());
+            }),
             Change::Tools(id) => self.with_both(state, id, |live, message| {
                 live.tool_calls.set(message.tool_calls.clone());
             }),
@@ -322,6 +327,7 @@ impl LiveMessage {
             html: ArcRwSignal::new(shown.html.clone()),
             is_empty: ArcRwSignal::new(message.text.is_empty()),
             tool_calls: ArcRwSignal::new(message.tool_calls.clone()),
+            switched: ArcRwSignal::new(message.switched.clone()),
             finish_reason: ArcRwSignal::new(message.finish_reason),
             error: ArcRwSignal::new(message.error.clone()),
             variants: ArcRwSignal::new(shown.variants),

@@ -1,7 +1,7 @@
 //! One message of a thread.
 
 use domain::conversations::{Conversation, MessageRole, Variants};
-use domain::events::FinishReason;
+use domain::events::{FinishReason, ModelSwitched};
 use domain::runs::RunError;
 use domain::{ConversationId, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
@@ -99,6 +99,7 @@ fn Answer(
         html,
         is_empty,
         tool_calls,
+        switched,
         finish_reason,
         error,
         variants,
@@ -148,6 +149,7 @@ fn Answer(
                 <strong>{name}</strong>
                 <Age at=created_at now />
             </header>
+            {move || switched.get().map(switch_note)}
             <div
                 class="markdown"
                 class:hidden=move || is_void.get()
@@ -244,6 +246,18 @@ fn CopyButton() -> impl IntoView {
             <span>"Copy"</span>
         </button>
     }
+}
+
+/// Which model stands in for the agent's own, and why.
+fn switch_note(switched: ModelSwitched) -> AnyView {
+    let from = format!("{} answers in place of {}: ", switched.to, switched.from);
+    view! {
+        <p class="flex items-start gap-1.5 mb-2 text-xs text-ink-3">
+            <Icon name="refresh-cw" class="icon-sm mt-px" />
+            <span>{from} {sentence(&switched.reason)}</span>
+        </p>
+    }
+    .into_any()
 }
 
 /// Why an answer failed, with the ways out.

@@ -1,7 +1,7 @@
 //! What the conversation page knows, and how events change it. Plain logic: no signals, no browser.
 
 use domain::conversations::{Message, MessageRole, Thread};
-use domain::events::{Event, EventBody, FinishReason, QueuedRun, RunEnd, TextDelta};
+use domain::events::{Event, EventBody, FinishReason, ModelSwitched, QueuedRun, RunEnd, TextDelta};
 use domain::runs::{RunError, RunStatus};
 use domain::{MessageId, RunId};
 
@@ -28,6 +28,8 @@ pub enum Change {
     Text(MessageId),
     /// A message ended, or its run failed.
     Closed(MessageId),
+    /// A fallback writes the message.
+    Switched(MessageId),
     /// A message's tool calls stand elsewhere.
     Tools(MessageId),
     /// Another run is active, or it stands elsewhere.
@@ -108,6 +110,7 @@ impl ThreadState {
                     tool_calls: Vec::new(),
                     attachments: message.attachments,
                     files: message.files,
+                    switched: None,
                     run_id,
                     finish_reason: None,
                     error: None,
@@ -145,14 +148,23 @@ impl ThreadState {
                 changes.extend(self.set_status(run_id, RunStatus::Running));
                 changes
             }
+            EventBody::ModelSwitched(switched) => self.switch(switched),
             EventBody::ReasoningDelta(_)
-            | EventBody::ModelSwitched(_)
             | EventBody::BudgetWarning(_)
             | EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
             EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
             EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),
         }
+    }
+
+    fn switch(&mut self, switched: ModelSwitched) -> Vec<Change> {
+        let id = switched.message_id;
+        let Some(message) = self.message_mut(id) else {
+            return Vec::new();
+        };
+        message.switched = Some(switched);
+        vec![Change::Switched(id)]
     }
 
     /// Takes a run into the branch if it goes on from its end.

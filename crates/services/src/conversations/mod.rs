@@ -258,6 +258,14 @@ async fn fill(
             message.text = logged_text(tx, id, message.run_id, message.id).await?;
         }
     }
+    for switched in tx.list_switches(id).await.or_fault()? {
+        let of = messages
+            .iter_mut()
+            .find(|message| message.id == switched.message_id);
+        if let Some(message) = of {
+            message.switched = Some(switched);
+        }
+    }
     let asking: Vec<MessageId> = messages
         .iter()
         .filter(|message| message.finish_reason == Some(FinishReason::ToolCalls))
