@@ -34,6 +34,7 @@ impl ToolPick {
         }
     }
 
+    #[cfg(feature = "ssr")]
     /// The tool that was chosen; `None` for a row that was not, or that names nothing.
     pub fn tool(&self) -> Option<AgentTool> {
         let (place, name) = self.key.split_once(':')?;

@@ -8,6 +8,10 @@ use crate::ui::{Icon, live};
 
 /// How an upload stands.
 #[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "ssr",
+    expect(dead_code, reason = "files are on their way in the browser only")
+)]
 pub enum UploadState {
     /// Per cent that are sent.
     Going(u32),

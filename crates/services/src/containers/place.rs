@@ -31,6 +31,8 @@ pub(super) struct PlaceState {
     pub(super) log: Option<LogBook>,
     pub(super) refusals: Option<Refusals>,
     crashes: VecDeque<Instant>,
+    /// The generation whose end was counted last.
+    crashed: u64,
     last_crash: String,
 }
 
@@ -41,8 +43,12 @@ impl Place {
 }
 
 impl PlaceState {
-    /// Notes that the container ended by itself.
-    pub(super) fn crashed(&mut self, reason: &str) {
+    /// Notes that the container of a generation ended by itself; a second time changes nothing.
+    pub(super) fn note_crash(&mut self, generation: u64, reason: &str) {
+        if self.crashed == generation {
+            return;
+        }
+        self.crashed = generation;
         self.crashes.push_back(Instant::now());
         if self.crashes.len() > MAX_CRASHES {
             self.crashes.pop_front();

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::containers::{ContainerSettings, Resources};
+use domain::mcp_servers::McpServerState;
 use domain::{McpServerId, Secret, WorkspaceId};
 use mcp::{ConnectError, Connection};
 use provisioner::{Error, Limits, Running, Spec};
+use store::mcp_servers::Observation;
 
 use super::Containers;
 use crate::mint;
@@ -16,6 +18,8 @@ use crate::mint;
 const TOLD_LINES: usize = 5;
 /// How long the end of a container is waited for when its conversation ended.
 const END_WAIT: Duration = Duration::from_millis(1500);
+/// How long a container that nobody uses any more may still end by itself.
+const LAST_WAIT: Duration = Duration::from_millis(300);
 
 /// What is to run.
 pub(crate) struct Order<'a> {
@@ -86,7 +90,7 @@ impl Containers {
                     Ok(_) => guard.end_in_words(),
                     Err(_) => with_log(error.to_string(), &running),
                 };
-                place.state().crashed(&reason);
+                place.state().note_crash(guard.generation, &reason);
                 Err(ConnectError::Protocol(reason))
             }
         }
@@ -104,11 +108,21 @@ impl Containers {
         &self,
         (workspace_id, id, revision): (WorkspaceId, McpServerId, i32),
         generation: u64,
+        (running, memory_bytes): (Arc<Running>, u64),
     ) {
         let place = self.place(id);
         let _work = place.work.lock().await;
         if place.state().generation != generation {
             return;
+        }
+        // A conversation that broke off often means that the server has ended.
+        let exit = tokio::time::timeout(LAST_WAIT, running.ended()).await;
+        let crash = exit
+            .ok()
+            .map(|exit| with_log(exit.to_error(memory_bytes).to_string(), &running));
+        drop(running);
+        if let Some(reason) = &crash {
+            place.state().note_crash(generation, reason);
         }
         // Closes its input, too.
         place.state().running = None;
@@ -120,7 +134,19 @@ impl Containers {
         }
         let noted = async {
             let mut tx = self.inner.store.begin(workspace_id).await?;
-            tx.put_mcp_server_asleep(id, revision, mint::now()).await?;
+            match crash {
+                Some(reason) => {
+                    let seen = Observation {
+                        state: McpServerState::Failed,
+                        reason: Some(reason),
+                        time: mint::now(),
+                        profile: None,
+                    };
+                    tx.observe_mcp_server(id, revision, &seen).await?;
+                    tx.announce_tools().await?;
+                }
+                None => tx.put_mcp_server_asleep(id, revision, mint::now()).await?,
+            }
             tx.commit().await
         };
         if let Err(error) = noted.await {
@@ -133,12 +159,12 @@ impl ContainerGuard {
     /// Waits until the container ends while it is in use, and says why it did.
     pub(crate) fn ended(&self) -> impl Future<Output = String> + Send + 'static + use<> {
         let (containers, running) = (self.containers.clone(), self.running.clone());
-        let (id, memory_bytes) = (self.id, self.memory_bytes);
+        let (id, generation, memory_bytes) = (self.id, self.generation, self.memory_bytes);
         async move {
             let exit = running.ended().await;
             let reason = with_log(exit.to_error(memory_bytes).to_string(), &running);
             if let Some(place) = containers.find_place(id) {
-                place.state().crashed(&reason);
+                place.state().note_crash(generation, &reason);
             }
             reason
         }
@@ -158,7 +184,8 @@ impl Drop for ContainerGuard {
         let server = (self.workspace_id, self.id, self.revision);
         // Outside a runtime everything ends with the process, whose end closes the inputs.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { containers.retire(server, generation).await });
+            let running = (self.running.clone(), self.memory_bytes);
+            runtime.spawn(async move { containers.retire(server, generation, running).await });
         }
     }
 }
