@@ -1,5 +1,6 @@
 //! Which tools an agent has, as the form sends it.
 
+#[cfg(feature = "ssr")]
 use std::str::FromStr;
 
 use domain::tools::{AgentTool, ApprovalPolicy};
@@ -34,8 +35,8 @@ impl ToolPick {
         }
     }
 
-    #[cfg(feature = "ssr")]
     /// The tool that was chosen; `None` for a row that was not, or that names nothing.
+    #[cfg(feature = "ssr")]
     pub fn tool(&self) -> Option<AgentTool> {
         let (place, name) = self.key.split_once(':')?;
         let approval = ApprovalPolicy::ALL

@@ -10,7 +10,6 @@ use crate::support::{Program, TestApp};
 
 /// Runs that end side by side, spread over one interval of renewals.
 const RUNS: usize = 24;
-const INTERVAL: Duration = Duration::from_secs(3);
 /// Races that must have happened, and the longest time to wait for them.
 const RACES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -59,7 +58,7 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
         gate.finish();
         let ends = streams.into_iter().map(|mut stream| async move {
             let ended = stream.collect_until(|event| event.event == "run_completed");
-            tokio::time::timeout(2 * INTERVAL, ended).await.is_ok()
+            tokio::time::timeout(PATIENCE, ended).await.is_ok()
         });
         let has_ended = join_all(ends).await;
         proxy.delay(Duration::ZERO);
