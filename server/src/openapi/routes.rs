@@ -11,6 +11,7 @@ use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, UpdateAgent
 use domain::api_keys::{ApiKey, CreateApiKey, CreatedApiKey};
 use domain::approvals::{Approval, DecideApproval};
 use domain::audit::{AuditEvent, Deed};
+use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
 use domain::conversations::{
     Conversation, CreateConversation, Message, PostMessage, PostedMessage, UpdateConversation,
 };
@@ -22,7 +23,8 @@ use domain::invitations::{
 use domain::mcp_servers::{CreateMcpServer, McpServer, McpTool, UpdateMcpServer};
 use domain::members::{Member, UpdateMember};
 use domain::models::{
-    ConnectionTest, CreateModelConnection, Model, ModelConnection, UpdateModelConnection,
+    ConnectionTest, CreateModelConnection, Model, ModelConnection, Provider, UpdateModel,
+    UpdateModelConnection,
 };
 use domain::runs::{Run, RunSummary};
 use domain::usage::UsageReport;
@@ -185,7 +187,27 @@ fn models() -> Vec<Route> {
             "Tries a connection out",
         )
         .gives::<ConnectionTest>(),
+        get(
+            tag,
+            "/model-providers",
+            "Lists the providers of the catalog",
+        )
+        .pages::<Provider>(),
         get(tag, "/models", "Lists the models of all connections").pages::<Model>(),
+        get(tag, "/models/{connection_id}/{name}", "One model").gives::<Model>(),
+        patch(
+            tag,
+            "/models/{connection_id}/{name}",
+            "Says what a model costs and can do",
+        )
+        .takes::<UpdateModel>()
+        .gives::<Model>(),
+        delete(
+            tag,
+            "/models/{connection_id}/{name}",
+            "Forgets what was said of a model",
+        )
+        .gives::<Model>(),
     ]
 }
 
@@ -313,6 +335,17 @@ fn mcp_servers() -> Vec<Route> {
             "Connects again and reads the tools anew",
         )
         .gives::<McpServer>(),
+        post(tag, "/mcp-servers/{id}/stop", "Ends a server's container")
+            .gives::<McpServer>()
+            .conflicts("It is not one that runs in a container"),
+        get(tag, "/mcp-servers/{id}/logs", "The end of a server's log").pages::<ServerLogLine>(),
+        get(
+            tag,
+            "/mcp-servers/{id}/container",
+            "How a server's container is",
+        )
+        .gives::<ContainerReport>(),
+        get(tag, "/mcp-catalog", "Lists the servers to choose from").pages::<CatalogEntry>(),
         get(tag, "/mcp-servers/{id}/tools", "Lists a server's tools").pages::<McpTool>(),
         post(
             tag,
@@ -409,7 +442,10 @@ fn operations() -> Vec<Route> {
             "Whether the database answers; 503 if not",
         )
         .open()
-        .gives_raw("application/json", health),
+        .gives_raw("application/json", health.clone()),
+        get(tag, "//health/redis", "Whether Redis answers; 503 if not")
+            .open()
+            .gives_raw("application/json", health),
         get(tag, "//metrics", "Metrics for Prometheus")
             .open()
             .gives_raw("text/plain", json!({"type": "string"})),

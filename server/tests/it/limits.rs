@@ -88,7 +88,7 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
 
 /// Pieces of an answer, larger together than what sockets hold.
 const PIECES: usize = 256;
-const PIECE_BYTES: usize = 64 * 1024;
+const PIECE_BYTES: usize = 60 * 1024;
 /// When somebody who does not read must be gone, and how much memory that may cost meanwhile.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
 const MEMORY_KIB: u64 = 128 * 1024;

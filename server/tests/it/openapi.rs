@@ -90,12 +90,17 @@ fn closed(mut schema: Value) -> Value {
     schema
 }
 
+/// One model, in the document; the router has one wildcard for both.
+const MODEL: &str = "/api/v1/models/{connection_id}/{name}";
+
 fn operation(method: &Method, path: &str) -> Option<&'static Value> {
     let parts: Vec<&str> = path.split('/').collect();
     let fits = |template: &str| {
         let wanted: Vec<&str> = template.split('/').collect();
         let fits = |(wanted, part): (&&str, &&str)| wanted == part || wanted.starts_with('{');
-        wanted.len() == parts.len() && wanted.iter().zip(&parts).all(fits)
+        // A model's name may have slashes.
+        let is_long = template == MODEL && parts.len() > wanted.len();
+        (wanted.len() == parts.len() || is_long) && wanted.iter().zip(&parts).all(fits)
     };
     let paths = document()["paths"].as_object()?;
     // A path without parameters is meant before one with.
@@ -119,7 +124,10 @@ fn every_route_is_in_the_document_and_nothing_else_is() {
     }
     // Server functions are the dashboard's own.
     let elsewhere = BTreeSet::from(["POST /api/{*function}".to_owned()]);
-    let routes: BTreeSet<String> = inventory().difference(&elsewhere).cloned().collect();
+    let routes: BTreeSet<String> = inventory()
+        .difference(&elsewhere)
+        .map(|route| route.replace("/models/{*id}", "/models/{connection_id}/{name}"))
+        .collect();
 
     let missing: Vec<_> = routes.difference(&documented).collect();
     let gone: Vec<_> = documented.difference(&routes).collect();
