@@ -64,8 +64,14 @@ async fn no_change_with_a_cookie_is_accepted_from_elsewhere() {
         ]
         .concat(),
     ];
+    // A page's form has the path of its REST route, which can be read.
+    let readable: Vec<String> = targets
+        .iter()
+        .filter(|(_, _, can_get)| *can_get)
+        .map(|(_, path, _)| path.clone())
+        .collect();
     let mut sent = 0;
-    for (method, path, can_get) in &targets {
+    for (method, path, _) in &targets {
         for headers in &variants {
             let status = send(&app, method.clone(), path, &cookie, headers).await;
             sent += 1;
@@ -73,7 +79,8 @@ async fn no_change_with_a_cookie_is_accepted_from_elsewhere() {
         }
         let get = send(&app, Method::GET, path, &cookie, &[]).await;
         assert!(
-            get == StatusCode::METHOD_NOT_ALLOWED || (*can_get && !get.is_server_error()),
+            get == StatusCode::METHOD_NOT_ALLOWED
+                || (readable.contains(path) && !get.is_server_error()),
             "GET {path}: {get}"
         );
     }

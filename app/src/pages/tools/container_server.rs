@@ -108,8 +108,7 @@ pub async fn change_container_server(
     let platform = crate::context::platform()?;
     let secrets = secrets(header_names, header_values, removed);
     let source = match platform.get_mcp_server(id).await?.source {
-        McpServerSource::Remote(_) => return Err(Error::NotFound),
-        McpServerSource::Container(_) => {
+        McpServerSource::Remote(_) | McpServerSource::Container(_) => {
             McpServerSourceInput::Container(image_input(typed, secrets)?)
         }
         McpServerSource::Package(old) => {
