@@ -4,7 +4,6 @@
 mod fencing;
 mod outage;
 mod queue;
-mod renewal_race;
 mod shutdown;
 
 /// Rounds of a fault: a few in the usual suite, many in `make test-faults`.
