@@ -34,7 +34,7 @@ test("a server is added, a tool tried, and given to an agent", async ({ page, to
 
   await open(page, "/agents/new");
   await fillAgent(page, "Lexicographer", LOCAL_MODEL);
-  await page.getByText("dictionary", { exact: true }).click();
+  await page.locator("summary").filter({ hasText: "dictionary" }).click();
   await page.getByRole("checkbox", { name: /look_up/ }).check();
   await page.getByLabel("When to ask before look_up").selectOption("Always ask");
   await page.getByRole("button", { name: "Create agent" }).click();
