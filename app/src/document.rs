@@ -56,6 +56,10 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// Leptos makes elements of HTML texts, and answers come as HTML that the server has sanitised; so
+/// these may. No text becomes a script or the address of one: that has no policy.
+const TRUSTED_TYPES: &str = "window.trustedTypes?.createPolicy('default', { createHTML: (html) => html });";
+
 #[component]
 fn Hydration(assets: Assets) -> impl IntoView {
     let nonce = use_nonce();
@@ -65,6 +69,7 @@ fn Hydration(assets: Assets) -> impl IntoView {
         assets.js, assets.wasm
     );
     view! {
+        <script nonce=nonce.clone()>{TRUSTED_TYPES}</script>
         <link rel="modulepreload" href=assets.js nonce=nonce.clone() />
         <link
             rel="preload"

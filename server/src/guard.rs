@@ -16,6 +16,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Answers to these say nothing of the site, and probes know it only by an address.
 const PROBES: [&str; 4] = ["/health", "/health/db", "/health/redis", "/metrics"];
+/// Where browsers report what they refused. They may not say from which page that comes, and
+/// nobody's cookie is looked at there.
+const REPORTS: &str = "/policy-reports";
 /// What proxies say of the request as they got it. The public URL says that: nothing behind this
 /// guard sees them, so that nothing can be made up of them.
 const HEARSAY: [HeaderName; 10] = [
@@ -127,7 +130,7 @@ impl Asker {
 /// A browser adds the cookie by itself, so a change with a cookie must prove that it comes from
 /// here. One without may come from anywhere but another site: signing in is such a change, and a
 /// foreign page must not sign its visitors in as somebody else. API keys are never added by a
-/// browser, so changes with a key need no proof.
+/// browser, so changes with a key need no proof; nor do reports, which change nothing.
 pub async fn guard(State(site): State<Site>, mut req: Request, next: Next) -> Response {
     let headers = req.headers();
     if !PROBES.contains(&req.uri().path()) && !site.is_own_host(req.uri(), headers) {
@@ -136,7 +139,7 @@ pub async fn guard(State(site): State<Site>, mut req: Request, next: Next) -> Re
     }
     if is_change(req.method()) && !has_key(headers) {
         let asker = site.asker(headers);
-        let needs_proof = headers.contains_key(COOKIE);
+        let needs_proof = headers.contains_key(COOKIE) && req.uri().path() != REPORTS;
         if asker == Asker::Foreign || (needs_proof && asker == Asker::Unknown) {
             let detail = "this change was not asked for by a page of this site; programs sign in \
                           with an API key"

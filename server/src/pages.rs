@@ -7,7 +7,10 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use domain::Error;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
+use http::header::{
+    AUTHORIZATION, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY_REPORT_ONLY,
+    LOCATION,
+};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use leptos::config::LeptosOptions;
@@ -112,6 +115,15 @@ async fn visitor(state: &AppState, parts: &Parts) -> Result<Visitor, Error> {
     })
 }
 
+/// Where browsers report to, by the name that policies use.
+const REPORTING_ENDPOINTS: HeaderName = HeaderName::from_static("reporting-endpoints");
+const ENDPOINTS: HeaderValue = HeaderValue::from_static("policy=\"/policy-reports\"");
+/// Text that becomes a script is reported, not yet refused. Text that becomes HTML passes through
+/// the page's own policy (`app/src/document.rs`).
+const TRUSTED_TYPES: HeaderValue = HeaderValue::from_static(
+    "require-trusted-types-for 'script'; trusted-types default; report-to policy",
+);
+
 /// Only scripts with this answer's nonce run, and nothing is loaded from elsewhere.
 fn protect_page() {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
@@ -121,11 +133,13 @@ fn protect_page() {
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
          style-src 'self' 'nonce-{nonce}'; img-src 'self' blob:; font-src 'self'; \
          connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
-         frame-ancestors 'none'"
+         frame-ancestors 'none'; report-to policy"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.insert_header(CONTENT_SECURITY_POLICY, policy);
     }
+    response.insert_header(CONTENT_SECURITY_POLICY_REPORT_ONLY, TRUSTED_TYPES);
+    response.insert_header(REPORTING_ENDPOINTS, ENDPOINTS);
 }
 
 /// Pages show what one person may see: no cache in between keeps them.

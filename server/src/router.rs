@@ -91,6 +91,11 @@ pub fn router(
         true => answers
             // Server functions live beside the REST interface: /api/<name>.
             .route("/api/{*function}", post(pages::server_function))
+            .route(
+                "/policy-reports",
+                post(rest::policy_reports::create)
+                    .layer(DefaultBodyLimit::max(rest::policy_reports::MAX_BYTES)),
+            )
             .fallback(pages::page),
         false => answers.fallback(rest::not_found),
     };
@@ -147,7 +152,7 @@ fn uploads(config: &Config) -> Router<AppState> {
 
 fn api(state: &AppState) -> Router<AppState> {
     use rest::{
-        account, agents, api_keys, approvals, audit, conversations, files, invitations,
+        account, agents, api_keys, approvals, audit, budgets, conversations, files, invitations,
         mcp_servers, members, models, runs, usage,
     };
     Router::new()
@@ -251,6 +256,13 @@ fn api(state: &AppState) -> Router<AppState> {
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::get))
         .route("/approvals/{id}/decision", post(approvals::decide))
+        .route("/budgets", get(budgets::list).post(budgets::create))
+        .route(
+            "/budgets/{id}",
+            get(budgets::get)
+                .patch(budgets::update)
+                .delete(budgets::delete),
+        )
         .route("/usage", get(usage::get))
         .route("/usage/export", get(usage::export))
         .route(

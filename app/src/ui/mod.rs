@@ -42,6 +42,8 @@ pub use secret_field::SecretField;
 pub use section::Section;
 pub use shown_once::{NeedsScript, ShownOnce};
 pub use table::TableCard;
+#[cfg(feature = "ssr")]
+pub use text::micros;
 pub use text::{capitalized, grouped, or, price, sentence};
 pub use toast::{ToastRegion, provide_toasts, use_toasts};
 pub use tone::{Pill, Tone};

@@ -41,7 +41,7 @@ pub enum Action {
     ManageTools,
     /// Invite and remove members, change roles; see [`can_assign`].
     ManageMembers,
-    /// Rename the workspace.
+    /// Rename the workspace, set its budgets.
     ManageWorkspace,
     /// See who changed what.
     ReadAudit,

@@ -45,6 +45,12 @@ deeds! {
     ApiKeyDelete = "api_key.delete",
     /// A tool call that asked was decided.
     ApprovalDecide = "approval.decide",
+    /// A budget was set.
+    BudgetCreate = "budget.create",
+    /// A budget was lifted.
+    BudgetDelete = "budget.delete",
+    /// A budget was changed.
+    BudgetUpdate = "budget.update",
     /// A conversation was begun.
     ConversationCreate = "conversation.create",
     /// A conversation was deleted.

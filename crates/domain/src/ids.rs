@@ -54,6 +54,8 @@ ids! {
     ApprovalId;
     /// One line of the audit log.
     AuditId;
+    /// A budget.
+    BudgetId;
     /// One call of a tool; also the id of its journalled step.
     CallId;
     /// A model connection.

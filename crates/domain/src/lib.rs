@@ -8,6 +8,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod budgets;
 pub mod containers;
 pub mod conversations;
 mod error;
@@ -32,7 +33,7 @@ mod validation;
 pub use access::{Action, Actor, Role, Scopes, can, can_assign};
 pub use error::{Error, FieldError};
 pub use ids::{
-    AgentId, ApiKeyId, ApprovalId, AuditId, CallId, ConnectionId, ConversationId, EventId, FileId,
+    AgentId, ApiKeyId, ApprovalId, AuditId, BudgetId, CallId, ConnectionId, ConversationId, EventId, FileId,
     InvitationId, McpServerId, MessageId, RunId, SecretId, SessionId, StepId, UserId, WorkspaceId,
 };
 pub use paging::{Cursor, Page, Paged};

@@ -7,6 +7,7 @@ use crate::agents::Agents;
 use crate::api_keys::ApiKeys;
 use crate::approvals::Approvals;
 use crate::audit::Audit;
+use crate::budgets::Budgets;
 use crate::conversations::Conversations;
 use crate::files::Files;
 use crate::invitations::{AcceptInvitation, Invitations, Offer};
@@ -24,6 +25,7 @@ pub trait Platform:
     + ApiKeys
     + Approvals
     + Audit
+    + Budgets
     + Conversations
     + Files
     + Invitations
@@ -41,6 +43,8 @@ impl<T> Platform for T where
         + ApiKeys
         + Approvals
         + Audit
+        + Budgets
+    + Budgets
         + Conversations
         + Files
         + Invitations

@@ -9,6 +9,7 @@ use llm::{ChatModel, ModelMessage, ModelRequest, ToolCall};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::calls::{CallsEnd, make_calls};
 use crate::context::window;
 use crate::log::{AskingMessage, LeaseLost, RunLog, Said};
@@ -24,6 +25,8 @@ pub struct AgentRun {
     pub request: ModelRequest,
     /// What the agent can do.
     pub toolbox: Arc<dyn Toolbox>,
+    /// Who pays.
+    pub budget: Arc<dyn Budget>,
     /// Calls of the last message that are not over; empty if the model is to be asked next, in a
     /// message that is open already.
     pub pending: Vec<AskedCall>,
@@ -94,6 +97,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
         model,
         mut request,
         toolbox,
+        budget,
         mut pending,
         limits,
         mut spent,
@@ -123,16 +127,31 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
             }
             log.begin_message().await?;
         }
+        let mut asked = ModelRequest {
+            model: request.model.clone(),
+            instructions: request.instructions.clone(),
+            messages: window(&request.messages),
+            temperature: request.temperature,
+            max_output_tokens: limits.output_tokens(&spent, request.max_output_tokens),
+            tools: request.tools.clone(),
+        };
+        match budget.reserve(&asked).await {
+            Ok(None) => {}
+            Ok(affordable) => asked.max_output_tokens = affordable,
+            Err(error) => {
+                let error = Some(error);
+                return Ok(over(
+                    Said::default(),
+                    FinishReason::Error,
+                    error,
+                    spent,
+                    request,
+                ));
+            }
+        }
         let turn = Turn {
             model: model.clone(),
-            request: ModelRequest {
-                model: request.model.clone(),
-                instructions: request.instructions.clone(),
-                messages: window(&request.messages),
-                temperature: request.temperature,
-                max_output_tokens: limits.output_tokens(&spent, request.max_output_tokens),
-                tools: request.tools.clone(),
-            },
+            request: asked,
             deadline,
             cancel: cancel.clone(),
         };

@@ -4,6 +4,7 @@
 //! [`Toolbox`].
 
 mod agent;
+mod budget;
 mod calls;
 mod cap;
 mod context;
@@ -13,6 +14,7 @@ mod toolbox;
 mod turn;
 
 pub use agent::{AgentRun, Ended, Limits, Outcome, Spent, run_agent};
+pub use budget::Budget;
 pub use context::window;
 pub use log::{AskingMessage, LeaseLost, Pieces, RunLog, Said};
 pub use toolbox::{AskedCall, BUILTIN, CallResult, CallState, Plan, ToolOutput, Toolbox, Verdict};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use domain::approvals::ApprovalReason;
-use domain::{CallId, FileId, McpServerId};
+use domain::{CallId, McpServerId};
 use llm::{ToolCall, ToolSpec};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -97,8 +97,6 @@ pub struct CallResult {
     pub is_error: bool,
     /// The whole text, if it was cut.
     pub whole: Option<String>,
-    /// Where the whole text is kept.
-    pub artifact_id: Option<FileId>,
     /// Milliseconds that the tool took.
     pub duration_ms: u64,
 }
@@ -128,7 +126,6 @@ impl CallResult {
             text: text.into(),
             is_error: true,
             whole: None,
-            artifact_id: None,
             duration_ms: 0,
         }
     }
@@ -145,7 +142,6 @@ impl CallResult {
             text,
             is_error: output.is_error,
             whole,
-            artifact_id: None,
             duration_ms,
         }
     }

@@ -97,6 +97,14 @@ impl ModelMessage {
         matches!(self, Self::User { .. })
     }
 
+    /// Bytes of its pictures.
+    pub fn picture_bytes(&self) -> usize {
+        match self {
+            Self::User { images, .. } => images.iter().map(|image| image.bytes.len()).sum(),
+            Self::Assistant { .. } | Self::Tool { .. } => 0,
+        }
+    }
+
     /// Bytes that a model reads of it, pictures aside.
     pub fn size_bytes(&self) -> usize {
         let asked: usize = match self {

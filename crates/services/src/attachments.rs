@@ -1,13 +1,94 @@
 //! Files that go with a message: which may, and how models read them.
 
-use domain::{Error, FileId};
+use bytes::{Bytes, BytesMut};
+use domain::{Error, FileId, WorkspaceId};
+use futures::TryStreamExt;
+use llm::{Image, ModelMessage};
 use store::TenantTx;
 use store::attachments::Attachment;
+use store::blobs::Blobs;
+use store::files::blob_key;
 
 use crate::fault::OrFault;
 
 /// Longest text of all files of a message that models read, in characters.
 const MAX_CHARS: usize = 200_000;
+/// Largest picture that models are shown; providers refuse larger ones.
+const MAX_PICTURE_BYTES: u64 = 5 * 1024 * 1024;
+/// Pictures of a conversation that models are shown, the newest ones, and their bytes in all.
+const MAX_PICTURES: usize = 20;
+const MAX_PICTURES_BYTES: u64 = 20 * 1024 * 1024;
+
+/// A picture of a message that is not loaded yet.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    /// Where the message stands among those that the model reads.
+    pub(crate) message: usize,
+    file_id: FileId,
+    media_type: String,
+    size_bytes: u64,
+}
+
+/// The pictures among the files of a message.
+pub(crate) fn pictures(message: usize, files: &[Attachment]) -> impl Iterator<Item = Picture> {
+    let images = files.iter().filter(|it| it.file.is_image());
+    images.map(move |it| Picture {
+        message,
+        file_id: it.file.id,
+        media_type: it.file.media_type.clone(),
+        size_bytes: it.file.size_bytes,
+    })
+}
+
+/// Puts pictures into their messages; `pictures` are in the order of the conversation. One that is
+/// too large, too old or cannot be read is left out: the message's text names it all the same.
+pub(crate) async fn load_pictures(
+    blobs: &Blobs,
+    workspace_id: WorkspaceId,
+    pictures: &[Picture],
+    messages: &mut [ModelMessage],
+) {
+    let mut room = MAX_PICTURES_BYTES;
+    let mut loaded: Vec<(usize, Image)> = Vec::new();
+    for picture in pictures.iter().rev() {
+        if loaded.len() == MAX_PICTURES || picture.size_bytes > room {
+            break;
+        }
+        if picture.size_bytes > MAX_PICTURE_BYTES {
+            continue;
+        }
+        match read_picture(blobs, &blob_key(workspace_id, picture.file_id)).await {
+            Ok(bytes) => {
+                room -= picture.size_bytes;
+                let media_type = picture.media_type.as_str().into();
+                loaded.push((picture.message, Image { media_type, bytes }));
+            }
+            Err(error) => {
+                tracing::warn!(file.id = %picture.file_id, error = %error, "read a picture");
+            }
+        }
+    }
+    for (index, message) in messages.iter_mut().enumerate() {
+        if let ModelMessage::User { images, .. } = message {
+            let own = loaded.iter().rev().filter(|(of, _)| *of == index);
+            let own: Vec<Image> = own.map(|(_, image)| image.clone()).collect();
+            if !own.is_empty() {
+                *images = own.into();
+            }
+        }
+    }
+}
+
+async fn read_picture(blobs: &Blobs, key: &str) -> anyhow::Result<Bytes> {
+    let content = blobs.read(key).await?;
+    let mut content = content.ok_or_else(|| anyhow::anyhow!("its content is gone"))?;
+    let mut bytes = BytesMut::new();
+    while let Some(part) = content.try_next().await? {
+        bytes.extend_from_slice(&part);
+        anyhow::ensure!(bytes.len() as u64 <= MAX_PICTURE_BYTES, "it has grown");
+    }
+    Ok(bytes.freeze())
+}
 
 /// Finds the files that a message shall have.
 ///

@@ -13,6 +13,7 @@ mod approvals;
 mod attachments;
 mod audit;
 mod authentication;
+mod budgets;
 mod catalog;
 mod change;
 mod containers;

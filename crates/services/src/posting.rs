@@ -15,7 +15,7 @@ use store::events::NewEvent;
 use store::messages::{PriorMessage, Question};
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
-use crate::attachments::{self, as_read};
+use crate::attachments::{self, Picture, as_read, pictures};
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
 use crate::worker::{Begun, Slot, StartedRun, asked_call};
@@ -87,7 +87,11 @@ impl Session {
         posting.idempotency_key = idempotency_key;
         let events = posting.events(true);
         let last_seq = recent.last_seq + events.len() as u64;
-        let begun = self.begin_run(slot, &posting, recent.messages.clone(), last_seq);
+        let history = History {
+            messages: recent.messages.clone(),
+            pictures: Vec::new(),
+        };
+        let begun = self.begin_run(slot, &posting, history, last_seq);
         let run = posting.run(self, true);
         let written = services.store.create_run_if_unchanged(
             self.actor.workspace_id,
@@ -167,10 +171,7 @@ impl Session {
         let events = posting.events(slot.is_some());
         let run = posting.run(self, slot.is_some());
         let last_seq = context.last_seq + events.len() as u64;
-        let begun = slot.map(|slot| {
-            let messages = prior.into_iter().flat_map(model_messages).collect();
-            self.begin_run(slot, &posting, messages, last_seq)
-        });
+        let begun = slot.map(|slot| self.begin_run(slot, &posting, history(prior), last_seq));
         let logged = tx
             .create_run(&run, context.last_seq, &events)
             .await
@@ -196,9 +197,14 @@ impl Session {
         &self,
         slot: Slot,
         posting: &Posting<'_>,
-        mut messages: Vec<ModelMessage>,
+        history: History,
         last_seq: u64,
     ) -> Begun {
+        let History {
+            mut messages,
+            pictures: mut shown,
+        } = history;
+        shown.extend(pictures(messages.len(), &posting.files));
         let text = as_read(posting.text, &posting.files);
         messages.push(ModelMessage::user(text));
         let run = StartedRun {
@@ -211,6 +217,7 @@ impl Session {
             answer_id: posting.answer_id,
             agent: posting.agent.clone(),
             messages,
+            pictures: shown,
             pending: Vec::new(),
             spent: Spent::default(),
             attempt: 1,
@@ -345,8 +352,28 @@ async fn find_question(
     Ok(Some(question))
 }
 
+/// What a model reads of a conversation.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The messages, oldest first.
+    pub(crate) messages: Vec<ModelMessage>,
+    /// Their pictures that are not loaded yet, in the same order.
+    pub(crate) pictures: Vec<Picture>,
+}
+
+/// The messages of the past as a model reads them.
+pub(crate) fn history(prior: Vec<PriorMessage>) -> History {
+    let mut history = History::default();
+    for message in prior {
+        let index = history.messages.len();
+        history.pictures.extend(pictures(index, &message.files));
+        history.messages.extend(model_messages(message));
+    }
+    history
+}
+
 /// A message of the past as the model reads it, with what came of the tools that it asked for.
-pub(crate) fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
+fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
     match message.role {
         MessageRole::User => vec![ModelMessage::user(as_read(&message.text, &message.files))],
         MessageRole::Assistant => {

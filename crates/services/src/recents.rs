@@ -84,7 +84,9 @@ impl Recent {
         let texts: usize = self
             .messages
             .iter()
-            .map(|message| message.size_bytes() + size_of::<ModelMessage>())
+            .map(|message| {
+                message.size_bytes() + message.picture_bytes() + size_of::<ModelMessage>()
+            })
             .sum();
         let bytes = texts + self.agent.config.instructions.len() + OVERHEAD_BYTES;
         u32::try_from(bytes).unwrap_or(u32::MAX)

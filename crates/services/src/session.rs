@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::AccessBell;
 use crate::agent_cache::AgentCache;
 use crate::authentication::{Credential, Principals};
+use crate::budgets::BudgetedWorkspaces;
 use crate::containers::{Containers, ContainersConfig, Quota};
 use crate::fault::OrFault;
 use crate::files::{Extractor, Limits as FileLimits};
@@ -73,6 +74,7 @@ pub struct Services {
     pub(crate) extractor: Arc<Extractor>,
     pub(crate) bus: Bus,
     pub(crate) models: Arc<ModelPool>,
+    pub(crate) budgeted: Arc<BudgetedWorkspaces>,
     pub(crate) tool_servers: ToolServers,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
@@ -122,10 +124,13 @@ impl Services {
         ));
         let config = Arc::new(config);
         let recents = Recents::new();
+        let budgeted = Arc::<BudgetedWorkspaces>::default();
         let worker = Worker::new(
             store.clone(),
+            blobs.clone(),
             bus.clone(),
             models.clone(),
+            budgeted.clone(),
             recents.clone(),
             Arc::new(Builtins::new(config.web.clone())),
             tool_servers.clone(),
@@ -138,6 +143,7 @@ impl Services {
             vault,
             bus,
             models,
+            budgeted,
             tool_servers,
             passwords: Arc::new(Passwords::new()),
             worker,

@@ -1,6 +1,6 @@
 //! What other processes say, and what this one says to them.
 
-use domain::{AgentId, UserId};
+use domain::{AgentId, UserId, WorkspaceId};
 use store::bus::{Changed, Signal};
 use tokio_util::sync::CancellationToken;
 
@@ -8,6 +8,7 @@ use crate::Services;
 
 /// Kinds of objects in messages that have caches forget something.
 const AGENT: &str = "agent";
+const BUDGETS: &str = "budgets";
 const USER: &str = "user";
 
 impl Services {
@@ -32,6 +33,11 @@ impl Services {
                     if let Ok(id) = id.parse() {
                         let agents = self.agents.clone();
                         tokio::spawn(async move { agents.forget(id).await });
+                    }
+                }
+                BUDGETS => {
+                    if let Ok(id) = id.parse() {
+                        self.budgeted.forget(id);
                     }
                 }
                 USER => {
@@ -62,6 +68,12 @@ impl Services {
     pub(crate) async fn agent_changed(&self, id: AgentId) {
         self.agents.forget(id).await;
         self.tell_changed(AGENT, id.to_string());
+    }
+
+    /// A workspace's first budget was set, or its last lifted.
+    pub(crate) fn budgets_changed(&self, id: WorkspaceId) {
+        self.budgeted.forget(id);
+        self.tell_changed(BUDGETS, id.to_string());
     }
 
     fn tell_changed(&self, kind: &str, id: String) {

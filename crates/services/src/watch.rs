@@ -309,10 +309,8 @@ fn is_run_end(event: &LoggedEvent) -> bool {
 }
 
 fn logged_frame(event: &LoggedEvent) -> String {
-    format!(
-        "id: {}\nevent: {}\ndata: {}\n\n",
-        event.seq,
-        event.kind,
-        event.to_json()
-    )
+    let mut frame = format!("id: {}\nevent: {}\ndata: ", event.seq, event.kind);
+    event.write_json(&mut frame);
+    frame.push_str("\n\n");
+    frame
 }

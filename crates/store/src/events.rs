@@ -4,12 +4,16 @@ use std::fmt::Write;
 
 use domain::events::{Event, EventBody};
 use domain::{ConversationId, EventId, RunId, Timestamp};
+use futures::TryStreamExt;
 use uuid::Uuid;
 
 use crate::Error;
 use crate::Result;
 use crate::database::TenantTx;
 use crate::runs::Lease;
+
+/// Data of events that one page of the log may hold, but for the last of them.
+pub const PAGE_BYTES: usize = 512 * 1024;
 
 /// An event on its way into the log.
 #[derive(Clone, Debug)]
@@ -180,14 +184,15 @@ impl TenantTx {
         Ok(columns.into_logged(last_seq, conversation_id, run_id, now))
     }
 
-    /// Events after `after`, in order, at most `limit`.
+    /// Events after `after`, in order: at most `limit`, and no more once they hold
+    /// [`PAGE_BYTES`] together.
     pub async fn list_events(
         &mut self,
         conversation_id: ConversationId,
         after: u64,
         limit: u32,
     ) -> Result<Vec<LoggedEvent>> {
-        let rows = sqlx::query!(
+        let mut rows = sqlx::query!(
             r#"select seq, id, run_id, type as kind, time, data::text as "data!" from events
                where workspace_id = $1 and conversation_id = $2 and seq > $3 order by seq limit $4"#,
             self.workspace_id().uuid(),
@@ -195,11 +200,14 @@ impl TenantTx {
             i64::try_from(after).unwrap_or(i64::MAX),
             i64::from(limit)
         )
-        .fetch_all(self.connection())
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| LoggedEvent {
+        .fetch(self.connection());
+        let mut events = Vec::new();
+        let mut bytes = 0;
+        while bytes < PAGE_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
+            bytes += row.data.len();
+            events.push(LoggedEvent {
                 seq: row.seq as u64,
                 id: row.id.into(),
                 kind: row.kind,
@@ -207,8 +215,9 @@ impl TenantTx {
                 conversation_id,
                 run_id: row.run_id.into(),
                 data: row.data,
-            })
-            .collect())
+            });
+        }
+        Ok(events)
     }
 
     /// Where a conversation's log stands; `None` if there is no such conversation.
@@ -238,7 +247,14 @@ impl TenantTx {
 impl LoggedEvent {
     /// The envelope of the public contract, as JSON.
     pub fn to_json(&self) -> String {
-        let mut json = String::with_capacity(self.data.len() + 320);
+        let mut json = String::new();
+        self.write_json(&mut json);
+        json
+    }
+
+    /// Appends [`LoggedEvent::to_json`] to a text.
+    pub fn write_json(&self, json: &mut String) {
+        json.reserve(self.data.len() + 320);
         let Self {
             seq,
             id,
@@ -253,7 +269,6 @@ impl LoggedEvent {
             json,
             r#"{{"id":"{id}","seq":{seq},"type":"{kind}","time":"{time}","conversation_id":"{conversation_id}","run_id":"{run_id}","data":{data}}}"#
         );
-        json
     }
 
     /// The event with its data understood.
@@ -267,13 +282,13 @@ impl LoggedEvent {
     }
 }
 
+/// JSON of what an event says, without its kind.
 fn data_json(body: &EventBody) -> String {
-    #[derive(serde::Deserialize)]
-    struct Tagged<'a> {
-        #[serde(borrow)]
-        data: &'a serde_json::value::RawValue,
-    }
-    let tagged = serde_json::to_string(body).expect("event bodies are plain data");
-    let data: Tagged<'_> = serde_json::from_str(&tagged).expect("every body has data");
-    data.data.get().to_owned()
+    let mut json = serde_json::to_string(body).expect("event bodies are plain data");
+    // In place: what a message says may be large.
+    let head = format!(r#"{{"type":"{}","data":"#, body.kind());
+    assert!(json.starts_with(&head), "an event begins with its kind");
+    json.truncate(json.len() - 1);
+    json.drain(..head.len());
+    json
 }

@@ -1,7 +1,7 @@
 //! Tool calls of runs.
 
 use domain::tools::{ToolCall, ToolCallStatus};
-use domain::{ApprovalId, CallId, FileId, McpServerId, MessageId, RunId, Timestamp};
+use domain::{ApprovalId, CallId, FileId, McpServerId, MessageId, RunId, Timestamp, UserId};
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -168,6 +168,20 @@ impl TenantTx {
         .execute(self.connection())
         .await?;
         Ok(())
+    }
+
+    /// The tool that a call calls, and whose run it is.
+    pub async fn find_caller(&mut self, id: CallId) -> Result<Option<(String, UserId)>> {
+        let row = sqlx::query!(
+            "select c.tool, runs.author_id from tool_calls c
+             join runs on runs.workspace_id = c.workspace_id and runs.id = c.run_id
+             where c.workspace_id = $1 and c.id = $2",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(row.map(|row| (row.tool, row.author_id.into())))
     }
 
     /// Writes what came of a call; a call that is over stays as it is.

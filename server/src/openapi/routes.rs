@@ -11,6 +11,7 @@ use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, UpdateAgent
 use domain::api_keys::{ApiKey, CreateApiKey, CreatedApiKey};
 use domain::approvals::{Approval, DecideApproval};
 use domain::audit::{AuditEvent, Deed};
+use domain::budgets::{Budget, CreateBudget, UpdateBudget};
 use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
 use domain::conversations::{
     Conversation, CreateConversation, Message, PostMessage, PostedMessage, UpdateConversation,
@@ -399,6 +400,16 @@ fn usage() -> Vec<Route> {
         )
         .gives::<UsageReport>()
         .query("days", days.clone(), "How many days, today included."),
+        get(tag, "/budgets", "Lists the budgets").pages::<Budget>(),
+        post(tag, "/budgets", "Sets a budget of a workspace or agent")
+            .takes::<CreateBudget>()
+            .creates::<Budget>()
+            .conflicts("There is one for the same agent and period"),
+        get(tag, "/budgets/{id}", "One budget").gives::<Budget>(),
+        patch(tag, "/budgets/{id}", "Changes a limit")
+            .takes::<UpdateBudget>()
+            .gives::<Budget>(),
+        delete(tag, "/budgets/{id}", "Lifts a budget"),
         get(tag, "/usage/export", "The days as a table")
             .gives_raw("text/csv", json!({"type": "string"}))
             .query("days", days, "How many days, today included."),

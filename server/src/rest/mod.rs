@@ -5,6 +5,7 @@ pub mod agents;
 pub mod api_keys;
 pub mod approvals;
 pub mod audit;
+pub mod budgets;
 pub mod conversations;
 pub mod events;
 pub mod files;
@@ -15,6 +16,7 @@ pub mod mcp_servers;
 pub mod members;
 pub mod metrics;
 pub mod models;
+pub mod policy_reports;
 pub mod runs;
 pub mod usage;
 

@@ -89,10 +89,9 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
 /// Pieces of an answer, larger together than what sockets hold.
 const PIECES: usize = 256;
 const PIECE_BYTES: usize = 60 * 1024;
-/// When somebody who does not read must be gone, and how much memory all of it may cost: less than
-/// the answer once for each of them.
+/// When somebody who does not read must be gone, and how much memory that may cost meanwhile.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
-const MEMORY_KIB: u64 = 256 * 1024;
+const MEMORY_KIB: u64 = 128 * 1024;
 
 #[tokio::test]
 async fn reader_who_stops_reading_a_stream_is_dropped_and_delays_nobody() {

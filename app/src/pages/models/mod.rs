@@ -15,3 +15,5 @@ pub use edit::ConnectionPage;
 pub use form::NewConnectionPage;
 pub use list::ModelsPage;
 pub use model::ModelPage;
+#[cfg(feature = "ssr")]
+pub(crate) use words::dollars;

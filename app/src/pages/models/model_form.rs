@@ -5,6 +5,9 @@ use domain::models::{Model, Price};
 use domain::{Error, FieldErrors, models::UpdateModel};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::ui::micros;
+
 /// The form as typed. Prices are dollars for a million tokens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -124,26 +127,6 @@ fn answer(text: &str) -> Option<bool> {
     }
 }
 
-/// Dollars as typed, in micro-dollars; exact, and `None` if it is no amount.
-#[cfg(feature = "ssr")]
-fn micros(text: &str) -> Option<u64> {
-    let text = text.trim().trim_start_matches('$').trim().replace(',', "");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || fraction.len() > 6 {
-        return None;
-    }
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let fraction: u64 = format!("{fraction:0<6}").parse().ok()?;
-    whole.checked_mul(1_000_000)?.checked_add(fraction)
-}
 
 #[cfg(all(test, feature = "ssr"))]
 mod tests {

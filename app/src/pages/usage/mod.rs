@@ -1,5 +1,6 @@
 //! What model and tool calls used up.
 
+mod budgets;
 mod chart;
 mod page;
 pub mod server;

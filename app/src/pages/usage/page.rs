@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use crate::layout::{Loaded, Page, PageHead, load_by_query};
+use crate::pages::usage::budgets::budgets;
 use crate::pages::usage::chart::day_chart;
 use crate::pages::usage::server::GetUsage;
 use crate::ui::{Card, EmptyCard, Icon, SkeletonRows, grouped, price};
@@ -51,7 +52,10 @@ pub fn UsagePage() -> impl IntoView {
                         " CSV"
                     </a>
                 </PageHead>
-                <Loaded data=report fallback=|| view! { <SkeletonRows /> } view=whole />
+                <div class="grid gap-6 [&>*]:min-w-0">
+                    <Loaded data=report fallback=|| view! { <SkeletonRows /> } view=whole />
+                    {budgets()}
+                </div>
             </div>
         </Page>
     }

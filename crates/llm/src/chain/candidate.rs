@@ -98,7 +98,8 @@ fn image_count(message: &ModelMessage) -> u64 {
     }
 }
 
-fn estimated_tokens(request: &ModelRequest) -> u64 {
+/// Tokens that a request has, as far as one can tell without the model's own counting.
+pub fn estimated_tokens(request: &ModelRequest) -> u64 {
     let messages: usize = request.messages.iter().map(ModelMessage::size_bytes).sum();
     let tools: usize = request
         .tools

@@ -14,7 +14,7 @@ use self::retry::pause;
 use crate::{ChatModel, ListedModel, ModelError, ModelEvent, ModelRequest, ModelStream};
 
 pub use breaker::Breaker;
-pub use candidate::Candidate;
+pub use candidate::{Candidate, estimated_tokens};
 
 /// Retries of the only model, and of the last one.
 const RETRIES: u32 = 3;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use domain::models::{ConnectionKind, ModelConnection, ModelFacts, Price, UpdateModel};
+use domain::models::{ConnectionKind, ModelConnection, ModelFacts, UpdateModel};
 use domain::runs::RunError;
 use domain::{ConnectionId, Timestamp, WorkspaceId};
 use llm::anthropic::Anthropic;
@@ -91,20 +91,6 @@ impl ModelPool {
         }
         clients.insert((tx.workspace_id(), id), connected.clone());
         Ok(Ok(connected))
-    }
-
-    /// What a model of a connection costs; `None` if nobody knows.
-    #[allow(dead_code, reason = "for budgets, which reserve before they call")]
-    pub(crate) async fn price_of(
-        &self,
-        tx: &mut TenantTx,
-        id: ConnectionId,
-        model: &str,
-    ) -> store::Result<Option<Price>> {
-        let connected = self.connected(tx, id).await?;
-        Ok(connected
-            .ok()
-            .and_then(|connected| connected.facts(model).price))
     }
 
     pub(super) fn kept_connection(

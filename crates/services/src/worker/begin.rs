@@ -20,7 +20,7 @@ use super::{Slot, StartedRun, Worker};
 use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::mint;
-use crate::posting::{PRIOR_MESSAGES, asking_messages, model_messages};
+use crate::posting::{History, PRIOR_MESSAGES, asking_messages, history};
 
 /// Where a run stands.
 #[derive(Default)]
@@ -48,7 +48,10 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
         .await
         .or_fault()?;
-    let mut messages: Vec<ModelMessage> = prior.into_iter().flat_map(model_messages).collect();
+    let History {
+        mut messages,
+        pictures,
+    } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
     let progress = read_progress(&mut tx, &claimed).await?;
     let now = mint::now();
@@ -110,6 +113,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
             connection_updated_at: None,
         }),
         messages,
+        pictures,
         pending: progress.pending,
         spent: progress.spent,
         attempt: claimed.attempt,

@@ -11,9 +11,12 @@ use llm::{ChatModel, ModelRequest};
 use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
 
+use super::artifacts::Artifacts;
+use super::budget::RunBudget;
 use super::log::{Log, retrying};
 use super::stage::Stage;
 use super::{StartedRun, Stops, Worker};
+use crate::attachments::load_pictures;
 use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
@@ -22,7 +25,7 @@ use crate::tools::{RunToolbox, ServerTools};
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
-pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>, stops: Stops) {
+pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Stage>, stops: Stops) {
     let log = Log {
         store: worker.inner.store.clone(),
         lease: run.lease,
@@ -32,10 +35,21 @@ pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>,
         message_id: run.answer_id.into(),
         stage,
         switches: Arc::default(),
+        notices: Arc::default(),
+        artifacts: Artifacts {
+            store: worker.inner.store.clone(),
+            blobs: worker.inner.blobs.clone(),
+            workspace_bytes: worker.inner.workspace_file_bytes,
+        },
         whole_until: run.whole_log_until.into(),
     };
     let deadline =
         Instant::now() + Duration::from_secs(u64::from(run.agent.config.limits.max_seconds));
+    if !run.pictures.is_empty() {
+        let pictures = std::mem::take(&mut run.pictures);
+        let (blobs, workspace_id) = (&worker.inner.blobs, run.lease.workspace_id);
+        load_pictures(blobs, workspace_id, &pictures, &mut run.messages).await;
+    }
     let prepared = match find_model(worker, &run, deadline, &log).await {
         Ok(model) => find_tools(worker, &run).await.map(|tools| (model, tools)),
         Err(error) => Err(error),
@@ -69,7 +83,7 @@ pub(super) async fn execute(worker: &Worker, run: StartedRun, stage: Arc<Stage>,
 
 fn agent_run(
     run: &StartedRun,
-    model: Arc<dyn ChatModel>,
+    (model, budget): (Arc<dyn ChatModel>, RunBudget),
     toolbox: RunToolbox,
     deadline: Instant,
     stops: &Stops,
@@ -86,6 +100,7 @@ fn agent_run(
             tools: Default::default(),
         },
         toolbox: Arc::new(toolbox),
+        budget: Arc::new(budget),
         pending: run.pending.clone(),
         limits: Limits {
             max_iterations: config.limits.max_iterations,
@@ -99,21 +114,27 @@ fn agent_run(
     }
 }
 
-/// The agent's model with its fallbacks, as one.
+/// The agent's model with its fallbacks, as one, and who pays for it.
 async fn find_model(
     worker: &Worker,
     run: &StartedRun,
     deadline: Instant,
     log: &Log,
-) -> Result<Arc<dyn ChatModel>, RunError> {
+) -> Result<(Arc<dyn ChatModel>, RunBudget), RunError> {
     let candidates = find_candidates(worker, run).await?;
+    let budget = RunBudget {
+        store: worker.inner.store.clone(),
+        lease: run.lease,
+        agent_id: run.agent.id,
+        stage: log.stage.clone(),
+        budgeted: worker.inner.budgeted.clone(),
+        models: candidates.iter().map(|it| it.facts.clone()).collect(),
+        notices: log.notices.clone(),
+    };
     let switches = log.switches.clone();
     let on_switch = move |switch| switches.lock().expect("no holder panics").push(switch);
-    Ok(Arc::new(Chain::new(
-        candidates,
-        deadline,
-        Box::new(on_switch),
-    )))
+    let chain = Chain::new(candidates, deadline, Box::new(on_switch));
+    Ok((Arc::new(chain), budget))
 }
 
 async fn find_candidates(worker: &Worker, run: &StartedRun) -> Result<Vec<Candidate>, RunError> {

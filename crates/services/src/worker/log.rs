@@ -9,7 +9,7 @@ use domain::events::{
     ApprovalRequested, EventBody, ModelSwitched, TextDelta, ToolCallCompleted, ToolCallStarted,
 };
 use domain::tools::ToolCallStatus;
-use domain::{AgentId, CallId, MessageId};
+use domain::{AgentId, CallId, FileId, MessageId};
 use engine::{
     AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, Plan, RunLog, Verdict,
 };
@@ -21,6 +21,7 @@ use store::events::{LoggedEvent, NewEvent};
 use store::runs::{Attempt, Lease, NewStep, StartedCall, WholeMessage};
 use store::tool_calls::{CallOutcome, StoredCall};
 
+use super::artifacts::Artifacts;
 use super::stage::Stage;
 use crate::conversations::{answer_created, new_event};
 use crate::mint;
@@ -41,6 +42,9 @@ pub(super) struct Log {
     pub(super) stage: Arc<Stage>,
     /// Models that took over and are not logged yet.
     pub(super) switches: Arc<Mutex<Vec<Switch>>>,
+    pub(super) artifacts: Artifacts,
+    /// What else the log shall tell and does not yet.
+    pub(super) notices: Arc<Mutex<Vec<EventBody>>>,
     /// Number of the log's last event while nobody else has written into it during the run.
     pub(super) whole_until: Mutex<Option<u64>>,
 }
@@ -86,6 +90,8 @@ impl Log {
     pub(super) fn said(&self, pieces: Pieces) -> Vec<NewEvent> {
         let message_id = self.message_id();
         let mut events = self.switched(message_id);
+        let notices = std::mem::take(&mut *self.notices.lock().expect("no holder panics"));
+        events.extend(notices.into_iter().map(new_event));
         if !pieces.reasoning.is_empty() {
             events.push(new_event(EventBody::ReasoningDelta(TextDelta {
                 message_id,
@@ -193,7 +199,7 @@ impl RunLog for Log {
                     events.push(asked(&approval, message_id));
                     approvals.push(approval);
                 }
-                (CallState::Done(result), _) => events.push(completed(call.id, result)),
+                (CallState::Done(result), _) => events.push(completed(call.id, result, None)),
                 _ => {}
             }
         }
@@ -258,12 +264,16 @@ impl RunLog for Log {
     }
 
     async fn finish_call(&self, id: CallId, result: &CallResult) -> Result<(), LeaseLost> {
-        let events = [completed(id, result)];
+        let artifact_id = match &result.whole {
+            Some(whole) => self.artifacts.keep(&self.lease, id, whole).await,
+            None => None,
+        };
+        let events = [completed(id, result, artifact_id)];
         let outcome = CallOutcome {
             id,
             is_error: result.is_error,
             result: &result.text,
-            artifact_id: result.artifact_id,
+            artifact_id,
             duration_ms: result.duration_ms,
         };
         self.write(Entry::FinishedCall(outcome), &events).await
@@ -334,13 +344,13 @@ pub(super) fn asked(approval: &NewApproval, message_id: MessageId) -> NewEvent {
     }))
 }
 
-fn completed(call_id: CallId, result: &CallResult) -> NewEvent {
+fn completed(call_id: CallId, result: &CallResult, artifact_id: Option<FileId>) -> NewEvent {
     new_event(EventBody::ToolCallCompleted(ToolCallCompleted {
         call_id,
         is_error: result.is_error,
         result: result.text.clone(),
         duration_ms: result.duration_ms,
-        artifact_id: result.artifact_id,
+        artifact_id,
     }))
 }
 
@@ -381,7 +391,6 @@ pub(crate) fn asked_call(call: StoredCall) -> AskedCall {
             text: call.result,
             is_error: call.is_error,
             whole: None,
-            artifact_id: call.artifact_id,
             duration_ms: call.duration_ms,
         }),
     };

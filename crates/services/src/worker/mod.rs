@@ -1,7 +1,9 @@
 //! The worker: executes runs under leases, renews them, adopts those of dead workers.
 
 mod adopt;
+mod artifacts;
 mod begin;
+mod budget;
 mod execute;
 mod log;
 mod stage;
@@ -15,6 +17,7 @@ use domain::{ConversationId, MessageId, RunId};
 use engine::{AskedCall, Spent};
 use llm::ModelMessage;
 use store::Store;
+use store::blobs::Blobs;
 use store::bus::{Bus, Signal};
 use store::events::LoggedEvent;
 use store::runs::{AnsweringAgent, Lease};
@@ -27,6 +30,8 @@ use uuid::Uuid;
 pub(crate) use self::log::asked_call;
 use self::stage::Stage;
 use crate::agent_cache::AgentCache;
+use crate::attachments::Picture;
+use crate::budgets::BudgetedWorkspaces;
 use crate::models::ModelPool;
 use crate::recents::Recents;
 use crate::session::Config;
@@ -49,14 +54,18 @@ pub(crate) struct Worker {
 struct Inner {
     id: Uuid,
     store: Store,
+    blobs: Blobs,
     bus: Bus,
     models: Arc<ModelPool>,
+    budgeted: Arc<BudgetedWorkspaces>,
     recents: Recents,
     builtins: Arc<Builtins>,
     tool_servers: ToolServers,
     agents: AgentCache,
     slots: Arc<Semaphore>,
     runs_per_workspace: u32,
+    /// Bytes that all files of a workspace may have.
+    workspace_file_bytes: u64,
     /// Whether this process takes runs.
     is_taking: AtomicBool,
     active: Mutex<HashMap<RunId, ActiveRun>>,
@@ -95,6 +104,8 @@ pub(crate) struct StartedRun {
     pub(crate) agent: Arc<AnsweringAgent>,
     /// The conversation up to where the run stands, oldest first.
     pub(crate) messages: Vec<ModelMessage>,
+    /// Pictures of them that are not loaded yet.
+    pub(crate) pictures: Vec<Picture>,
     /// Tool calls to go on with; empty if the model is to be asked next.
     pub(crate) pending: Vec<AskedCall>,
     /// What earlier attempts used up.
@@ -141,8 +152,10 @@ impl Drop for Begun {
 impl Worker {
     pub(crate) fn new(
         store: Store,
+        blobs: Blobs,
         bus: Bus,
         models: Arc<ModelPool>,
+        budgeted: Arc<BudgetedWorkspaces>,
         recents: Recents,
         builtins: Arc<Builtins>,
         tool_servers: ToolServers,
@@ -152,14 +165,17 @@ impl Worker {
         let inner = Inner {
             id: Uuid::now_v7(),
             store,
+            blobs,
             bus,
             models,
+            budgeted,
             recents,
             builtins,
             tool_servers,
             agents,
             slots: Arc::new(Semaphore::new(config.runs_per_worker)),
             runs_per_workspace: config.runs_per_workspace,
+            workspace_file_bytes: config.files.workspace_bytes,
             is_taking: AtomicBool::new(false),
             active: Mutex::default(),
             waker: Notify::new(),

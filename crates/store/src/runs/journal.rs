@@ -8,7 +8,7 @@ use sqlx::types::Json;
 use super::Lease;
 use crate::approvals::NewApproval;
 use crate::database::TenantTx;
-use crate::events::{LoggedEvent, NewEvent};
+use crate::events::{EventColumns, LoggedEvent, NewEvent};
 use crate::tool_calls::{CallOutcome, StoredCall};
 use crate::{Error, Result};
 
@@ -147,8 +147,7 @@ impl TenantTx {
         now: Timestamp,
     ) -> Result<Vec<LoggedEvent>> {
         let logged = self.append_events(lease, events, now).await?;
-        self.close_message(lease, &message, StepStatus::Completed, None, now)
-            .await?;
+        self.close_message(lease, &message, now).await?;
         self.create_calls(lease, calls).await?;
         self.create_approvals(lease, approvals).await?;
         Ok(logged)
@@ -261,23 +260,53 @@ impl TenantTx {
         ending: &Ending<'_>,
         events: &[NewEvent],
     ) -> Result<Vec<LoggedEvent>> {
-        let logged = self.append_events(lease, events, ending.now).await?;
+        if ending.message.is_none() {
+            self.close_calls(lease.run_id, ending.now).await?;
+        }
+        let columns = EventColumns::new(events);
         let step_status = match ending.error {
             Some(_) => StepStatus::Failed,
             None => StepStatus::Completed,
         };
-        match &ending.message {
-            Some(message) => {
-                self.close_message(lease, message, step_status, ending.error, ending.now)
-                    .await?;
-            }
-            None => self.close_calls(lease.run_id, ending.now).await?,
-        }
-        let ended = sqlx::query!(
-            "update runs set status = $4, input_tokens = $5, output_tokens = $6,
-               cost_usd_micros = $7, error = $8, finished_at = $9, lease_owner = null,
-               lease_expires_at = null
-             where workspace_id = $1 and id = $2 and fence = $3 and status = 'running'",
+        let message = ending.message.as_ref();
+        let step_usage = message.map(|message| message.usage).unwrap_or_default();
+        // Gives the new end of the log, or no row if the fence does not hold. One statement, since
+        // everybody who waits for the answer waits for it.
+        let last_seq = sqlx::query_scalar!(
+            "with ended as (
+               update runs set status = $4, input_tokens = $5, output_tokens = $6,
+                 cost_usd_micros = $7, error = $8, finished_at = $9, lease_owner = null,
+                 lease_expires_at = null
+               where workspace_id = $1 and id = $2 and fence = $3 and status = 'running'
+               returning agent_id, author_id
+             ), log as (
+               update conversations set last_seq = last_seq + $10
+               where workspace_id = $1 and id = $11 and exists (select from ended)
+               returning last_seq
+             ), written as (
+               insert into events (workspace_id, conversation_id, seq, id, run_id, type, time, data)
+               select $1, $11, log.last_seq - $10 + new.number, new.id, $2, new.type, $9,
+                 new.data::json
+               from log, unnest($12::uuid[], $13::text[], $14::text[])
+                 with ordinality as new (id, type, data, number)
+             ), message as (
+               update messages set text = $16, finish_reason = $17, reasoning = $18, carry = $19
+               where workspace_id = $1 and id = $15 and exists (select from ended)
+             ), step as (
+               update run_steps set status = $20, input_tokens = $21, output_tokens = $22,
+                 cost_usd_micros = $23, error = $8, finished_at = $9
+               where workspace_id = $1 and run_id = $2 and status = 'started'
+                 and $15::uuid is not null and exists (select from ended)
+               returning id, kind, target, started_at
+             ), used as (
+               insert into usage_entries
+                 (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+                  input_tokens, output_tokens, cost_usd_micros, duration_ms)
+               select step.id, $1, $9, $2, ended.agent_id, ended.author_id, step.kind, step.target,
+                 $20 = 'failed', $21, $22, $23, extract(epoch from $9 - step.started_at) * 1000
+               from step, ended
+             )
+             select last_seq from log",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             lease.fence,
@@ -286,14 +315,26 @@ impl TenantTx {
             ending.usage.output_tokens as i64,
             ending.usage.cost_usd_micros as i64,
             ending.error.map(Json) as _,
-            ending.now.date_time()
+            ending.now.date_time(),
+            events.len() as i64,
+            lease.conversation_id.uuid(),
+            &columns.ids,
+            &columns.kinds,
+            &columns.data,
+            message.map(|message| message.id.uuid()),
+            message.map(|message| message.text),
+            message.map(|message| message.finish_reason.as_str()),
+            message.map(|message| message.reasoning),
+            message.and_then(|message| message.carry),
+            step_status.as_str(),
+            step_usage.input_tokens as i64,
+            step_usage.output_tokens as i64,
+            step_usage.cost_usd_micros as i64
         )
-        .execute(self.connection())
-        .await?;
-        if ended.rows_affected() == 0 {
-            return Err(Error::LeaseLost);
-        }
-        Ok(logged)
+        .fetch_optional(self.connection())
+        .await?
+        .ok_or(Error::LeaseLost)?;
+        Ok(columns.into_logged(last_seq, lease.conversation_id, lease.run_id, ending.now))
     }
 
     async fn create_answer(
@@ -346,13 +387,11 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Writes a message as it is now for good, and the outcome of the step that it came from.
+    /// Writes a message as it is now for good, and that the step succeeded that it came from.
     async fn close_message(
         &mut self,
         lease: &Lease,
         message: &WholeMessage<'_>,
-        status: StepStatus,
-        error: Option<&RunError>,
         now: Timestamp,
     ) -> Result<()> {
         sqlx::query!(
@@ -360,16 +399,16 @@ impl TenantTx {
                update messages set text = $4, finish_reason = $5, reasoning = $6, carry = $7
                where workspace_id = $1 and id = $3
              ), step as (
-               update run_steps set status = $8, input_tokens = $9, output_tokens = $10,
-                 cost_usd_micros = $11, error = $12, finished_at = $13
+               update run_steps set status = 'completed', input_tokens = $8, output_tokens = $9,
+                 cost_usd_micros = $10, finished_at = $11
                where workspace_id = $1 and run_id = $2 and status = 'started'
                returning id, kind, target, started_at
              )
              insert into usage_entries
                (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
                 input_tokens, output_tokens, cost_usd_micros, duration_ms)
-             select step.id, $1, $13, $2, runs.agent_id, runs.author_id, step.kind, step.target,
-               $8 = 'failed', $9, $10, $11, extract(epoch from $13 - step.started_at) * 1000
+             select step.id, $1, $11, $2, runs.agent_id, runs.author_id, step.kind, step.target,
+               false, $8, $9, $10, extract(epoch from $11 - step.started_at) * 1000
              from step join runs on runs.workspace_id = $1 and runs.id = $2",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
@@ -378,11 +417,9 @@ impl TenantTx {
             message.finish_reason.as_str(),
             message.reasoning,
             message.carry,
-            status.as_str(),
             message.usage.input_tokens as i64,
             message.usage.output_tokens as i64,
             message.usage.cost_usd_micros as i64,
-            error.map(Json) as _,
             now.date_time()
         )
         .execute(self.connection())

@@ -241,7 +241,7 @@ pub fn rows() -> Vec<Row> {
         }),
         by_id("change_container_server", May(ManageTools), Change, |o| {
             vec![
-                ("id", o.mcp_server.clone()),
+                ("id", o.container_server.clone()),
                 ("name", server_name()),
                 ("typed[image]", "example.com/none:1".into()),
             ]
@@ -317,6 +317,23 @@ pub fn rows() -> Vec<Row> {
         row("count_approvals", May(Action::Read), Read, none),
         by_id("decide_tool_call", May(DecideApprovals), Change, |o| {
             vec![("id", o.approval.clone()), ("decision", "approve".into())]
+        }),
+        row("list_budgets", May(Action::Read), Read, none),
+        Row {
+            ids: (&["agent_id"], StatusCode::UNPROCESSABLE_ENTITY),
+            ..row("create_budget", May(ManageWorkspace), Change, |o| {
+                vec![
+                    ("agent_id", o.agent.clone()),
+                    ("period", "day".into()),
+                    ("limit", "2.50".into()),
+                ]
+            })
+        },
+        by_id("change_budget", May(ManageWorkspace), Change, |o| {
+            vec![("id", o.budget.clone()), ("limit", "$7".into())]
+        }),
+        by_id("delete_budget", May(ManageWorkspace), Change, |o| {
+            field("id", &o.budget)
         }),
         row("get_usage", May(Action::Read), Read, |_| {
             field("days", "30")

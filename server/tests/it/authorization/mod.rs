@@ -63,6 +63,7 @@ fn every_route_has_a_row() {
         "GET /health/redis",
         "GET /metrics",
         "GET /openapi.json",
+        "POST /policy-reports",
     ];
     // Server functions have rows of their own.
     let elsewhere = ["POST /api/{*function}"];
@@ -77,10 +78,19 @@ fn every_route_has_a_row() {
     assert!(listed.len() > 50, "the router was not read");
 }
 
+/// A server on `db` that lets a workspace have as many servers in containers as the tables make.
+pub(super) async fn start(db: &TestDb) -> TestApp {
+    let mut program = Program::new(Some(db.url()));
+    for quota in ["SERVERS", "MEMORY_MB", "CPU_MILLIS"] {
+        program.set(&format!("AGENTAREA_CONTAINERS__{quota}_PER_WORKSPACE"), "1000000");
+    }
+    TestApp::on(program).await
+}
+
 #[tokio::test]
 async fn every_principal_gets_what_the_table_says() {
     let db = TestDb::create().await;
-    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let app = start(&db).await;
     check_matrix(&app, &db).await;
 }
 
@@ -88,7 +98,7 @@ async fn every_principal_gets_what_the_table_says() {
 #[tokio::test]
 async fn every_principal_gets_the_same_without_row_level_security() {
     let db = TestDb::create().await;
-    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let app = start(&db).await;
     turn_off_row_level_security(&db).await;
 
     check_matrix(&app, &db).await;
@@ -98,7 +108,7 @@ async fn every_principal_gets_the_same_without_row_level_security() {
 #[tokio::test]
 async fn database_shows_and_changes_one_workspace_whatever_it_is_asked() {
     let db = TestDb::create().await;
-    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let app = start(&db).await;
     let model = ScriptedModel::start().await;
     let ada = Person::sign_in(&app, inputs::ADA).await;
     let acme = objects(&app, &ada, &model).await;

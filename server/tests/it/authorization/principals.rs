@@ -88,11 +88,18 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
     let source = json!({"type": "remote", "url": tools.url()});
     let input = json!({"name": &short[..32], "source": source});
     let mcp_server = owner.post(app, "/mcp-servers", input).await.created();
+    // Kept, although nothing here can run it.
+    let short = format!("c{}", uuid::Uuid::now_v7().simple());
+    let source = json!({"type": "container", "image": "example.com/none:1"});
+    let input = json!({"name": &short[..32], "source": source});
+    let container_server = owner.post(app, "/mcp-servers", input).await.created();
     let input = inputs::conversation(&agent);
     let conversation = owner.post(app, "/conversations", input).await.created();
     let path = format!("/conversations/{conversation}/messages");
     let posted = owner.post(app, &path, inputs::message("hello")).await;
     let approval = waiting_approval(app, owner, model, &connection).await;
+    let input = json!({"agent_id": agent, "period": "month", "limit_usd_micros": 5_000_000});
+    let budget = owner.post(app, "/budgets", input).await.created();
     let email = format!("{name}@example.com");
     let input = json!({"email": email, "role": "viewer"});
     let invitation = owner.post(app, "/invitations", input).await.created();
@@ -103,10 +110,12 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
         connection,
         agent,
         mcp_server,
+        container_server,
         conversation,
         message: text(&posted.body["message_id"]),
         run: text(&posted.body["run_id"]),
         approval,
+        budget,
         api_key: owner.makes_key(app, Value::Null).await.id,
         session: current_session(app, owner).await,
         member,

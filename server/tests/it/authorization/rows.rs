@@ -32,10 +32,12 @@ pub struct Objects {
     pub connection: String,
     pub agent: String,
     pub mcp_server: String,
+    pub container_server: String,
     pub conversation: String,
     pub message: String,
     pub run: String,
     pub approval: String,
+    pub budget: String,
     pub api_key: String,
     pub session: String,
     pub member: String,
@@ -357,6 +359,25 @@ pub fn rows() -> Vec<Row> {
             |o| format!("/approvals/{}/decision", o.approval),
             |_| json!({"decision": "approve"}),
         ),
+        get("/budgets", May(Read), |_| "/budgets".into()),
+        row(
+            Method::POST,
+            "/budgets",
+            May(ManageWorkspace),
+            |_| "/budgets".into(),
+            |o| json!({"agent_id": o.agent, "period": "day", "limit_usd_micros": 1}),
+        ),
+        get("/budgets/{id}", May(Read), |o| format!("/budgets/{}", o.budget)),
+        row(
+            Method::PATCH,
+            "/budgets/{id}",
+            May(ManageWorkspace),
+            |o| format!("/budgets/{}", o.budget),
+            |_| json!({"limit_usd_micros": 1_000_000}),
+        ),
+        delete("/budgets/{id}", May(ManageWorkspace), |o| {
+            format!("/budgets/{}", o.budget)
+        }),
         get("/usage", May(Read), |_| "/usage".into()),
         get("/usage/export", May(Read), |_| "/usage/export".into()),
         row(

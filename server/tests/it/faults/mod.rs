@@ -4,6 +4,7 @@
 mod fencing;
 mod outage;
 mod queue;
+mod renewal_race;
 mod shutdown;
 
 /// Rounds of a fault: a few in the usual suite, many in `make test-faults`.

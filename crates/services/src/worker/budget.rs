@@ -1,0 +1,219 @@
+//! Money for a run's model calls.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use domain::AgentId;
+use domain::budgets::{Budget, WARNING_PERCENT};
+use domain::events::{BudgetState, EventBody};
+use domain::models::{ModelFacts, Price};
+use domain::runs::{RunError, Usage};
+use llm::ModelRequest;
+use llm::chain::estimated_tokens;
+use store::Store;
+use store::runs::Lease;
+
+use super::log::retrying;
+use super::stage::Stage;
+use crate::budgets::BudgetedWorkspaces;
+use crate::mint;
+
+/// Longest answer that is reserved for where neither agent nor model says how long it may be, in
+/// tokens.
+const USUAL_ANSWER: u32 = 16_384;
+/// Answers shorter than this are not worth asking for.
+const SHORTEST_ANSWER: u32 = 64;
+
+/// The budgets that one run counts towards.
+pub(super) struct RunBudget {
+    pub(super) store: Store,
+    pub(super) lease: Lease,
+    pub(super) agent_id: AgentId,
+    pub(super) stage: Arc<Stage>,
+    pub(super) budgeted: Arc<BudgetedWorkspaces>,
+    /// Prices and limits of the models that may answer.
+    pub(super) models: Vec<ModelFacts>,
+    /// Events for the log.
+    pub(super) notices: Arc<Mutex<Vec<EventBody>>>,
+}
+
+/// What a call of the dearest model costs.
+struct Estimate {
+    input_usd_micros: u64,
+    price: Price,
+    answer_tokens: u32,
+}
+
+#[async_trait]
+impl engine::Budget for RunBudget {
+    async fn reserve(&self, request: &ModelRequest) -> Result<Option<u32>, RunError> {
+        let Some(estimate) = self.estimate(request) else {
+            return Ok(None);
+        };
+        let reserved = retrying(|| self.try_reserve(&estimate)).await;
+        reserved.unwrap_or_else(|error| {
+            tracing::error!(run.id = %self.lease.run_id, error = %error, "read budgets");
+            Err(RunError {
+                kind: "budget".to_owned(),
+                message: "the budgets cannot be read; an admin finds the cause in the log".into(),
+                retryable: true,
+            })
+        })
+    }
+}
+
+impl RunBudget {
+    /// `None` if nothing that may answer is known to cost anything.
+    fn estimate(&self, request: &ModelRequest) -> Option<Estimate> {
+        let input_tokens = estimated_tokens(request);
+        let estimates = self.models.iter().filter_map(|facts| {
+            let price = facts.price.filter(|price| *price != Price::FREE)?;
+            let wanted = request.max_output_tokens.unwrap_or(USUAL_ANSWER);
+            Some(Estimate {
+                input_usd_micros: cost(price, input_tokens, 0),
+                price,
+                answer_tokens: facts.max_output_tokens.map_or(wanted, |max| max.min(wanted)),
+            })
+        });
+        estimates.max_by_key(Estimate::usd_micros)
+    }
+
+    async fn try_reserve(
+        &self,
+        estimate: &Estimate,
+    ) -> store::Result<Result<Option<u32>, RunError>> {
+        let workspace_id = self.lease.workspace_id;
+        let is_budgeted = self.budgeted.has_budgets(&self.store, workspace_id).await?;
+        if !is_budgeted {
+            return Ok(Ok(None));
+        }
+        // What is under way must be in the journal to be set aside for.
+        self.stage.opened().await;
+        let now = mint::now();
+        let mut tx = self.store.begin(workspace_id).await?;
+        let charged = tx.lock_budgets(&self.lease, self.agent_id, now).await?;
+        let Some(tightest) = charged.iter().min_by_key(|it| left(&it.budget)) else {
+            return Ok(Ok(None));
+        };
+        let answer_tokens = estimate.affordable(left(&tightest.budget));
+        if answer_tokens < SHORTEST_ANSWER.min(estimate.answer_tokens) {
+            self.note(EventBody::BudgetExceeded(state(&tightest.budget)));
+            return Ok(Err(exceeded(&tightest.budget)));
+        }
+        let amount =
+            estimate.input_usd_micros + cost(estimate.price, 0, u64::from(answer_tokens));
+        tx.reserve_budget(&self.lease, self.agent_id, amount).await?;
+        let nearly: Vec<&Budget> = charged
+            .iter()
+            .filter(|it| !it.is_warned && is_nearly_spent(&it.budget))
+            .map(|it| &it.budget)
+            .collect();
+        let ids: Vec<_> = nearly.iter().map(|budget| budget.id).collect();
+        if !ids.is_empty() {
+            tx.note_budget_warnings(&ids, now).await?;
+        }
+        tx.commit().await?;
+        for budget in nearly {
+            self.note(EventBody::BudgetWarning(state(budget)));
+        }
+        Ok(Ok(Some(answer_tokens)))
+    }
+
+    fn note(&self, event: EventBody) {
+        self.notices.lock().expect("no holder panics").push(event);
+    }
+}
+
+impl Estimate {
+    fn usd_micros(&self) -> u64 {
+        self.input_usd_micros + cost(self.price, 0, u64::from(self.answer_tokens))
+    }
+
+    /// Tokens of an answer that there is money for, no more than are wanted.
+    fn affordable(&self, left: u64) -> u32 {
+        if self.usd_micros() <= left {
+            return self.answer_tokens;
+        }
+        let for_answer = u128::from(left.saturating_sub(self.input_usd_micros));
+        let tokens = (for_answer * 1_000_000)
+            .checked_div(u128::from(self.price.output_usd_micros))
+            // The answer is free, but what is asked is too dear.
+            .unwrap_or(0);
+        u32::try_from(tokens).map_or(self.answer_tokens, |tokens| tokens.min(self.answer_tokens))
+    }
+}
+
+fn cost(price: Price, input_tokens: u64, output_tokens: u64) -> u64 {
+    price.cost_usd_micros(&Usage {
+        input_tokens,
+        output_tokens,
+        ..Usage::default()
+    })
+}
+
+fn left(budget: &Budget) -> u64 {
+    budget
+        .limit_usd_micros
+        .saturating_sub(budget.spent_usd_micros)
+        .saturating_sub(budget.reserved_usd_micros)
+}
+
+fn is_nearly_spent(budget: &Budget) -> bool {
+    u128::from(budget.spent_usd_micros) * 100
+        >= u128::from(budget.limit_usd_micros) * u128::from(WARNING_PERCENT)
+}
+
+fn state(budget: &Budget) -> BudgetState {
+    let scope = match budget.agent_id {
+        Some(_) => "agent",
+        None => "workspace",
+    };
+    BudgetState {
+        scope: scope.to_owned(),
+        spent_usd_micros: budget.spent_usd_micros,
+        limit_usd_micros: budget.limit_usd_micros,
+    }
+}
+
+fn exceeded(budget: &Budget) -> RunError {
+    let whose = match budget.agent_id {
+        Some(_) => "this agent’s",
+        None => "the workspace’s",
+    };
+    let dollars = |micros: u64| micros as f64 / 1_000_000.0;
+    RunError {
+        kind: "budget".to_owned(),
+        message: format!(
+            "{whose} budget of {:.2} USD a {} has {:.2} USD left, too little for another model \
+             call; an admin can raise it on the usage page",
+            dollars(budget.limit_usd_micros),
+            budget.period,
+            dollars(left(budget))
+        ),
+        retryable: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_as_long_as_there_is_money() {
+        let estimate = Estimate {
+            input_usd_micros: 100,
+            price: Price {
+                input_usd_micros: 1_000_000,
+                output_usd_micros: 10_000_000,
+                cached_input_usd_micros: None,
+                cache_write_usd_micros: None,
+            },
+            answer_tokens: 50,
+        };
+
+        assert_eq!(estimate.affordable(600), 50);
+        assert_eq!(estimate.affordable(599), 49);
+        assert_eq!(estimate.affordable(110), 1);
+        assert_eq!(estimate.affordable(99), 0);
+    }
+}

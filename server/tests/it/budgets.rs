@@ -1,0 +1,164 @@
+//! Budgets refuse the call that would be too much, whoever else spends at the same time.
+
+use futures::future::join_all;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use testkit::ScriptedModel;
+use testkit::scripted_model::Answer as Scripted;
+
+use crate::support::TestApp;
+
+/// A dollar for a million tokens read, ten for a million written.
+const PRICE: &str = "scripted-large";
+
+#[tokio::test]
+async fn call_that_there_is_no_money_for_is_not_made() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(3));
+    let agent = priced_agent(&app, &model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "count").await;
+    let free = app.log(&conversation).await;
+    let spent = cost(&free.last().expect("an end").data);
+    assert!(spent > 0, "the model has no price");
+    // Enough for what was spent and one token more.
+    let budget = json!({"agent_id": agent, "period": "month", "limit_usd_micros": spent + 11});
+    let created = app.post("/budgets", budget.clone()).await;
+    let twin = app.post("/budgets", budget).await;
+    let asked_before = model.requests().len();
+
+    let refused = app.create_conversation(&agent).await;
+    app.ask(&refused, "count again").await;
+    let log = app.log(&refused).await;
+
+    assert_eq!(created.status, StatusCode::CREATED, "{}", created.body);
+    assert_eq!(created.body["spent_usd_micros"], spent);
+    assert_eq!(twin.status, StatusCode::CONFLICT);
+    assert_eq!(model.requests().len(), asked_before, "the model was asked");
+    let exceeded = log.iter().find(|it| it.event == "budget_exceeded");
+    let exceeded = &exceeded.expect("an event").data;
+    assert_eq!(exceeded["data"]["scope"], "agent");
+    assert_eq!(exceeded["data"]["spent_usd_micros"], spent);
+    assert_eq!(exceeded["data"]["limit_usd_micros"], spent + 11);
+    let end = log.last().expect("an end");
+    assert_eq!(end.event, "run_failed");
+    assert_eq!(end.data["data"]["error"]["kind"], "budget");
+
+    // With a higher limit it goes on.
+    let path = format!("/budgets/{}", created.body["id"].as_str().expect("an id"));
+    let raised = app.patch(&path, json!({"limit_usd_micros": 1_000_000})).await;
+    assert_eq!(raised.status, StatusCode::OK);
+    app.ask(&refused, "count once more").await;
+    let log = app.log(&refused).await;
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+}
+
+#[tokio::test]
+async fn runs_side_by_side_do_not_spend_the_same_money() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let (answer, gate) = Scripted::numbered(3).held();
+    model.always(answer);
+    let agent = priced_agent(&app, &model).await;
+    // An answer of 100 tokens costs 1,000 micro-dollars: there is money for three.
+    let budget = json!({"period": "day", "limit_usd_micros": 3_900});
+    app.post("/budgets", budget).await.created();
+    let mut conversations = Vec::new();
+    for _ in 0..8 {
+        conversations.push(app.create_conversation(&agent).await);
+    }
+
+    join_all(conversations.iter().map(|it| app.ask(it, "count"))).await;
+    let mut failed = 0;
+    while failed < 5 {
+        let runs = app.get("/runs?limit=100").await.body;
+        let runs = runs["items"].as_array().expect("runs").clone();
+        failed = runs.iter().filter(|it| it["status"] == "failed").count();
+        tokio::task::yield_now().await;
+    }
+    let set_aside = app.get("/budgets").await.body["items"][0].clone();
+    gate.finish();
+    let mut ends = Vec::new();
+    for conversation in &conversations {
+        let log = app.log(conversation).await;
+        ends.push(log.last().expect("an end").event.clone());
+    }
+    let settled = app.get("/budgets").await.body["items"][0].clone();
+
+    assert_eq!(ends.iter().filter(|it| *it == "run_completed").count(), 3);
+    assert_eq!(ends.iter().filter(|it| *it == "run_failed").count(), 5);
+    assert_eq!(set_aside["spent_usd_micros"], 0);
+    assert!(set_aside["reserved_usd_micros"].as_u64() > Some(3_000));
+    assert_eq!(settled["reserved_usd_micros"], 0);
+    let spent = settled["spent_usd_micros"].as_u64().expect("a number");
+    assert!((1..=3_900).contains(&spent), "{spent}");
+}
+
+#[tokio::test]
+async fn people_are_told_once_that_most_is_spent() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(3));
+    let agent = priced_agent(&app, &model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "count").await;
+    let spent = cost(&app.log(&conversation).await.last().expect("an end").data);
+    let limit = spent * 5 / 4;
+    // The answer must still fit into the rest.
+    let limit = limit.max(spent + 2_000);
+    let budget = json!({"period": "month", "limit_usd_micros": limit});
+    let created = app.post("/budgets", budget).await.created();
+    let is_nearly_spent = spent * 100 >= limit * 80;
+
+    let mut warnings = 0;
+    let mut spent = spent;
+    for _ in 0..200 {
+        app.ask(&conversation, "count").await;
+        let log = app.log(&conversation).await;
+        warnings = log.iter().filter(|it| it.event == "budget_warning").count();
+        let budget = app.get(&format!("/budgets/{created}")).await.body;
+        spent = budget["spent_usd_micros"].as_u64().expect("a number");
+        if spent * 100 >= limit * 85 || log.last().expect("an end").event == "run_failed" {
+            break;
+        }
+    }
+
+    assert!(!is_nearly_spent, "the test begins too late");
+    assert!(spent * 100 >= limit * 80, "{spent} of {limit}");
+    assert_eq!(warnings, 1);
+}
+
+#[tokio::test]
+async fn wrong_budgets_are_refused_with_their_field() {
+    let app = TestApp::start().await;
+
+    let nothing = json!({"period": "day", "limit_usd_micros": 0});
+    let nothing = app.post("/budgets", nothing).await;
+    let agent = uuid::Uuid::now_v7();
+    let missing = json!({"agent_id": agent, "period": "day", "limit_usd_micros": 1});
+    let missing = app.post("/budgets", missing).await;
+
+    for (answer, field) in [(nothing, "limit_usd_micros"), (missing, "agent_id")] {
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(answer.body["errors"][0]["field"], field);
+    }
+}
+
+/// An agent whose answers have at most 100 tokens, and whose model has a price.
+async fn priced_agent(app: &TestApp, model: &ScriptedModel) -> String {
+    let input = testkit::inputs::model_connection("priced", &model.base_url());
+    let connection = app.post("/model-connections", input).await.created();
+    let price = json!({"price": {"input_usd_micros": 1_000_000, "output_usd_micros": 10_000_000}});
+    let path = format!("/models/{connection}/{PRICE}");
+    let priced = app.patch(&path, price).await;
+    assert_eq!(priced.status, StatusCode::OK, "{}", priced.body);
+    let mut input = testkit::inputs::agent("Counter", &connection, PRICE);
+    input["model"]["max_output_tokens"] = json!(100);
+    app.post("/agents", input).await.created()
+}
+
+fn cost(event: &Value) -> u64 {
+    let cost = &event["data"]["usage"]["cost_usd_micros"];
+    cost.as_u64().expect("a cost")
+}
