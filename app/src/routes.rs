@@ -8,7 +8,9 @@ use leptos_router::{SsrMode, path};
 use crate::layout::{Frame, LostPage, provide_visit};
 use crate::pages::agents::{AgentPage, AgentsPage, NewAgentPage};
 use crate::pages::approvals::ApprovalsPage;
-use crate::pages::conversations::{ConversationPage, ConversationsPage};
+use crate::pages::conversations::{
+    ConversationFilesPage, ConversationPage, ConversationsPage,
+};
 use crate::pages::home::HomePage;
 use crate::pages::invitations::InvitationPage;
 use crate::pages::models::{ConnectionPage, ModelPage, ModelsPage, NewConnectionPage};
@@ -49,6 +51,7 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/") view=HomePage />
                 <Route path=path!("/conversations") view=ConversationsPage />
                 <Route path=path!("/conversations/:id") view=ConversationPage />
+                <Route path=path!("/conversations/:id/files") view=ConversationFilesPage />
                 <Route path=path!("/agents") view=AgentsPage />
                 <Route path=path!("/agents/new") view=NewAgentPage />
                 <Route path=path!("/agents/:id") view=AgentPage />

@@ -269,6 +269,7 @@ fn api(state: &AppState) -> Router<AppState> {
             "/conversations/{id}/messages/{message_id}/regeneration",
             post(conversations::regenerate),
         )
+        .route("/conversations/{id}/files", get(conversations::list_files))
         .route("/conversations/{id}/export", get(conversations::export))
         .route("/files/{id}", get(files::get).delete(files::delete))
         .route("/runs", get(runs::list))

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, FileId, Timestamp};
+use crate::{ConversationId, Error, FileId, Timestamp};
 
 /// Files that one message can have.
 pub const MAX_ATTACHMENTS: usize = 10;
@@ -47,6 +47,24 @@ pub struct AttachedFile {
     pub size_bytes: u64,
 }
 
+/// A file of a conversation: one that its agent keeps, or an attachment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConversationFile {
+    /// Its path there, or the attachment's name.
+    pub path: String,
+    /// The file; a new one each time the agent writes.
+    pub file_id: FileId,
+    /// What it is.
+    pub media_type: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// Whether a person attached it.
+    pub is_attached: bool,
+    /// When it was written last.
+    pub updated_at: Timestamp,
+}
+
 /// The workspace's files. Uploads and downloads are streams and have doors of their own.
 #[async_trait]
 pub trait Files: Send + Sync {
@@ -55,6 +73,15 @@ pub trait Files: Send + Sync {
     /// # Errors
     /// `NotFound`; `Conflict` if a message has it.
     async fn delete_file(&self, id: FileId) -> Result<(), Error>;
+
+    /// Lists the files of a conversation by path, those that its agent keeps first; at most 200.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn list_conversation_files(
+        &self,
+        id: ConversationId,
+    ) -> Result<Vec<ConversationFile>, Error>;
 }
 
 impl AttachedFile {

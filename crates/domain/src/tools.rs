@@ -56,6 +56,14 @@ pub enum Builtin {
     Calculator,
     /// Reads a public web page or file.
     HttpFetch,
+    /// Lists the conversation's files.
+    ListFiles,
+    /// Reads a file of the conversation.
+    ReadFile,
+    /// Finds lines in the conversation's files.
+    SearchFiles,
+    /// Writes a file of the conversation.
+    WriteFile,
 }
 
 /// One call of a tool, as pages show it.
@@ -110,7 +118,15 @@ pub enum ToolCallStatus {
 
 impl Builtin {
     /// Every built-in tool, in the order of the form.
-    pub const ALL: [Self; 3] = [Self::CurrentTime, Self::Calculator, Self::HttpFetch];
+    pub const ALL: [Self; 7] = [
+        Self::CurrentTime,
+        Self::Calculator,
+        Self::HttpFetch,
+        Self::ListFiles,
+        Self::ReadFile,
+        Self::SearchFiles,
+        Self::WriteFile,
+    ];
 
     /// The name in the API, and for models.
     pub fn as_str(self) -> &'static str {
@@ -118,6 +134,10 @@ impl Builtin {
             Self::CurrentTime => "current_time",
             Self::Calculator => "calculator",
             Self::HttpFetch => "http_fetch",
+            Self::ListFiles => "list_files",
+            Self::ReadFile => "read_file",
+            Self::SearchFiles => "search_files",
+            Self::WriteFile => "write_file",
         }
     }
 
@@ -127,6 +147,10 @@ impl Builtin {
             Self::CurrentTime => "Current time",
             Self::Calculator => "Calculator",
             Self::HttpFetch => "Read the web",
+            Self::ListFiles => "List files",
+            Self::ReadFile => "Read files",
+            Self::SearchFiles => "Search files",
+            Self::WriteFile => "Write files",
         }
     }
 
@@ -136,6 +160,10 @@ impl Builtin {
             Self::CurrentTime => "Tells date and time in any time zone.",
             Self::Calculator => "Works out arithmetic exactly as written.",
             Self::HttpFetch => "Reads public web pages and files by address.",
+            Self::ListFiles => "Lists the files of the conversation.",
+            Self::ReadFile => "Reads a file of the conversation, attachments included.",
+            Self::SearchFiles => "Finds words in the files of the conversation.",
+            Self::WriteFile => "Keeps a text as a file of the conversation.",
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::{ModelError, ModelEvent};
 pub(crate) const CHAT: &str = "chat";
 /// Anthropic Messages.
 pub(crate) const ANTHROPIC: &str = "anthropic";
+/// OpenAI's Responses.
+pub(crate) const RESPONSES: &str = "responses";
 /// Gemini.
 pub(crate) const GEMINI: &str = "gemini";
 

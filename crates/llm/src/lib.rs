@@ -13,6 +13,7 @@ mod image;
 pub mod local;
 mod message;
 pub mod openai;
+pub mod responses;
 mod tool_calls;
 
 use std::pin::Pin;

@@ -206,6 +206,8 @@ impl TenantTx {
                  select id from runs where workspace_id = $1 and conversation_id = $2)
              ), gone_attachments as (
                delete from message_attachments where workspace_id = $1 and conversation_id = $2
+             ), gone_files as (
+               delete from conversation_files where workspace_id = $1 and conversation_id = $2
              ), gone_words as (
                delete from message_words where workspace_id = $1 and conversation_id = $2
              ), gone_calls as (

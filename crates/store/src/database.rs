@@ -6,7 +6,7 @@ use anyhow::Context;
 use domain::WorkspaceId;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::Result;
 
@@ -78,7 +78,11 @@ impl Store {
             .idle_timeout(Duration::from_secs(600))
             // The hooks below prove that a connection lives and is clean.
             .test_before_acquire(false)
-            .after_release(|connection, _| Box::pin(end_leaked_transaction(connection)))
+            .after_release(|connection, _| {
+                // What was sent last may have been large.
+                connection.shrink_buffers();
+                Box::pin(end_leaked_transaction(connection))
+            })
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     // A connection that was just proven clean needs no second proof.

@@ -14,6 +14,7 @@ pub mod blobs;
 pub mod budgets;
 pub mod bus;
 pub mod cache;
+pub mod conversation_files;
 pub mod conversations;
 mod database;
 pub mod embedded;

@@ -17,7 +17,7 @@ use domain::conversations::{
     Conversation, CreateConversation, Message, PostMessage, PostedMessage, UpdateConversation,
 };
 use domain::events::Event;
-use domain::files::File;
+use domain::files::{ConversationFile, File};
 use domain::invitations::{
     AcceptInvitation, CreateInvitation, CreatedInvitation, Invitation, Offer,
 };
@@ -285,6 +285,12 @@ fn conversations() -> Vec<Route> {
         .conflicts("An answer is being written, or the agent is deleted"),
         get(
             tag,
+            "/conversations/{id}/files",
+            "Lists the files that the agent keeps there, and the attachments",
+        )
+        .pages::<ConversationFile>(),
+        get(
+            tag,
             "/conversations/{id}/export",
             "The branch that is shown, as a file",
         )
@@ -460,6 +466,13 @@ fn operations() -> Vec<Route> {
         get(tag, "//metrics", "Metrics for Prometheus")
             .open()
             .gives_raw("text/plain", json!({"type": "string"})),
+        post(
+            tag,
+            "//policy-reports",
+            "Takes what browsers report of breaches of the content policy",
+        )
+        .open()
+        .takes_raw("application/reports+json", json!({"type": "array"})),
         get(tag, "/openapi.json", "This document")
             .open()
             .gives_raw("application/json", json!({"type": "object"})),

@@ -8,6 +8,7 @@ use domain::conversations::{
     Conversation, ConversationFilter, Conversations, CreateConversation, ExportFormat, Message,
     PostMessage, PostedMessage, UpdateConversation,
 };
+use domain::files::{ConversationFile, Files};
 use domain::{Error, Paged};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -122,4 +123,12 @@ pub async fn regenerate(
     let key = idempotency::key(&headers)?.map(str::to_owned);
     let regenerated = session.regenerate(id(&conversation)?, id(&message)?, key);
     Ok((StatusCode::ACCEPTED, Json(regenerated.await?)))
+}
+
+pub async fn list_files(
+    SignedIn(session): SignedIn,
+    Path(conversation): Path<String>,
+) -> Answer<Json<Paged<ConversationFile>>> {
+    let items = session.list_conversation_files(id(&conversation)?).await?;
+    Ok(Json(Paged { items, next: None }))
 }

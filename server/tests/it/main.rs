@@ -3,6 +3,7 @@
 mod access;
 mod agents;
 mod approvals;
+mod artifacts;
 mod attachments;
 mod authorization;
 mod backup;
@@ -12,6 +13,7 @@ mod budgets;
 mod canaries;
 mod compose;
 mod containers;
+mod conversation_files;
 mod conversations;
 mod crash;
 mod database;

@@ -42,12 +42,16 @@ pub fn ConversationMenu(
         .into_any()
     };
     view! {
-        <Menu label="More: rename, pin, export, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
+        <Menu label="More: rename, pin, files, export, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
             <DialogButton dialog=RENAME class="menu-item">
                 <Icon name="pencil" />
                 "Rename…"
             </DialogButton>
             <PinForm id is_pinned refresh_list />
+            <a class="menu-item" href=format!("/conversations/{id}/files")>
+                <Icon name="file-text" />
+                "Files"
+            </a>
             {export("markdown", "Export as Markdown")}
             {export("json", "Export as JSON")}
             <div class="menu-line"></div>

@@ -45,7 +45,7 @@ fn attached_file(file: AttachedFile) -> AnyView {
 }
 
 /// A size in the largest unit that fits.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes / 1_000),

@@ -6,6 +6,7 @@ mod composer;
 mod deeds;
 mod detail;
 mod files;
+mod files_page;
 mod html;
 mod list;
 mod live_thread;
@@ -20,6 +21,7 @@ mod uploads;
 
 pub use chooser::StartButton;
 pub use detail::ConversationPage;
+pub use files_page::ConversationFilesPage;
 pub use list::ConversationsPage;
 
 #[cfg(feature = "ssr")]

@@ -5,6 +5,7 @@ use domain::{AgentId, ConversationId, Error, FileId, MessageId, Paged, RunId};
 #[cfg(feature = "ssr")]
 use domain::{
     Cursor, Page,
+    files::ConversationFile,
     conversations::{
         ConversationFilter, CreateConversation, PostMessage as NewMessage, UpdateConversation,
     },
@@ -12,7 +13,13 @@ use domain::{
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::pages::settings::Entry;
 use crate::time::AsOf;
+#[cfg(feature = "ssr")]
+use crate::{
+    pages::conversations::{files::size, list::shown_title},
+    time::age,
+};
 
 /// A thread and what its form needs to post once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +28,46 @@ pub struct ThreadPage {
     pub thread: Thread,
     /// Differs from page to page, and is the same on server and browser.
     pub message_key: String,
+}
+
+/// The files of a conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConversationFiles {
+    /// Address of the conversation.
+    pub back: String,
+    /// Its title.
+    pub title: String,
+    /// The files, those that the agent keeps first; ids are those of the files.
+    pub files: Vec<Entry>,
+}
+
+/// The files of a conversation.
+#[server]
+pub async fn list_conversation_files(id: ConversationId) -> Result<ConversationFiles, Error> {
+    let platform = crate::context::platform()?;
+    let conversation = platform.get_conversation(id).await?;
+    let now = crate::context::now();
+    let files = platform.list_conversation_files(id).await?;
+    let entry = |file: ConversationFile| Entry {
+        id: file.file_id.to_string(),
+        title: file.path,
+        detail: format!(
+            "{} · {} · {}",
+            file.media_type,
+            size(file.size_bytes),
+            age(file.updated_at, now)
+        ),
+        tags: match file.is_attached {
+            true => vec!["Attached".to_owned()],
+            false => Vec::new(),
+        },
+        ..Entry::default()
+    };
+    Ok(ConversationFiles {
+        back: format!("/conversations/{id}"),
+        title: shown_title(&conversation.title),
+        files: files.into_iter().map(entry).collect(),
+    })
 }
 
 /// A page of the conversations that have all words of the query, last touched first.

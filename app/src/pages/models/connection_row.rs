@@ -39,6 +39,7 @@ pub fn ConnectionRow(
         ConnectionKind::Local => "cpu",
         ConnectionKind::Ollama => "hard-drive",
         ConnectionKind::OpenAi
+        | ConnectionKind::OpenAiResponses
         | ConnectionKind::OpenAiCompatible
         | ConnectionKind::Anthropic
         | ConnectionKind::Gemini => "brain",

@@ -12,6 +12,9 @@ pub enum ConnectionKind {
     /// OpenAI itself.
     #[serde(rename = "openai")]
     OpenAi,
+    /// OpenAI itself, and servers with its Responses.
+    #[serde(rename = "openai_responses")]
+    OpenAiResponses,
     /// Any server with OpenAI's Chat Completions.
     #[serde(rename = "openai_compatible")]
     OpenAiCompatible,
@@ -27,9 +30,10 @@ pub enum ConnectionKind {
 
 impl ConnectionKind {
     /// Every kind, in the order of the form.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::OpenAiCompatible,
         Self::OpenAi,
+        Self::OpenAiResponses,
         Self::Anthropic,
         Self::Gemini,
         Self::Ollama,
@@ -40,6 +44,7 @@ impl ConnectionKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::OpenAiResponses => "openai_responses",
             Self::OpenAiCompatible => "openai_compatible",
             Self::Anthropic => "anthropic",
             Self::Gemini => "gemini",
@@ -52,6 +57,7 @@ impl ConnectionKind {
     pub fn label(self) -> &'static str {
         match self {
             Self::OpenAi => "OpenAI",
+            Self::OpenAiResponses => "OpenAI Responses",
             Self::OpenAiCompatible => "OpenAI-compatible",
             Self::Anthropic => "Anthropic",
             Self::Gemini => "Gemini",
@@ -64,6 +70,7 @@ impl ConnectionKind {
     pub fn answer_path(self) -> Option<&'static str> {
         match self {
             Self::OpenAi | Self::OpenAiCompatible => Some("/chat/completions"),
+            Self::OpenAiResponses => Some("/responses"),
             Self::Anthropic => Some("/v1/messages"),
             Self::Gemini => Some("/v1beta/models/…"),
             Self::Ollama => Some("/v1/chat/completions"),
@@ -74,7 +81,7 @@ impl ConnectionKind {
     /// Where the provider usually is.
     pub fn default_base_url(self) -> Option<&'static str> {
         match self {
-            Self::OpenAi => Some("https://api.openai.com/v1"),
+            Self::OpenAi | Self::OpenAiResponses => Some("https://api.openai.com/v1"),
             Self::Anthropic => Some("https://api.anthropic.com"),
             Self::Gemini => Some("https://generativelanguage.googleapis.com"),
             Self::Ollama => Some("http://127.0.0.1:11434"),

@@ -9,6 +9,8 @@ use reqwest::Method;
 use secrecy::SecretString;
 use url::Url;
 
+pub(crate) use self::wire::parse_models;
+
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
@@ -68,6 +70,6 @@ impl ChatModel for OpenAi {
 
     async fn list_models(&self) -> Result<Vec<ListedModel>, ModelError> {
         let call = self.server.request(Method::GET, &["models"], None)?;
-        wire::parse_models(&self.server.fetch_list(call).await?)
+        parse_models(&self.server.fetch_list(call).await?)
     }
 }

@@ -319,7 +319,8 @@ impl Arguments {
     }
 }
 
-pub(super) fn parse_models(body: &[u8]) -> Result<Vec<ListedModel>, ModelError> {
+/// The list of models that servers of this kind give.
+pub(crate) fn parse_models(body: &[u8]) -> Result<Vec<ListedModel>, ModelError> {
     let list: ModelList = parse_list(body)?;
     let models = list.data.into_iter().map(|model| ListedModel {
         name: model.id,

@@ -8,6 +8,7 @@ mod gemini;
 mod local;
 mod openai_failures;
 mod openai_stream;
+mod responses;
 mod support;
 mod tool_calls;
 mod wire;

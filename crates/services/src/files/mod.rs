@@ -7,8 +7,8 @@ mod upload;
 
 use async_trait::async_trait;
 use domain::audit::Deed;
-use domain::files::{File, Files};
-use domain::{Action, Error, FileId};
+use domain::files::{ConversationFile, File, Files};
+use domain::{Action, ConversationId, Error, FileId};
 use store::blobs::BlobStream;
 use store::files::blob_key;
 
@@ -20,6 +20,8 @@ pub use upload::{ReceivedFile, Refusal};
 use crate::Session;
 use crate::fault::OrFault;
 
+/// Files of a conversation that are listed.
+const MAX_LISTED: u32 = 200;
 /// Longest text that agents read of one file, in characters.
 pub(crate) const MAX_TEXT_CHARS: usize = 100_000;
 
@@ -53,6 +55,16 @@ impl Files for Session {
             tracing::warn!(file.id = %id, error = %error, "a file's content is deleted later");
         }
         Ok(())
+    }
+
+    async fn list_conversation_files(
+        &self,
+        id: ConversationId,
+    ) -> Result<Vec<ConversationFile>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        let found = tx.find_log_state(id).await.or_fault()?;
+        found.ok_or(Error::NotFound)?;
+        tx.list_conversation_files(id, MAX_LISTED).await.or_fault()
     }
 }
 

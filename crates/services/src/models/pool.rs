@@ -12,6 +12,7 @@ use llm::chain::Breaker;
 use llm::gemini::Gemini;
 use llm::local::Local;
 use llm::openai::{MaxTokens, OpenAi};
+use llm::responses::Responses;
 use llm::{ChatModel, Deadlines};
 use outbound::Outbound;
 use store::TenantTx;
@@ -129,6 +130,9 @@ impl ModelPool {
             }
             ConnectionKind::Gemini => {
                 Arc::new(Gemini::new(outbound, base_url, api_key).with_deadlines(deadlines))
+            }
+            ConnectionKind::OpenAiResponses => {
+                Arc::new(Responses::new(outbound, base_url, api_key).with_deadlines(deadlines))
             }
             ConnectionKind::OpenAi => Arc::new(
                 OpenAi::new(outbound, base_url, api_key)

@@ -6,6 +6,6 @@ mod server_tools;
 mod toolbox;
 
 pub(crate) use arguments::Arguments;
-pub(crate) use builtin::Builtins;
+pub(crate) use builtin::{Builtins, ConversationFiles};
 pub(crate) use server_tools::ServerTools;
 pub(crate) use toolbox::RunToolbox;

@@ -14,7 +14,7 @@ use store::approvals::UsedTool;
 use tokio_util::sync::CancellationToken;
 
 use super::server_tools::{ServerTools, model_name};
-use super::{Arguments, Builtins};
+use super::{Arguments, Builtins, ConversationFiles};
 use crate::tool_servers::KnownTool;
 
 /// The tools of one run.
@@ -25,6 +25,7 @@ pub(crate) struct RunToolbox {
     /// What people have let this conversation use.
     approved: HashSet<UsedTool>,
     builtins: Arc<Builtins>,
+    files: ConversationFiles,
     servers: ServerTools,
 }
 
@@ -46,7 +47,7 @@ impl RunToolbox {
         tools: &[AgentTool],
         known: Vec<KnownTool>,
         approved: impl IntoIterator<Item = UsedTool>,
-        builtins: Arc<Builtins>,
+        (builtins, files): (Arc<Builtins>, ConversationFiles),
         servers: ServerTools,
     ) -> Self {
         let mut toolbox = Vec::with_capacity(tools.len());
@@ -92,6 +93,7 @@ impl RunToolbox {
             tools: toolbox,
             approved: approved.into_iter().collect(),
             builtins,
+            files,
             servers,
         }
     }
@@ -169,7 +171,10 @@ impl Toolbox for RunToolbox {
         let Ok(builtin) = plan.tool.parse::<Builtin>() else {
             return ToolOutput::error("this tool does not exist any more");
         };
-        self.builtins.call(builtin, &plan.arguments, cancel).await
+        let arguments = &plan.arguments;
+        self.builtins
+            .call(builtin, arguments, &self.files, cancel)
+            .await
     }
 }
 

@@ -15,7 +15,7 @@ use store::approvals::NewApproval;
 use store::events::NewEvent;
 use store::runs::{AnsweringAgent, Attempt, ClaimedRun, NewStep};
 
-use super::log::{asked, asked_call, question};
+use super::calls::{asked, asked_call, question};
 use super::{Slot, StartedRun, Worker};
 use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;

@@ -21,7 +21,7 @@ use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
 use crate::recents::Recent;
-use crate::tools::{RunToolbox, ServerTools};
+use crate::tools::{ConversationFiles, RunToolbox, ServerTools};
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
@@ -165,8 +165,15 @@ async fn find_candidates(worker: &Worker, run: &StartedRun) -> Result<Vec<Candid
 /// The run's tools. An agent without any costs no look-up.
 async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, RunError> {
     let tools = &run.agent.config.tools;
-    let builtins = worker.inner.builtins.clone();
     let workspace_id = run.lease.workspace_id;
+    let files = ConversationFiles {
+        store: worker.inner.store.clone(),
+        blobs: worker.inner.blobs.clone(),
+        workspace_id,
+        conversation_id: run.lease.conversation_id,
+        workspace_bytes: worker.inner.workspace_file_bytes,
+    };
+    let builtins = (worker.inner.builtins.clone(), files);
     let servers = ServerTools {
         servers: worker.inner.tool_servers.clone(),
         workspace_id,

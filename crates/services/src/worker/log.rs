@@ -4,16 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::approvals::{ApprovalReason, OPEN_DAYS};
-use domain::events::{
-    ApprovalRequested, EventBody, ModelSwitched, TextDelta, ToolCallCompleted, ToolCallStarted,
-};
-use domain::tools::ToolCallStatus;
-use domain::{AgentId, CallId, FileId, MessageId};
-use engine::{
-    AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, Plan, RunLog, Verdict,
-};
-use llm::ToolCall;
+use domain::events::{EventBody, ModelSwitched, TextDelta, ToolCallStarted};
+use domain::{AgentId, CallId, MessageId};
+use engine::{AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, RunLog, Verdict};
 use llm::chain::Switch;
 use store::Store;
 use store::approvals::NewApproval;
@@ -22,6 +15,7 @@ use store::runs::{Attempt, Lease, NewStep, StartedCall, WholeMessage};
 use store::tool_calls::{CallOutcome, StoredCall};
 
 use super::artifacts::Artifacts;
+use super::calls::{asked, asked_call, completed, question, stored};
 use super::stage::Stage;
 use crate::conversations::{answer_created, new_event};
 use crate::mint;
@@ -304,113 +298,6 @@ impl RunLog for Log {
             LeaseLost
         })?;
         Ok(calls.into_iter().map(asked_call).collect())
-    }
-}
-
-/// The question that a call asks.
-pub(super) fn question(
-    agent_id: AgentId,
-    call: &AskedCall,
-    reason: ApprovalReason,
-    now: domain::Timestamp,
-) -> NewApproval {
-    let expires_at = now.date_time() + time::Duration::days(i64::from(OPEN_DAYS));
-    NewApproval {
-        id: mint::id(),
-        call_id: call.id,
-        agent_id,
-        server_id: call.plan.server_id,
-        server: call.plan.server.clone(),
-        tool: call.plan.tool.clone(),
-        arguments: call.plan.arguments.clone(),
-        definition_hash: call.plan.definition_hash.clone(),
-        reason,
-        created_at: now,
-        expires_at: expires_at.into(),
-    }
-}
-
-/// The event of a question.
-pub(super) fn asked(approval: &NewApproval, message_id: MessageId) -> NewEvent {
-    new_event(EventBody::ApprovalRequested(ApprovalRequested {
-        approval_id: approval.id,
-        call_id: approval.call_id,
-        message_id,
-        reason: approval.reason,
-        server: approval.server.clone(),
-        tool: approval.tool.clone(),
-        arguments: approval.arguments.clone(),
-        expires_at: approval.expires_at,
-    }))
-}
-
-fn completed(call_id: CallId, result: &CallResult, artifact_id: Option<FileId>) -> NewEvent {
-    new_event(EventBody::ToolCallCompleted(ToolCallCompleted {
-        call_id,
-        is_error: result.is_error,
-        result: result.text.clone(),
-        duration_ms: result.duration_ms,
-        artifact_id,
-    }))
-}
-
-fn stored(call: &AskedCall, message_id: MessageId) -> StoredCall {
-    let (status, result) = match &call.state {
-        CallState::Ready => (ToolCallStatus::Requested, None),
-        CallState::Waiting => (ToolCallStatus::Waiting, None),
-        CallState::Done(result) => (ToolCallStatus::Completed, Some(result)),
-    };
-    StoredCall {
-        id: call.id,
-        message_id,
-        asked_id: call.asked.id.clone(),
-        asked_name: call.asked.name.clone(),
-        asked_arguments: call.asked.arguments.clone(),
-        server_id: call.plan.server_id,
-        server: call.plan.server.clone(),
-        tool: call.plan.tool.clone(),
-        arguments: call.plan.arguments.clone(),
-        is_repeatable: call.plan.is_repeatable,
-        definition_hash: call.plan.definition_hash.clone(),
-        status,
-        is_error: result.is_some_and(|result| result.is_error),
-        result: result.map(|result| result.text.clone()).unwrap_or_default(),
-        artifact_id: None,
-        duration_ms: 0,
-        approval_id: None,
-    }
-}
-
-/// A call of the journal, for the runtime. One that was begun counts as not begun: whoever reads
-/// it decides first whether that is safe.
-pub(crate) fn asked_call(call: StoredCall) -> AskedCall {
-    let state = match call.status {
-        ToolCallStatus::Requested | ToolCallStatus::Started => CallState::Ready,
-        ToolCallStatus::Waiting => CallState::Waiting,
-        ToolCallStatus::Completed => CallState::Done(CallResult {
-            text: call.result,
-            is_error: call.is_error,
-            whole: None,
-            duration_ms: call.duration_ms,
-        }),
-    };
-    AskedCall {
-        id: call.id,
-        asked: ToolCall {
-            id: call.asked_id,
-            name: call.asked_name,
-            arguments: call.asked_arguments,
-        },
-        plan: Plan {
-            server_id: call.server_id,
-            server: call.server,
-            tool: call.tool,
-            arguments: call.arguments,
-            is_repeatable: call.is_repeatable,
-            definition_hash: call.definition_hash,
-            verdict: Verdict::Call,
-        },
-        state,
     }
 }
 

@@ -4,6 +4,7 @@ mod adopt;
 mod artifacts;
 mod begin;
 mod budget;
+mod calls;
 mod execute;
 mod log;
 mod stage;
@@ -27,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub(crate) use self::log::asked_call;
+pub(crate) use self::calls::asked_call;
 use self::stage::Stage;
 use crate::agent_cache::AgentCache;
 use crate::attachments::Picture;

@@ -250,7 +250,8 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Ends a run: last events, the open message, what is left of its calls, the final status.
+    /// Ends a run: last events, the open message, what is left of its calls, the final status. The
+    /// message gets its text from its `message_completed`.
     ///
     /// # Errors
     /// `LeaseLost`; nothing is written then.
@@ -264,6 +265,11 @@ impl TenantTx {
             self.close_calls(lease.run_id, ending.now).await?;
         }
         let columns = EventColumns::new(events);
+        // The message's text is sent once, in its event: it may be large.
+        let completed = columns
+            .kinds
+            .iter()
+            .position(|kind| kind == "message_completed");
         let step_status = match ending.error {
             Some(_) => StepStatus::Failed,
             None => StepStatus::Completed,
@@ -290,7 +296,7 @@ impl TenantTx {
                from log, unnest($12::uuid[], $13::text[], $14::text[])
                  with ordinality as new (id, type, data, number)
              ), message as (
-               update messages set text = $16, finish_reason = $17, reasoning = $18, carry = $19
+               update messages set text = (($14::text[])[$16])::json->>'text', finish_reason = $17, reasoning = $18, carry = $19
                where workspace_id = $1 and id = $15 and exists (select from ended)
              ), step as (
                update run_steps set status = $20, input_tokens = $21, output_tokens = $22,
@@ -322,7 +328,7 @@ impl TenantTx {
             &columns.kinds,
             &columns.data,
             message.map(|message| message.id.uuid()),
-            message.map(|message| message.text),
+            completed.map(|index| index as i32 + 1),
             message.map(|message| message.finish_reason.as_str()),
             message.map(|message| message.reasoning),
             message.and_then(|message| message.carry),

@@ -318,6 +318,9 @@ pub fn rows() -> Vec<Row> {
         by_id("decide_tool_call", May(DecideApprovals), Change, |o| {
             vec![("id", o.approval.clone()), ("decision", "approve".into())]
         }),
+        by_id("list_conversation_files", May(Action::Read), Read, |o| {
+            field("id", &o.conversation)
+        }),
         row("list_budgets", May(Action::Read), Read, none),
         Row {
             ids: (&["agent_id"], StatusCode::UNPROCESSABLE_ENTITY),

@@ -345,6 +345,9 @@ pub fn rows() -> Vec<Row> {
         get("/conversations/{id}/export", May(Read), |o| {
             format!("/conversations/{}/export", o.conversation)
         }),
+        get("/conversations/{id}/files", May(Read), |o| {
+            format!("/conversations/{}/files", o.conversation)
+        }),
         get("/conversations/{id}/events", May(Read), |o| {
             format!("/conversations/{}/events?until=idle", o.conversation)
         }),

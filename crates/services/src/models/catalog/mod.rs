@@ -49,7 +49,7 @@ pub(super) fn providers() -> &'static [Provider] {
 /// Key of the provider behind a connection: by its kind, else by its host.
 pub(super) fn provider_of(connection: &ModelConnection) -> Option<&'static str> {
     match connection.kind {
-        ConnectionKind::OpenAi => Some("openai"),
+        ConnectionKind::OpenAi | ConnectionKind::OpenAiResponses => Some("openai"),
         ConnectionKind::Anthropic => Some("anthropic"),
         ConnectionKind::Gemini => Some("gemini"),
         ConnectionKind::Ollama => Some("ollama"),

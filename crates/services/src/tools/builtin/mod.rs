@@ -1,11 +1,13 @@
-//! The tools inside this program. None has a side effect.
+//! The tools inside this program. None does more than write files of its own conversation.
 
 mod calculator;
+mod conversation_files;
 mod current_time;
 mod http_fetch;
 
 use std::time::Duration;
 
+pub(crate) use conversation_files::ConversationFiles;
 use domain::tools::Builtin;
 use engine::ToolOutput;
 use llm::ToolSpec;
@@ -74,6 +76,61 @@ impl Builtins {
                     "additionalProperties": false,
                 }),
             ),
+            Builtin::ListFiles => (
+                "Lists the files of this conversation: those you have written and those that people \
+                 attached.",
+                json!({"type": "object", "properties": {}, "additionalProperties": false}),
+            ),
+            Builtin::ReadFile => (
+                "Reads a text file of this conversation.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "path": path(),
+                        "first_line": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "description": "where to begin; 1 if left out",
+                        },
+                        "lines": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": conversation_files::MAX_LINES,
+                        },
+                    },
+                    "required": ["path"],
+                    "additionalProperties": false,
+                }),
+            ),
+            Builtin::SearchFiles => (
+                "Finds the lines with a text in all files of this conversation, upper and lower \
+                 case alike.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "text": {"type": "string", "minLength": 1, "maxLength": 200},
+                    },
+                    "required": ["text"],
+                    "additionalProperties": false,
+                }),
+            ),
+            Builtin::WriteFile => (
+                "Writes a text file of this conversation, in place of what was at that path. People \
+                 can download it.",
+                json!({
+                    "type": "object",
+                    "properties": {
+                        "path": path(),
+                        "content": {
+                            "type": "string",
+                            "maxLength": crate::files::MAX_TEXT_CHARS,
+                            "description": "the whole file",
+                        },
+                    },
+                    "required": ["path", "content"],
+                    "additionalProperties": false,
+                }),
+            ),
         };
         ToolSpec {
             name: builtin.as_str().to_owned(),
@@ -87,14 +144,24 @@ impl Builtins {
         &self,
         builtin: Builtin,
         arguments: &Value,
+        files: &ConversationFiles,
         cancel: CancellationToken,
     ) -> ToolOutput {
+        let number = |name: &str, usual: u64| arguments[name].as_u64().unwrap_or(usual);
         let text = |name: &str| arguments[name].as_str().unwrap_or_default().to_owned();
         let work = async {
             match builtin {
                 Builtin::CurrentTime => current_time::tell(&text("time_zone")),
                 Builtin::Calculator => calculator::work_out(&text("expression")),
                 Builtin::HttpFetch => http_fetch::fetch(&self.outbound, &text("url")).await,
+                Builtin::ListFiles => files.list().await,
+                Builtin::ReadFile => {
+                    let lines = number("lines", conversation_files::MAX_LINES);
+                    let first = number("first_line", 1);
+                    files.read(&text("path"), first, lines).await
+                }
+                Builtin::SearchFiles => files.search(&text("text")).await,
+                Builtin::WriteFile => files.write(&text("path"), &text("content")).await,
             }
         };
         let result = tokio::select! {
@@ -108,4 +175,13 @@ impl Builtins {
             Err(why) => ToolOutput::error(why),
         }
     }
+}
+
+fn path() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": conversation_files::MAX_PATH_CHARS,
+        "description": "for example notes/plan.md",
+    })
 }
