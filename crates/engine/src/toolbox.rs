@@ -132,17 +132,20 @@ impl CallResult {
 
     /// What a tool gave after `duration_ms`, cut to what models are shown.
     pub fn of(output: ToolOutput, duration_ms: u64) -> Self {
-        // Postgres stores no NUL.
-        let text = match output.text.contains('\0') {
-            true => output.text.replace('\0', "\u{fffd}"),
-            false => output.text,
-        };
-        let (text, whole) = crate::cap::cap(text);
+        let (text, whole) = crate::cap::cap(without_nul(output.text));
         Self {
             text,
             is_error: output.is_error,
             whole,
             duration_ms,
         }
+    }
+}
+
+/// The text with a mark in place of each NUL, which Postgres does not store.
+pub(crate) fn without_nul(text: String) -> String {
+    match text.contains('\0') {
+        true => text.replace('\0', "\u{fffd}"),
+        false => text,
     }
 }

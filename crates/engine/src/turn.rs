@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{LeaseLost, RunLog, Said};
+use crate::toolbox::without_nul;
 
 /// Longest time that text waits to be persisted.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
@@ -139,18 +140,21 @@ impl Said {
     fn take(&mut self, event: ModelEvent, calls: &mut Vec<ToolCall>, log: &dyn RunLog) -> bool {
         match event {
             ModelEvent::Text(text) => {
+                let text = without_nul(text);
                 log.show(self.text.len(), &text);
                 self.text.push_str(&text);
                 true
             }
             ModelEvent::Reasoning(text) => {
+                let text = without_nul(text);
                 let has_room = self.reasoning.len() + text.len() <= MAX_REASONING_BYTES;
                 if has_room {
                     self.reasoning.push_str(&text);
                 }
                 has_room
             }
-            ModelEvent::ToolCall(call) => {
+            ModelEvent::ToolCall(mut call) => {
+                call.arguments = without_nul(call.arguments);
                 calls.push(call);
                 false
             }

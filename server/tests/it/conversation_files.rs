@@ -110,6 +110,7 @@ async fn paths_lead_nowhere_else_and_mistakes_are_explained() {
             ("read_file", json!({"path": "../../etc/passwd"})),
             ("write_file", json!({"path": "..", "content": "x"})),
             ("write_file", json!({"path": "a.txt", "content": "nul \u{0} nul"})),
+            ("read_file", json!({"path": "a.txt"})),
             ("search_files", json!({"text": "only"})),
             ("list_files", json!({})),
         ],
@@ -117,9 +118,13 @@ async fn paths_lead_nowhere_else_and_mistakes_are_explained() {
     .await;
 
     let errors: Vec<bool> = results.iter().map(|(_, is_error)| *is_error).collect();
-    assert_eq!(errors, [true, true, true, true, false, false], "{results:?}");
+    let expected = [true, true, true, false, false, false, false];
+    assert_eq!(errors, expected, "{results:?}");
     assert!(results[0].0.contains("list_files"), "{}", results[0].0);
-    assert_eq!(results[5].0, "There are no files in this conversation.");
+    // No database keeps a NUL: a mark stands for it.
+    assert_eq!(results[4].0, "nul \u{fffd} nul");
+    assert_eq!(results[5].0, "No file of this conversation has \"only\".");
+    assert_eq!(results[6].0, "a.txt (text/plain, 11 bytes)\n");
 }
 
 #[tokio::test]

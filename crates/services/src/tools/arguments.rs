@@ -14,6 +14,36 @@ pub(crate) struct Arguments {
     validator: Option<Validator>,
 }
 
+/// Reads JSON that a model wrote, with a mark in place of each NUL: Postgres stores none.
+///
+/// # Errors
+/// If it is no JSON.
+pub(super) fn read(text: &str) -> serde_json::Result<Value> {
+    let mut value = serde_json::from_str(text)?;
+    if text.contains("\\u0000") {
+        replace_nul(&mut value);
+    }
+    Ok(value)
+}
+
+fn replace_nul(value: &mut Value) {
+    let replaced = |text: &str| text.replace('\0', "\u{fffd}");
+    match value {
+        Value::String(text) => *text = replaced(text),
+        Value::Array(items) => items.iter_mut().for_each(replace_nul),
+        Value::Object(fields) => {
+            *fields = std::mem::take(fields)
+                .into_iter()
+                .map(|(name, mut value)| {
+                    replace_nul(&mut value);
+                    (replaced(&name), value)
+                })
+                .collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 impl Arguments {
     /// Reads a JSON Schema; references to other documents are never followed.
     pub(crate) fn new(schema: &Value) -> Self {
@@ -29,8 +59,7 @@ impl Arguments {
     pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let arguments = match text.trim() {
             "" => Value::Object(Default::default()),
-            text => serde_json::from_str(text)
-                .map_err(|error| format!("the arguments are not valid JSON: {error}"))?,
+            text => read(text).map_err(|error| format!("the arguments are not valid JSON: {error}"))?,
         };
         self.check(&arguments)?;
         Ok(arguments)

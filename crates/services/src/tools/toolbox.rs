@@ -201,5 +201,5 @@ fn unknown(call: &ToolCall, specs: &[ToolSpec]) -> Plan {
 
 /// Arguments that cannot be used, for people to see.
 fn as_written(arguments: &str) -> Value {
-    serde_json::from_str(arguments).unwrap_or_else(|_| Value::String(arguments.to_owned()))
+    super::arguments::read(arguments).unwrap_or_else(|_| Value::String(arguments.to_owned()))
 }

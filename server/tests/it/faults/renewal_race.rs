@@ -8,8 +8,10 @@ use testkit::{Proxy, ScriptedModel, TestDb};
 
 use crate::support::{Program, TestApp};
 
-/// Runs that end side by side, spread over one interval of renewals.
+/// Runs that end one after the other within one interval of renewals, so that each renewal comes
+/// while some of them end.
 const RUNS: usize = 24;
+const INTERVAL: Duration = Duration::from_secs(3);
 /// Races that must have happened, and the longest time to wait for them.
 const RACES: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -41,8 +43,13 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
     let mut rounds = 0;
     while races() < RACES {
         assert!(begun.elapsed() < PATIENCE, "only {} races", races());
-        let (answer, gate) = Scripted::numbered(3).held();
-        model.always(answer);
+        let gates: Vec<_> = (0..RUNS)
+            .map(|_| {
+                let (answer, gate) = Scripted::numbered(3).held();
+                model.next(answer);
+                gate
+            })
+            .collect();
         let asked = conversations.iter().map(|conversation| async {
             let mut stream = app.events(conversation, "").await;
             app.ask(conversation, "count").await;
@@ -55,7 +62,11 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
         let streams = join_all(asked).await;
         proxy.delay(Duration::from_millis(100));
         proxy.delay_replies(Duration::from_millis(400));
-        gate.finish();
+        let mut spread = tokio::time::interval(INTERVAL / RUNS as u32);
+        for gate in gates {
+            spread.tick().await;
+            gate.finish();
+        }
         let ends = streams.into_iter().map(|mut stream| async move {
             let ended = stream.collect_until(|event| event.event == "run_completed");
             tokio::time::timeout(PATIENCE, ended).await.is_ok()

@@ -116,9 +116,6 @@ impl ConversationFiles {
         if content.chars().count() > MAX_TEXT_CHARS {
             return Err(format!("a file may have at most {MAX_TEXT_CHARS} characters"));
         }
-        if content.contains('\0') {
-            return Err("a file may not have NUL characters".to_owned());
-        }
         let id: FileId = mint::id();
         let written = self.try_write(id, &path, content).await;
         if !matches!(written, Ok(Ok(()))) {
