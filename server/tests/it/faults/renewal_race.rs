@@ -26,6 +26,8 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
     let mut program = Program::new(Some(db.url_through(&proxy)));
     let journal = program.data_dir.path().join("server.log");
     program.set("RUST_LOG", "info");
+    // Enough for all of them to end at once: a renewal that waits for a connection comes too late.
+    program.set("AGENTAREA_LIMITS__DATABASE_CONNECTIONS", "40");
     program.log_to(journal.clone());
     let app = TestApp::on(program).await;
     let model = ScriptedModel::start().await;
