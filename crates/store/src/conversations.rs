@@ -224,7 +224,7 @@ impl TenantTx {
         Ok(true)
     }
 
-    /// Data of the `text_delta` and `text_truncated` events of a run, in order.
+    /// The `text_delta`, `reasoning_delta` and `text_truncated` events of a run, in order.
     pub async fn list_text_events(
         &mut self,
         conversation_id: ConversationId,
@@ -233,7 +233,7 @@ impl TenantTx {
         let rows = sqlx::query!(
             r#"select seq, id, type as kind, time, data::text as "data!" from events
                where workspace_id = $1 and conversation_id = $2 and run_id = $3
-                 and type in ('text_delta', 'text_truncated')
+                 and type in ('text_delta', 'reasoning_delta', 'text_truncated')
                order by seq"#,
             self.workspace_id().uuid(),
             conversation_id.uuid(),

@@ -29,6 +29,7 @@ pub mod members;
 pub mod messages;
 mod migrations;
 pub mod models;
+mod reasoning;
 pub mod redis;
 mod rewrapping;
 pub mod runs;

@@ -29,6 +29,7 @@ mod models;
 mod openapi;
 mod pdf;
 mod people;
+mod reasoning;
 mod redis_faults;
 mod rendering;
 mod renewal;

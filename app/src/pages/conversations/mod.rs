@@ -10,6 +10,7 @@ mod html;
 mod list;
 mod live_thread;
 mod message;
+mod reasoning;
 pub mod server;
 mod stream;
 mod thread_calls;

@@ -17,7 +17,7 @@ use crate::pages::conversations::live_thread::LiveThread;
 use crate::ui::on_change;
 
 /// Logged events that change what the page shows.
-const LOGGED: [&str; 17] = [
+const LOGGED: [&str; 18] = [
     "message_created",
     "run_queued",
     "run_started",
@@ -25,6 +25,7 @@ const LOGGED: [&str; 17] = [
     "text_delta",
     "text_truncated",
     "message_completed",
+    "model_switched",
     "reasoning_delta",
     "tool_call_started",
     "tool_call_completed",
