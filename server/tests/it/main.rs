@@ -1,6 +1,7 @@
 //! Product tests through HTTP, against the program as it ships.
 
 mod access;
+mod agent_files;
 mod agents;
 mod approvals;
 mod attachments;
