@@ -36,6 +36,7 @@ pub mod runs;
 pub mod sessions;
 pub mod sign_in_failures;
 mod switches;
+pub mod titles;
 pub mod tool_calls;
 pub mod usage;
 pub mod vault;

@@ -40,6 +40,7 @@ mod slow_clients;
 mod support;
 mod tenancy;
 mod throttling;
+mod titles;
 mod tokens;
 mod tools;
 mod traces;

@@ -144,6 +144,12 @@ impl LiveThread {
         });
     }
 
+    /// The conversation got a title; the list beside it shows that, too.
+    pub fn rename(self, title: String) {
+        self.title.set(title);
+        self.ended_runs.update(|count| *count += 1);
+    }
+
     /// The text of a message, as far as it is known.
     pub fn text_of(self, id: MessageId) -> Option<String> {
         self.state

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::log::{Log, retrying};
 use super::stage::Stage;
-use super::{StartedRun, Stops, Worker};
+use super::{StartedRun, Stops, Worker, title};
 use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
@@ -233,6 +233,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     match written.await {
         Ok(logged) => {
             log.note(&logged);
+            title::begin(worker, run.lease, &run.agent, &run.messages, &outcome);
             remember(worker, run, log, outcome);
             log.stage.publish(&logged);
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);

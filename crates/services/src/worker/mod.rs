@@ -5,6 +5,7 @@ mod begin;
 mod execute;
 mod log;
 mod stage;
+mod title;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +27,7 @@ use uuid::Uuid;
 
 pub(crate) use self::log::asked_call;
 use self::stage::Stage;
+use self::title::Titles;
 use crate::agent_cache::AgentCache;
 use crate::models::ModelPool;
 use crate::recents::Recents;
@@ -64,6 +66,7 @@ struct Inner {
     /// Whether a run may be waiting in the queue for one of this process to end.
     may_be_queued: AtomicBool,
     tasks: TaskTracker,
+    titles: Titles,
     /// Ends every run's task without ending the run: another worker takes it over.
     handing_back: CancellationToken,
 }
@@ -165,6 +168,7 @@ impl Worker {
             waker: Notify::new(),
             may_be_queued: AtomicBool::new(false),
             tasks: TaskTracker::new(),
+            titles: Titles::new(),
             handing_back: CancellationToken::new(),
         };
         Self {
@@ -302,6 +306,7 @@ impl Worker {
         let _ = tokio::time::timeout(GRACE, self.inner.tasks.wait()).await;
         self.inner.handing_back.cancel();
         self.inner.tasks.wait().await;
+        self.inner.titles.stop().await;
         adopt::release_leases(self).await;
     }
 
