@@ -9,6 +9,7 @@ pub mod context;
 #[cfg(feature = "ssr")]
 mod document;
 mod layout;
+mod money;
 mod pages;
 mod routes;
 #[cfg(feature = "ssr")]

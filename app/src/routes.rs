@@ -6,7 +6,9 @@ use leptos_router::components::{ParentRoute, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::layout::{Frame, LostPage, provide_visit};
-use crate::pages::agents::{AgentPage, AgentsPage, NewAgentPage};
+use crate::pages::agents::{
+    AgentHistoryPage, AgentPage, AgentsPage, ImportAgentPage, NewAgentPage,
+};
 use crate::pages::approvals::ApprovalsPage;
 use crate::pages::conversations::{
     ConversationFilesPage, ConversationPage, ConversationsPage,
@@ -54,7 +56,9 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/conversations/:id/files") view=ConversationFilesPage />
                 <Route path=path!("/agents") view=AgentsPage />
                 <Route path=path!("/agents/new") view=NewAgentPage />
+                <Route path=path!("/agents/import") view=ImportAgentPage />
                 <Route path=path!("/agents/:id") view=AgentPage />
+                <Route path=path!("/agents/:id/versions") view=AgentHistoryPage />
                 <Route path=path!("/approvals") view=ApprovalsPage />
                 <Route path=path!("/tools") view=ToolsPage />
                 <Route path=path!("/tools/new") view=NewServerPage />

@@ -7,6 +7,8 @@ export const MODEL = "scripted-large";
 
 export interface Answer {
   chunks: string[];
+  /** What the model thinks before its first chunk. */
+  reasoning?: string[];
   /** Tools to ask for after the chunks: name and arguments. */
   tools?: [name: string, args: object][];
   /** Time before each chunk. */
@@ -143,6 +145,10 @@ async function speak(response: ServerResponse, answer: Answer): Promise<void> {
   response.socket?.setNoDelay(true);
   response.writeHead(200, { "content-type": "text/event-stream" });
   response.flushHeaders();
+  for (const reasoning_content of answer.reasoning ?? []) {
+    await answer.gate?.passChunk();
+    send(response, { choices: [{ index: 0, delta: { reasoning_content }, finish_reason: null }] });
+  }
   for (const content of answer.chunks) {
     if (answer.paceMs) await wait(answer.paceMs);
     await answer.gate?.passChunk();

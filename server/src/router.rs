@@ -227,6 +227,8 @@ fn api(state: &AppState) -> Router<AppState> {
             "/mcp-servers/{id}/tools/{name}/approval",
             post(mcp_servers::accept_tool),
         )
+        .route("/agent-tags", get(agents::list_tags))
+        .route("/agent-templates", get(agents::list_templates))
         .route("/agents", get(agents::list).post(agents::create))
         .route(
             "/agents/{id}",
@@ -234,6 +236,10 @@ fn api(state: &AppState) -> Router<AppState> {
                 .patch(agents::update)
                 .delete(agents::delete),
         )
+        .route("/agents/import", post(agents::import))
+        .route("/agents/{id}/duplicate", post(agents::duplicate))
+        .route("/agents/{id}/export", get(agents::export))
+        .route("/agents/{id}/changes", get(agents::list_changes))
         .route("/agents/{id}/versions", get(agents::list_versions))
         .route(
             "/agents/{id}/versions/{version}/restoration",

@@ -92,6 +92,32 @@ pub fn load_by_id<Id: FromStr, S: Call>(
     load_by("id", input)
 }
 
+/// Asks for the part, named by `after`, of a list that belongs to what the address names by `id`.
+///
+/// The answer is `NotFound` if the address has no such id.
+pub fn load_page_by_id<Id: FromStr, S: Call>(
+    input: impl Fn(Id, Option<String>) -> S + Send + Sync + 'static,
+) -> Data<S::Output> {
+    let (params, query) = (use_params_map(), use_query_map());
+    let place = Memo::new(move |_| {
+        let id = params.with(|params| params.get("id")).unwrap_or_default();
+        let after = query.with(|query| query.get("after")).unwrap_or_default();
+        Some(format!("{id} {after}"))
+    });
+    data(
+        Box::new(move || place.get()),
+        Box::new(move |place| {
+            let place = place.unwrap_or_default();
+            let (id, after) = place.split_once(' ').unwrap_or_default();
+            let after = (!after.is_empty()).then(|| after.to_owned());
+            match id.parse() {
+                Ok(id) => call(input(id, after)),
+                Err(_) => Box::pin(ready(Err(Error::NotFound))),
+            }
+        }),
+    )
+}
+
 /// Asks for what the address names by `token`, again when it names another.
 pub fn load_by_token<S: Call>(
     input: impl Fn(String) -> S + Send + Sync + 'static,

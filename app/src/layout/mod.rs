@@ -18,7 +18,7 @@ mod visit;
 pub use allowed::{Allowed, may, may_soon};
 pub use awaited::awaited;
 pub use credentials::{CredentialFields, load_page_at, load_when_done};
-pub use data::{Data, load, load_by_id, load_by_query, load_by_token, load_page};
+pub use data::{Data, load, load_by_id, load_by_query, load_by_token, load_page, load_page_by_id};
 pub use entrance::EntranceFrame;
 pub use failure::{Failure, LostPage, Obstacle};
 pub use frame::Frame;

@@ -18,6 +18,19 @@ pub fn Icon(
     }
 }
 
+/// A decorative icon whose name is data.
+#[component]
+pub fn NamedIcon(
+    /// Name in the sprite, without `i-`.
+    name: String,
+) -> impl IntoView {
+    view! {
+        <svg class="icon" aria-hidden="true">
+            <use_ href=format!("/icons.svg#i-{name}") />
+        </svg>
+    }
+}
+
 /// An icon that says something no word beside it says.
 #[component]
 pub fn LabelledIcon(

@@ -34,7 +34,7 @@ pub use effect::{every, on_change, when_done};
 pub use feedback::{Callout, Empty, EmptyCard, SkeletonRows};
 pub use field::{SelectField, TextAreaField, TextField, escaped};
 pub use form::{FormAlert, FormErrors, focus_first_error, reset_form};
-pub use icon::{Icon, LabelledIcon};
+pub use icon::{Icon, LabelledIcon, NamedIcon};
 pub use live::live;
 pub use menu::Menu;
 pub use pager::Pager;
@@ -42,8 +42,6 @@ pub use secret_field::SecretField;
 pub use section::Section;
 pub use shown_once::{NeedsScript, ShownOnce};
 pub use table::TableCard;
-#[cfg(feature = "ssr")]
-pub use text::micros;
 pub use text::{capitalized, grouped, or, price, sentence};
 pub use toast::{ToastRegion, provide_toasts, use_toasts};
 pub use tone::{Pill, Tone};

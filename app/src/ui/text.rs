@@ -44,27 +44,6 @@ pub fn price(usd_micros: u64) -> String {
     }
 }
 
-/// Dollars as typed, in micro-dollars; exact, and `None` if it is no amount.
-#[cfg(feature = "ssr")]
-pub fn micros(text: &str) -> Option<u64> {
-    let text = text.trim().trim_start_matches('$').trim().replace(',', "");
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
-    let is_number = |text: &str| text.chars().all(|c| c.is_ascii_digit());
-    if !is_number(whole) || !is_number(fraction) || fraction.len() > 6 {
-        return None;
-    }
-    if whole.is_empty() && fraction.is_empty() {
-        return None;
-    }
-    let whole: u64 = if whole.is_empty() {
-        0
-    } else {
-        whole.parse().ok()?
-    };
-    let fraction: u64 = format!("{fraction:0<6}").parse().ok()?;
-    whole.checked_mul(1_000_000)?.checked_add(fraction)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

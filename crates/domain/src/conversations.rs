@@ -130,6 +130,9 @@ pub struct Message {
     /// What the model thought before it answered, if it says so.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reasoning: String,
+    /// How long that took, in milliseconds; `None` if it thought nothing aloud.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thought_ms: Option<u64>,
     /// Tools that it asked for, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,

@@ -22,6 +22,11 @@ impl Timestamp {
         self.0
     }
 
+    /// Milliseconds from `earlier` to this moment, zero if it is later.
+    pub fn millis_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.unix_millis() - earlier.unix_millis()).unwrap_or_default()
+    }
+
     /// Whole seconds from `earlier` to this moment, zero if it is later.
     pub fn seconds_since(self, earlier: Self) -> u64 {
         (self.0 - earlier.0).whole_seconds().max(0) as u64

@@ -1,7 +1,7 @@
 //! Agents and their versions.
 
-use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion};
-use domain::{AgentId, ConnectionId, Cursor, Page, Paged, Timestamp, UserId};
+use domain::agents::{Agent, AgentConfig, AgentFilter, AgentSummary, AgentVersion, TagCount};
+use domain::{AgentId, ConnectionId, Cursor, McpServerId, Page, Paged, Timestamp, UserId};
 use sqlx::types::Json;
 
 use crate::api_keys::parse_cursor;
@@ -9,19 +9,39 @@ use crate::database::TenantTx;
 use crate::{Error, Result};
 
 impl TenantTx {
-    /// Agents that are not archived, newest first.
-    pub async fn list_agents(&mut self, page: &Page) -> Result<Paged<AgentSummary>> {
+    /// Agents that are not archived and match, newest first.
+    pub async fn list_agents(
+        &mut self,
+        filter: &AgentFilter,
+        page: &Page,
+    ) -> Result<Paged<AgentSummary>> {
         let after = parse_cursor(page)?;
+        let words: Vec<String> = filter
+            .search
+            .iter()
+            .flat_map(|search| search.split_whitespace())
+            .map(str::to_owned)
+            .collect();
         let rows = sqlx::query!(
             r#"select a.id, a.version, a.created_at, a.updated_at, v.config as "config: Json<AgentConfig>"
                from agents a
                join agent_versions v
                  on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
                where a.workspace_id = $3 and a.archived_at is null and ($1::uuid is null or a.id < $1)
+                 and ($4::text is null or v.config->'tags' ? $4)
+                 and not exists (
+                   select 1 from unnest($5::text[]) as word
+                   where position(lower(word) in lower(concat_ws(' ',
+                     v.config->>'name', v.config->>'description', v.config->>'instructions',
+                     v.config->>'tags', v.config->'model'->>'name',
+                     jsonb_path_query_array(v.config, '$.tools[*].name'),
+                     jsonb_path_query_array(v.config, '$.tools[*].builtin')))) = 0)
                order by a.id desc limit $2"#,
             after,
             i64::from(page.limit) + 1,
-            self.workspace_id().uuid()
+            self.workspace_id().uuid(),
+            filter.tag,
+            &words
         )
         .fetch_all(self.connection())
         .await?;
@@ -32,6 +52,7 @@ impl TenantTx {
                 version: row.version as u32,
                 name: row.config.0.name,
                 description: row.config.0.description,
+                tags: row.config.0.tags,
                 model: row.config.0.model,
                 created_at: row.created_at.into(),
                 updated_at: row.updated_at.into(),
@@ -40,6 +61,27 @@ impl TenantTx {
         Ok(Paged::cut(agents, page.limit, |agent: &AgentSummary| {
             Cursor(agent.id.to_string())
         }))
+    }
+
+    /// Tags of agents that are not archived, the most used first, at most 50.
+    pub async fn list_agent_tags(&mut self) -> Result<Vec<TagCount>> {
+        let rows = sqlx::query!(
+            r#"select tag as "tag!", count(*) as "agents!"
+               from agents a
+               join agent_versions v
+                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+               cross join lateral jsonb_array_elements_text(v.config->'tags') as tag
+               where a.workspace_id = $1 and a.archived_at is null
+               group by tag order by 2 desc, 1 limit 50"#,
+            self.workspace_id().uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let tags = rows.into_iter().map(|row| TagCount {
+            tag: row.tag,
+            agents: row.agents as u64,
+        });
+        Ok(tags.collect())
     }
 
     /// One agent, archived ones included.
@@ -126,9 +168,12 @@ impl TenantTx {
             .map(|cursor| cursor.0.parse::<i32>().map_err(|_| Error::UnknownCursor))
             .transpose()?;
         let rows = sqlx::query!(
-            r#"select version, config as "config: Json<AgentConfig>", created_at from agent_versions
-               where workspace_id = $4 and agent_id = $1 and ($2::int is null or version < $2)
-               order by version desc limit $3"#,
+            r#"select v.version, v.config as "config: Json<AgentConfig>", v.created_at,
+                 v.author_id, coalesce(nullif(u.name, ''), u.email) as "author!"
+               from agent_versions v
+               join users u on u.id = v.author_id
+               where v.workspace_id = $4 and v.agent_id = $1 and ($2::int is null or v.version < $2)
+               order by v.version desc limit $3"#,
             id.uuid(),
             before,
             i64::from(page.limit) + 1,
@@ -141,6 +186,8 @@ impl TenantTx {
             .map(|row| AgentVersion {
                 version: row.version as u32,
                 config: row.config.0,
+                author_id: row.author_id.into(),
+                author: row.author,
                 created_at: row.created_at.into(),
             })
             .collect();
@@ -185,6 +232,34 @@ impl TenantTx {
         .fetch_all(self.connection())
         .await?;
         Ok(names)
+    }
+
+    /// Every connection of the workspace, by name.
+    pub async fn list_connection_names(&mut self) -> Result<Vec<(ConnectionId, String)>> {
+        let rows = sqlx::query!(
+            "select id, name from model_connections where workspace_id = $1 order by lower(name)",
+            self.workspace_id().uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.id.into(), row.name))
+            .collect())
+    }
+
+    /// Every tool server of the workspace, by name.
+    pub async fn list_server_names(&mut self) -> Result<Vec<(McpServerId, String)>> {
+        let rows = sqlx::query!(
+            "select id, name from mcp_servers where workspace_id = $1 order by lower(name)",
+            self.workspace_id().uuid()
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.id.into(), row.name))
+            .collect())
     }
 
     async fn insert_version(&mut self, agent: &Agent, author: UserId) -> Result<()> {

@@ -138,8 +138,9 @@ impl TenantTx {
     /// Writes a conversation.
     pub async fn create_conversation(&mut self, conversation: &Conversation) -> Result<()> {
         sqlx::query!(
-            "insert into conversations (id, workspace_id, agent_id, title, created_at, updated_at)
-             values ($1, $2, $3, $4, $5, $5)",
+            "insert into conversations
+               (id, workspace_id, agent_id, title, is_titled, created_at, updated_at)
+             values ($1, $2, $3, $4, $4 <> '', $5, $5)",
             conversation.id.uuid(),
             self.workspace_id().uuid(),
             conversation.agent_id.uuid(),
@@ -162,6 +163,7 @@ impl TenantTx {
             "update conversations set
                updated_at = case when $3::text is null then updated_at else $4 end,
                title = coalesce($3, title),
+               is_titled = is_titled or $3 is not null,
                is_pinned = coalesce($5, is_pinned),
                head_run_id = coalesce($6, head_run_id)
              where workspace_id = $1 and id = $2",
@@ -226,7 +228,7 @@ impl TenantTx {
         Ok(true)
     }
 
-    /// Data of the `text_delta` and `text_truncated` events of a run, in order.
+    /// The `text_delta`, `reasoning_delta` and `text_truncated` events of a run, in order.
     pub async fn list_text_events(
         &mut self,
         conversation_id: ConversationId,
@@ -235,7 +237,7 @@ impl TenantTx {
         let rows = sqlx::query!(
             r#"select seq, id, type as kind, time, data::text as "data!" from events
                where workspace_id = $1 and conversation_id = $2 and run_id = $3
-                 and type in ('text_delta', 'text_truncated')
+                 and type in ('text_delta', 'reasoning_delta', 'text_truncated')
                order by seq"#,
             self.workspace_id().uuid(),
             conversation_id.uuid(),

@@ -378,6 +378,7 @@ impl MessageRow {
             role,
             text: self.text,
             reasoning: self.reasoning,
+            thought_ms: None,
             tool_calls: Vec::new(),
             attachments: files.iter().map(|it| it.file.id).collect(),
             files: files.into_iter().map(|it| it.file).collect(),

@@ -101,6 +101,15 @@ impl Route {
         self
     }
 
+    /// Takes the same as YAML.
+    pub(super) fn takes_yaml<T: ToSchema>(mut self) -> Self {
+        self.body = Some(Content {
+            media_type: "application/yaml",
+            ..self.json::<T>()
+        });
+        self
+    }
+
     /// Takes something else.
     pub(super) fn takes_raw(mut self, media_type: &'static str, schema: Value) -> Self {
         self.body = Some(Content { media_type, schema });

@@ -7,7 +7,10 @@ use domain::accounts::{
     BrowserSession, ChangePassword, Me, NameWorkspace, SetUp, SignIn, UpdateProfile, User,
     Workspace,
 };
-use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, UpdateAgent};
+use domain::agents::{
+    Agent, AgentConfig, AgentFile, AgentSummary, AgentTemplate, AgentVersion, TagCount,
+    UpdateAgent, VersionChanges,
+};
 use domain::api_keys::{ApiKey, CreateApiKey, CreatedApiKey};
 use domain::approvals::{Approval, DecideApproval};
 use domain::audit::{AuditEvent, Deed};
@@ -215,7 +218,25 @@ fn models() -> Vec<Route> {
 fn agents() -> Vec<Route> {
     let tag = "Agents";
     vec![
-        get(tag, "/agents", "Lists the agents").pages::<AgentSummary>(),
+        get(tag, "/agents", "Lists the agents")
+            .pages::<AgentSummary>()
+            .query(
+                "search",
+                json!({"type": "string", "maxLength": 200}),
+                "Words to find.",
+            )
+            .query(
+                "tag",
+                json!({"type": "string"}),
+                "Only agents with this tag.",
+            ),
+        get(tag, "/agent-tags", "Lists the tags in use, on one page").pages::<TagCount>(),
+        get(
+            tag,
+            "/agent-templates",
+            "Lists the agents to start from, on one page",
+        )
+        .pages::<AgentTemplate>(),
         post(tag, "/agents", "Makes an agent")
             .takes::<AgentConfig>()
             .creates::<Agent>(),
@@ -229,6 +250,25 @@ fn agents() -> Vec<Route> {
             "/agents/{id}",
             "Deletes an agent; its conversations stay readable",
         ),
+        post(tag, "/agents/{id}/duplicate", "Makes a copy of an agent")
+            .creates::<Agent>()
+            .conflicts("The agent is deleted"),
+        get(
+            tag,
+            "/agents/{id}/export",
+            "An agent as a YAML file that names things instead of giving ids",
+        )
+        .gives_raw("application/yaml", json!({"type": "string"}))
+        .conflicts("It uses a connection or a server that was deleted"),
+        post(tag, "/agents/import", "Makes an agent of a YAML file")
+            .takes_yaml::<AgentFile>()
+            .creates::<Agent>(),
+        get(
+            tag,
+            "/agents/{id}/changes",
+            "What each version changed of the one before",
+        )
+        .pages::<VersionChanges>(),
         get(tag, "/agents/{id}/versions", "Lists an agent's versions").pages::<AgentVersion>(),
         post(
             tag,

@@ -3,18 +3,17 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use domain::conversations::{
     Conversation, ConversationFilter, Conversations, CreateConversation, ExportFormat, Message,
     PostMessage, PostedMessage, UpdateConversation,
 };
 use domain::files::{ConversationFile, Files};
 use domain::{Error, Paged};
-use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 
-use super::{Answer, Body, Created, PageQuery, id, idempotency};
+use super::{Answer, Body, Created, PageQuery, attachment, id, idempotency};
 use crate::authentication::SignedIn;
 use crate::problem::Problem;
 
@@ -86,14 +85,7 @@ pub async fn export(
     let export = session
         .export_conversation(id(&conversation)?, format)
         .await?;
-    let disposition = format!("attachment; filename=\"{}\"", export.file_name);
-    let mut response = export.content.into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(export.content_type));
-    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
-        headers.insert(CONTENT_DISPOSITION, disposition);
-    }
-    Ok(response)
+    Ok(attachment(export))
 }
 
 pub async fn list_messages(

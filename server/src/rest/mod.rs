@@ -27,8 +27,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::response::{IntoResponse, Response};
+use domain::conversations::Export;
 use domain::{Error, Page};
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
@@ -141,6 +142,18 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 /// `NotFound`.
 pub fn id<Id: FromStr>(text: &str) -> Result<Id, Error> {
     text.parse().map_err(|_| Error::NotFound)
+}
+
+/// A file that is downloaded, not shown.
+pub fn attachment(export: Export) -> Response {
+    let disposition = format!("attachment; filename=\"{}\"", export.file_name);
+    let mut response = export.content.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(export.content_type));
+    if let Ok(disposition) = HeaderValue::from_str(&disposition) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
+    }
+    response
 }
 
 /// Answers an address that does not exist.

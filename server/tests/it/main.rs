@@ -1,6 +1,7 @@
 //! Product tests through HTTP, against the program as it ships.
 
 mod access;
+mod agent_files;
 mod agents;
 mod approvals;
 mod artifacts;
@@ -33,6 +34,7 @@ mod openapi;
 mod pdf;
 mod people;
 mod policy;
+mod reasoning;
 mod redis_faults;
 mod rendering;
 mod renewal;
@@ -42,6 +44,7 @@ mod slow_clients;
 mod support;
 mod tenancy;
 mod throttling;
+mod titles;
 mod tokens;
 mod tools;
 mod traces;

@@ -1,43 +1,27 @@
-//! Making and editing an agent.
+//! Showing and editing an agent.
 
-use domain::agents::{Agent, Limits};
+use domain::agents::Agent;
 use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
-use crate::layout::{Loaded, Page, PageSkeleton, load, load_by_id, may};
+use crate::address::encode;
+use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
-    AgentChoices, AgentDetail, CreateAgent, DeleteAgent, GetAgent, GetAgentChoices, RestoreVersion,
-    SaveAgent,
+    AgentChoices, AgentDetail, DeleteAgent, DuplicateAgent, GetAgent, RestoreVersion, SaveAgent,
 };
 use crate::pages::agents::versions::VersionList;
 use crate::pages::conversations::StartButton;
 use crate::time::AsOf;
 use crate::ui::{
-    ActionForm, Avatar, Callout, DeleteDialog, DialogButton, EmptyCard, FormAction, FormAlert,
-    Icon, SubmitButton, Tone, focus_first_error, on_change, reset_form, use_toasts,
+    ActionForm, Avatar, Callout, DeleteDialog, DialogButton, FormAction, FormAlert, Icon,
+    SubmitButton, Tone, focus_first_error, on_change, reset_form, use_toasts,
 };
 
 const DELETE: &str = "delete-agent";
-
-/// Makes an agent.
-#[component]
-pub fn NewAgentPage() -> impl IntoView {
-    let choices = load(|| GetAgentChoices {});
-    view! {
-        <Loaded
-            section="Agents"
-            action=Action::BuildAgents
-            data=choices
-            fallback=skeleton
-            view=|choices| view! { <NewAgent choices /> }.into_any()
-        />
-    }
-    .into_any()
-}
 
 /// Shows and edits an agent.
 #[component]
@@ -59,61 +43,6 @@ pub fn AgentPage() -> impl IntoView {
 
 fn skeleton() -> impl IntoView {
     view! { <PageSkeleton title="Agent" section="Agents" /> }
-}
-
-#[component]
-fn NewAgent(choices: AgentChoices) -> impl IntoView {
-    let AgentChoices {
-        connections,
-        servers,
-    } = choices;
-    let action = FormAction::<CreateAgent>::new();
-    let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
-    if connections.is_empty() {
-        let link = ("/models/new", "Add connection");
-        return view! {
-            <Page title="New agent" section="Agents" href="/agents">
-                <div class="page">
-                    <EmptyCard
-                        icon="brain"
-                        title="Connect a model first"
-                        text="An agent needs a model to answer with."
-                        link=may(Action::ManageModels).then_some(link)
-                        class="btn btn-primary"
-                    />
-                </div>
-            </Page>
-        }
-        .into_any();
-    }
-    let start = AgentForm {
-        max_seconds: Limits::default().max_seconds.to_string(),
-        ..AgentForm::default()
-    };
-    view! {
-        <Page title="New agent" section="Agents" href="/agents">
-            <ActionForm action=action>
-                <div class="flex flex-col min-h-[calc(100dvh-var(--bar-height))]" node_ref=form>
-                    <div class="page grow !pb-8">
-                        <h1 class="page-title mb-6">"New agent"</h1>
-                        <FormAlert errors fields=FIELDS />
-                        <div class="max-w-(--container-form) pt-2">
-                            <AgentFields form=start connections servers errors />
-                        </div>
-                    </div>
-                    <SaveBar text="Creating makes version 1." class="px-4 sm:px-8">
-                        <a class="btn btn-ghost" href="/agents">
-                            "Cancel"
-                        </a>
-                        <SubmitButton is_busy=action.pending()>"Create agent"</SubmitButton>
-                    </SaveBar>
-                </div>
-            </ActionForm>
-        </Page>
-    }
-    .into_any()
 }
 
 #[component]
@@ -226,6 +155,34 @@ fn AgentHead(agent: Agent) -> impl IntoView {
         }
         .into_any()
     });
+    let copy = FormAction::<DuplicateAgent>::new();
+    let duplicate = is_deletable.then(|| {
+        view! {
+            <ActionForm action=copy>
+                <input type="hidden" name="id" value=agent.id.to_string() />
+                <SubmitButton class="btn btn-secondary" icon="copy" is_busy=copy.pending()>
+                    "Duplicate"
+                </SubmitButton>
+            </ActionForm>
+        }
+        .into_any()
+    });
+    let tags = agent
+        .config
+        .tags
+        .iter()
+        .map(|tag| {
+            view! {
+                <a
+                    class="tag no-underline hover:bg-hover"
+                    href=format!("/agents?tag={}", encode(tag))
+                >
+                    {tag.clone()}
+                </a>
+            }
+            .into_any()
+        })
+        .collect::<Vec<_>>();
     let start = (!is_archived && may(Action::Converse))
         .then(|| view! { <StartButton agent_id=agent.id /> }.into_any());
     view! {
@@ -238,11 +195,24 @@ fn AgentHead(agent: Agent) -> impl IntoView {
                 />
                 <div class="min-w-0">
                     <h1 class="page-title">{name}</h1>
-                    <p class="page-lead">{lead}</p>
+                    <p class="page-lead flex flex-wrap items-center gap-1.5">{lead} {tags}</p>
                 </div>
             </div>
-            <div class="toolbar empty:hidden">{start} {delete}</div>
+            <div class="toolbar">
+                {start} {duplicate}
+                <a
+                    class="btn btn-secondary"
+                    href=format!("/api/v1/agents/{}/export", agent.id)
+                    download
+                    rel="external"
+                >
+                    <Icon name="download" />
+                    " Export"
+                </a>
+                {delete}
+            </div>
         </header>
+        <FormAlert errors=copy.errors() fields=&[] />
         {archived}
         {dialog}
     }
@@ -250,7 +220,7 @@ fn AgentHead(agent: Agent) -> impl IntoView {
 
 /// Stays at the end of the window and says what saving does.
 #[component]
-fn SaveBar(
+pub(super) fn SaveBar(
     #[prop(into)] text: String,
     /// Padding that lines it up with the fields.
     class: &'static str,

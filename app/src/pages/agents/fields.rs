@@ -15,6 +15,7 @@ use crate::ui::{FormErrors, Section, SelectField, TextAreaField, TextField, on_c
 pub const FIELDS: &[&str] = &[
     "name",
     "description",
+    "tags",
     "instructions",
     "model.connection_id",
     "model.name",
@@ -22,7 +23,18 @@ pub const FIELDS: &[&str] = &[
     "model.max_output_tokens",
     "fallbacks[0].connection_id",
     "fallbacks[0].name",
+    "fallbacks[1].connection_id",
+    "fallbacks[1].name",
+    "fallbacks[2].connection_id",
+    "fallbacks[2].name",
+    "fallbacks[3].connection_id",
+    "fallbacks[3].name",
+    "fallbacks[4].connection_id",
+    "fallbacks[4].name",
     "limits.max_seconds",
+    "limits.max_iterations",
+    "limits.max_tokens",
+    "limits.max_cost_usd_micros",
     "tools",
 ];
 
@@ -39,6 +51,7 @@ pub fn AgentFields(
     errors: FormErrors,
 ) -> impl IntoView {
     let model = form.clone();
+    let limits = form.clone();
     view! {
         <Section title="Basics">
             <div class="grid gap-4 sm:grid-cols-[14rem_minmax(0,1fr)]">
@@ -59,6 +72,15 @@ pub fn AgentFields(
                     errors
                 />
             </div>
+            <TextField
+                id="tags"
+                name="input[tags]"
+                label="Tags"
+                note="Optional"
+                hint="Words to find it by, with commas between them."
+                value=form.tags
+                errors
+            />
         </Section>
         <Section title="Behaviour" lead="What the agent is for, how it works, what it must not do.">
             <TextAreaField
@@ -70,9 +92,16 @@ pub fn AgentFields(
                 errors
             />
         </Section>
-        <ModelSection form=model.clone() connections=connections.clone() errors />
-        <FallbackSection form=model connections errors />
+        <ModelSection form=model connections=connections.clone() errors />
+        <FallbackSection chosen=form.fallbacks connections errors />
         <ToolFields picks=form.tools servers errors />
+        <LimitsSection form=limits errors />
+    }
+}
+
+#[component]
+fn LimitsSection(form: AgentForm, errors: FormErrors) -> impl IntoView {
+    view! {
         <Section title="Limits" lead="A run that reaches a limit stops, keeps what it has and says so.">
             <div class="grid gap-4 sm:grid-cols-2">
                 <TextField
@@ -85,6 +114,44 @@ pub fn AgentFields(
                     hint="1 to 86,400"
                     value=form.max_seconds
                     field="limits.max_seconds"
+                    errors
+                />
+                <TextField
+                    id="max_iterations"
+                    name="input[max_iterations]"
+                    label="Steps"
+                    class="tabular-nums"
+                    affix="calls"
+                    inputmode="numeric"
+                    hint="Calls of the model, 1 to 100"
+                    value=form.max_iterations
+                    field="limits.max_iterations"
+                    errors
+                />
+                <TextField
+                    id="max_tokens"
+                    name="input[max_tokens]"
+                    label="Written text"
+                    note="Optional"
+                    class="tabular-nums"
+                    affix="tokens"
+                    inputmode="numeric"
+                    hint="All answers of a run together; empty is no limit"
+                    value=form.max_tokens
+                    field="limits.max_tokens"
+                    errors
+                />
+                <TextField
+                    id="max_cost"
+                    name="input[max_cost]"
+                    label="Cost"
+                    note="Optional"
+                    class="tabular-nums"
+                    affix="dollars"
+                    inputmode="decimal"
+                    hint="As far as the model’s price is known; empty is no limit"
+                    value=form.max_cost
+                    field="limits.max_cost_usd_micros"
                     errors
                 />
             </div>
@@ -170,6 +237,21 @@ fn ModelSection(
                 />
             </div>
             <ModelNames id="models" chosen />
+            <label class="check">
+                <input
+                    class="checkbox"
+                    type="checkbox"
+                    name="input[conversation_titles]"
+                    value="model"
+                    checked=form.conversation_titles == "model"
+                />
+                <span>
+                    "Let the model write conversation titles"
+                    <span class="block text-xs text-ink-3">
+                        "One short call after the first answer. Otherwise the first words of the first message are the title."
+                    </span>
+                </span>
+            </label>
         </Section>
     }
 }

@@ -3,15 +3,19 @@
 #[cfg(feature = "ssr")]
 use std::str::FromStr;
 
-use domain::agents::AgentConfig;
+use domain::agents::{AgentConfig, AgentTemplate, ConversationTitles, Limits};
 #[cfg(feature = "ssr")]
-use domain::{
-    Error, FieldErrors,
-    agents::{Limits, ModelChoice},
-};
+use domain::{Error, FieldErrors, agents::ModelChoice};
 use serde::{Deserialize, Serialize};
 
+use crate::money::typed;
+use crate::pages::agents::fallback_rows::FallbackRow;
+#[cfg(feature = "ssr")]
+use crate::pages::agents::fallback_rows::Rows;
 use crate::pages::agents::tool_picks::ToolPick;
+
+/// The model writes titles.
+const MODEL: &str = "model";
 
 /// The form as typed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub struct AgentForm {
     pub name: String,
     /// What it is for.
     pub description: String,
+    /// Words to find it by, with commas between them.
+    pub tags: String,
     /// The system prompt.
     pub instructions: String,
     /// Id of the chosen connection.
@@ -31,51 +37,83 @@ pub struct AgentForm {
     pub temperature: String,
     /// A number of tokens, or empty for the provider's choice.
     pub max_output_tokens: String,
-    /// Id of the connection to ask when that one fails; empty for none.
-    pub fallback_connection_id: String,
-    /// Name of the model there.
-    pub fallback_model: String,
+    /// A row for each model that may stand in.
+    pub fallbacks: Vec<FallbackRow>,
     /// Seconds.
     pub max_seconds: String,
+    /// Calls of the model.
+    pub max_iterations: String,
+    /// Tokens of answer, or empty for no limit.
+    pub max_tokens: String,
+    /// Dollars, or empty for no limit.
+    pub max_cost: String,
     /// A row for each tool that may be chosen.
     pub tools: Vec<ToolPick>,
+    /// `model` or nothing: who writes titles of conversations.
+    pub conversation_titles: String,
 }
 
 impl AgentForm {
     /// The form of a saved config.
     pub fn of(config: &AgentConfig) -> Self {
-        let optional = |number: Option<String>| number.unwrap_or_default();
-        let fallback = config.fallbacks.first();
+        let model = &config.model;
         Self {
             name: config.name.clone(),
             description: config.description.clone(),
+            tags: config.tags.join(", "),
             instructions: config.instructions.clone(),
-            connection_id: config.model.connection_id.to_string(),
-            model: config.model.name.clone(),
-            temperature: optional(config.model.temperature.map(|value| value.to_string())),
-            max_output_tokens: optional(
-                config
-                    .model
-                    .max_output_tokens
-                    .map(|value| value.to_string()),
-            ),
-            fallback_connection_id: optional(
-                fallback.map(|choice| choice.connection_id.to_string()),
-            ),
-            fallback_model: optional(fallback.map(|choice| choice.name.clone())),
-            max_seconds: config.limits.max_seconds.to_string(),
+            connection_id: model.connection_id.to_string(),
+            model: model.name.clone(),
+            temperature: shown(model.temperature),
+            max_output_tokens: shown(model.max_output_tokens),
+            fallbacks: config.fallbacks.iter().map(FallbackRow::of).collect(),
             tools: config.tools.iter().map(ToolPick::of).collect(),
+            conversation_titles: match config.conversation_titles {
+                ConversationTitles::FirstWords => String::new(),
+                ConversationTitles::Model => MODEL.to_owned(),
+            },
+            ..Self::limited(config.limits)
+        }
+    }
+
+    /// The form of a template, which has no model yet.
+    pub fn of_template(template: &AgentTemplate) -> Self {
+        Self {
+            name: template.name.clone(),
+            description: template.description.clone(),
+            tags: template.tags.join(", "),
+            instructions: template.instructions.clone(),
+            temperature: shown(template.temperature),
+            tools: template.tools.iter().map(ToolPick::of).collect(),
+            ..Self::limited(template.limits)
+        }
+    }
+
+    /// An empty form with limits. Whoever makes an agent here wants conversations to have names.
+    pub fn limited(limits: Limits) -> Self {
+        Self {
+            max_seconds: limits.max_seconds.to_string(),
+            max_iterations: limits.max_iterations.to_string(),
+            max_tokens: shown(limits.max_tokens),
+            max_cost: limits.max_cost_usd_micros.map_or_else(String::new, typed),
+            conversation_titles: MODEL.to_owned(),
+            ..Self::default()
         }
     }
 }
 
+fn shown(number: Option<impl ToString>) -> String {
+    number.map_or_else(String::new, |number| number.to_string())
+}
+
 #[cfg(feature = "ssr")]
 impl AgentForm {
-    /// The config that was typed; limits without a field are taken from `limits`.
+    /// The config that was typed, and in which rows its fallbacks stand. What has no field is taken
+    /// from the saved config.
     ///
     /// # Errors
     /// `Invalid` naming each field that is no number or no choice.
-    pub fn config(self, limits: Limits) -> Result<AgentConfig, Error> {
+    pub fn config(self, saved: Option<&AgentConfig>) -> Result<(AgentConfig, Rows), Error> {
         let mut errors = FieldErrors::default();
         let connection_id = self.connection_id.trim().parse().ok();
         if connection_id.is_none() {
@@ -87,18 +125,21 @@ impl AgentForm {
             "model.max_output_tokens",
             &self.max_output_tokens,
         );
-        let max_seconds = number(&mut errors, "limits.max_seconds", &self.max_seconds);
-        let fallbacks = fallbacks(
-            &mut errors,
-            &self.fallback_connection_id,
-            &self.fallback_model,
-        );
+        let limits = saved.map(|saved| saved.limits).unwrap_or_default();
+        let limits = self.limits(&mut errors, limits);
+        let known = saved.map_or(&[][..], |saved| &saved.fallbacks);
+        let (fallbacks, rows) = Rows::read(&self.fallbacks, known, &mut errors);
         errors.finish()?;
         let connection_id = connection_id
             .ok_or_else(|| Error::invalid("model.connection_id", "choose a connection"))?;
-        Ok(AgentConfig {
+        let tags = self.tags.split(',').map(str::trim);
+        let config = AgentConfig {
             name: self.name.trim().to_owned(),
             description: self.description.trim().to_owned(),
+            tags: tags
+                .filter(|tag| !tag.is_empty())
+                .map(str::to_owned)
+                .collect(),
             // Browsers send line breaks as CRLF.
             instructions: self.instructions.replace("\r\n", "\n"),
             model: ModelChoice {
@@ -109,31 +150,31 @@ impl AgentForm {
             },
             fallbacks,
             tools: self.tools.iter().filter_map(ToolPick::tool).collect(),
-            limits: Limits {
-                max_seconds: max_seconds.unwrap_or(limits.max_seconds),
-                ..limits
+            limits,
+            conversation_titles: match self.conversation_titles.as_str() {
+                MODEL => ConversationTitles::Model,
+                _ => ConversationTitles::FirstWords,
             },
-        })
+        };
+        Ok((config, rows))
     }
-}
 
-/// The fallback that was chosen, if there is one.
-#[cfg(feature = "ssr")]
-fn fallbacks(errors: &mut FieldErrors, connection_id: &str, model: &str) -> Vec<ModelChoice> {
-    let (connection_id, model) = (connection_id.trim(), model.trim());
-    if connection_id.is_empty() {
-        return Vec::new();
+    fn limits(&self, errors: &mut FieldErrors, saved: Limits) -> Limits {
+        let max_seconds = number(errors, "limits.max_seconds", &self.max_seconds);
+        let max_iterations = number(errors, "limits.max_iterations", &self.max_iterations);
+        let cost = self.max_cost.trim();
+        let max_cost_usd_micros = crate::money::micros(cost);
+        if !cost.is_empty() && max_cost_usd_micros.is_none() {
+            let message = "must be an amount such as 0.50";
+            errors.push("limits.max_cost_usd_micros", message);
+        }
+        Limits {
+            max_seconds: max_seconds.unwrap_or(saved.max_seconds),
+            max_iterations: max_iterations.unwrap_or(saved.max_iterations),
+            max_tokens: number(errors, "limits.max_tokens", &self.max_tokens),
+            max_cost_usd_micros,
+        }
     }
-    let Ok(connection_id) = connection_id.parse() else {
-        errors.push("fallbacks[0].connection_id", "choose a connection");
-        return Vec::new();
-    };
-    vec![ModelChoice {
-        connection_id,
-        name: model.to_owned(),
-        temperature: None,
-        max_output_tokens: None,
-    }]
 }
 
 #[cfg(feature = "ssr")]
@@ -153,16 +194,23 @@ fn number<T: FromStr>(errors: &mut FieldErrors, field: &str, text: &str) -> Opti
 mod tests {
     use super::*;
 
+    const CONNECTION: &str = "01890000-0000-7000-8000-000000000001";
+
     #[test]
     fn words_for_numbers_are_field_errors() {
         let form = AgentForm {
             temperature: "warm".into(),
+            max_cost: "two".into(),
             ..AgentForm::default()
         };
 
-        let error = form.config(Limits::default()).expect_err("is invalid");
+        let error = form.config(None).expect_err("is invalid");
 
         assert_eq!(error.field("model.temperature"), Some("must be a number"));
+        assert_eq!(
+            error.field("limits.max_cost_usd_micros"),
+            Some("must be an amount such as 0.50")
+        );
         assert_eq!(
             error.field("model.connection_id"),
             Some("choose a connection")
@@ -172,15 +220,47 @@ mod tests {
     #[test]
     fn empty_numbers_leave_it_to_the_provider() {
         let form = AgentForm {
-            connection_id: "01890000-0000-7000-8000-000000000001".into(),
+            connection_id: CONNECTION.into(),
             instructions: "one\r\ntwo".into(),
+            tags: " ops, ,Research,".into(),
             ..AgentForm::default()
         };
 
-        let config = form.config(Limits::default()).expect("is valid");
+        let (config, _) = form.config(None).expect("is valid");
 
         assert_eq!(config.model.temperature, None);
         assert_eq!(config.instructions, "one\ntwo");
         assert_eq!(config.limits, Limits::default());
+        assert_eq!(config.tags, ["ops", "Research"]);
+    }
+
+    #[test]
+    fn saved_config_survives_its_form() {
+        let choice = |name: &str, temperature| ModelChoice {
+            connection_id: CONNECTION.parse().expect("an id"),
+            name: name.to_owned(),
+            temperature,
+            max_output_tokens: None,
+        };
+        let config = AgentConfig {
+            name: "Scout".into(),
+            description: "Looks ahead".into(),
+            tags: vec!["ops".into(), "two words".into()],
+            instructions: "Be brief.".into(),
+            model: choice("large", Some(0.5)),
+            fallbacks: vec![choice("small", Some(1.5)), choice("tiny", None)],
+            tools: Vec::new(),
+            limits: Limits {
+                max_iterations: 3,
+                max_tokens: Some(1_000),
+                max_cost_usd_micros: Some(250_000),
+                max_seconds: 60,
+            },
+            conversation_titles: ConversationTitles::Model,
+        };
+
+        let (typed, _) = AgentForm::of(&config).config(Some(&config)).expect("valid");
+
+        assert_eq!(typed, config);
     }
 }

@@ -1,12 +1,12 @@
 //! Server functions of the agents pages.
 
-use domain::agents::{Agent, AgentSummary, AgentVersion};
+use domain::agents::{Agent, AgentSummary, AgentTemplate, AgentVersion, TagCount, VersionChanges};
 use domain::models::ModelConnection;
 use domain::{AgentId, Error, Paged};
 #[cfg(feature = "ssr")]
 use domain::{
     Page,
-    agents::{Limits, UpdateAgent},
+    agents::{AgentFilter, UpdateAgent},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -35,15 +35,66 @@ pub struct AgentChoices {
     pub servers: Vec<ServerChoice>,
 }
 
-/// A page of agents, newest first.
+/// What the list shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentList {
+    /// A page of agents.
+    pub agents: Paged<AgentSummary>,
+    /// Every tag in use.
+    pub tags: Vec<TagCount>,
+}
+
+/// What a new agent starts from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewAgentStart {
+    /// What it can choose from.
+    pub choices: AgentChoices,
+    /// The gallery.
+    pub templates: Vec<TemplateCard>,
+    /// The template that was picked.
+    pub picked: Option<AgentTemplate>,
+    /// Keys and titles of servers of the catalog that the picked template is better with.
+    pub suggested: Vec<(String, String)>,
+}
+
+/// A template in the gallery.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateCard {
+    /// Names it in addresses.
+    pub key: String,
+    /// Name of an icon.
+    pub icon: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub summary: String,
+}
+
+/// What the page of all versions shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentHistory {
+    /// The agent.
+    pub agent: Agent,
+    /// A page of versions with what they changed, newest first.
+    pub versions: Paged<VersionChanges>,
+}
+
+/// A page of the agents that match, newest first.
 #[server]
-pub async fn list_agents(after: Option<String>) -> Result<AsOf<Paged<AgentSummary>>, Error> {
-    let value = crate::context::platform()?
-        .list_agents(Page::new(None, after)?)
+pub async fn list_agents(
+    after: Option<String>,
+    search: Option<String>,
+    tag: Option<String>,
+) -> Result<AsOf<AgentList>, Error> {
+    let platform = crate::context::platform()?;
+    let filter = AgentFilter { search, tag };
+    let agents = platform
+        .list_agents(filter, Page::new(None, after)?)
         .await?;
+    let tags = platform.list_agent_tags().await?;
     Ok(AsOf {
         now: crate::context::now(),
-        value,
+        value: AgentList { agents, tags },
     })
 }
 
@@ -67,10 +118,61 @@ pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
     })
 }
 
-/// What a new agent can choose from.
+/// What a new agent starts from: a template of the gallery, or nothing.
 #[server]
-pub async fn get_agent_choices() -> Result<AgentChoices, Error> {
-    choices(&*crate::context::platform()?).await
+pub async fn get_agent_start(template: Option<String>) -> Result<NewAgentStart, Error> {
+    let platform = crate::context::platform()?;
+    let templates = platform.list_agent_templates().await?;
+    let key = template.filter(|key| !key.is_empty());
+    let picked = match key {
+        Some(key) => {
+            let found = templates.iter().find(|template| template.key == key);
+            Some(found.cloned().ok_or(Error::NotFound)?)
+        }
+        None => None,
+    };
+    let wanted = picked.as_ref().map(|template| template.suggests.clone());
+    let suggested = match wanted {
+        Some(wanted) if !wanted.is_empty() => {
+            let catalog = platform.list_mcp_catalog().await?.into_iter();
+            catalog
+                .filter(|entry| wanted.contains(&entry.key))
+                .map(|entry| (entry.key, entry.title))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    let cards = templates.into_iter().map(|template| TemplateCard {
+        key: template.key,
+        icon: template.icon,
+        name: template.name,
+        summary: template.summary,
+    });
+    Ok(NewAgentStart {
+        choices: choices(&*platform).await?,
+        templates: cards.collect(),
+        picked,
+        suggested,
+    })
+}
+
+/// A page of an agent's versions with what each changed.
+#[server]
+pub async fn get_agent_history(
+    id: AgentId,
+    after: Option<String>,
+) -> Result<AsOf<AgentHistory>, Error> {
+    let platform = crate::context::platform()?;
+    let agent = platform.get_agent(id).await?;
+    let page = Page {
+        limit: 20,
+        ..Page::new(None, after)?
+    };
+    let versions = platform.list_agent_changes(id, page).await?;
+    Ok(AsOf {
+        now: crate::context::now(),
+        value: AgentHistory { agent, versions },
+    })
 }
 
 #[cfg(feature = "ssr")]
@@ -85,8 +187,10 @@ async fn choices(platform: &dyn domain::Platform) -> Result<AgentChoices, Error>
 /// Makes an agent and shows it.
 #[server]
 pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
-    let config = input.config(Limits::default())?;
-    let agent = crate::context::platform()?.create_agent(config).await?;
+    let platform = crate::context::platform()?;
+    let (config, rows) = input.config(None)?;
+    let created = platform.create_agent(config).await;
+    let agent = created.map_err(|error| rows.in_form(error))?;
     crate::context::go_to(&format!("/agents/{}", agent.id));
     Ok(())
 }
@@ -96,20 +200,36 @@ pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
 pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
     let platform = crate::context::platform()?;
     let saved = platform.get_agent(id).await?.config;
-    let config = input.config(saved.limits)?;
-    // The form shows the first fallback; the others stay.
-    let others = saved.fallbacks.into_iter().skip(1);
+    let (config, rows) = input.config(Some(&saved))?;
     let change = UpdateAgent {
         name: Some(config.name),
         description: Some(config.description),
         instructions: Some(config.instructions),
         model: Some(config.model),
-        fallbacks: Some(config.fallbacks.into_iter().chain(others).collect()),
+        tags: Some(config.tags),
+        fallbacks: Some(config.fallbacks),
         tools: Some(config.tools),
         limits: Some(config.limits),
-        ..UpdateAgent::default()
+        conversation_titles: Some(config.conversation_titles),
     };
-    Ok(platform.update_agent(id, change).await?.version)
+    let updated = platform.update_agent(id, change).await;
+    Ok(updated.map_err(|error| rows.in_form(error))?.version)
+}
+
+/// Makes a copy of an agent and shows it.
+#[server]
+pub async fn duplicate_agent(id: AgentId) -> Result<(), Error> {
+    let copy = crate::context::platform()?.duplicate_agent(id).await?;
+    crate::context::go_to(&format!("/agents/{}", copy.id));
+    Ok(())
+}
+
+/// Makes an agent of a file and shows it.
+#[server]
+pub async fn import_agent(file: String) -> Result<(), Error> {
+    let agent = crate::context::platform()?.import_agent(file).await?;
+    crate::context::go_to(&format!("/agents/{}", agent.id));
+    Ok(())
 }
 
 /// Saves an old version as a new one; answers its number.

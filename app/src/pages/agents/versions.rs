@@ -53,7 +53,7 @@ pub fn VersionList(
                     </p>
                     <p class="text-xs text-ink-3 truncate">
                         <Age at=version.created_at now />
-                        {format!(" · {}", version.config.model.name)}
+                        {format!(" · {}", version.author)}
                     </p>
                 </div>
                 {button}
@@ -66,6 +66,11 @@ pub fn VersionList(
             <div class="px-4 py-2">
                 <FormAlert errors fields=&[] />
                 <ol>{versions.into_iter().map(row).collect::<Vec<_>>()}</ol>
+                <p class="py-2 border-t border-line">
+                    <a class="link" href=format!("/agents/{id}/versions")>
+                        "What each version changed"
+                    </a>
+                </p>
             </div>
         </Card>
     }

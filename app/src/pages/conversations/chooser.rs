@@ -35,7 +35,11 @@ pub fn StartButton(
 /// Agents to start a conversation with.
 #[component]
 pub fn AgentChooser() -> impl IntoView {
-    let agents = load(|| ListAgents { after: None });
+    let agents = load(|| ListAgents {
+        after: None,
+        search: None,
+        tag: None,
+    });
     view! {
         <section class="grow min-h-0 overflow-y-auto" aria-labelledby="new-title">
             <div class="max-w-(--container-form) mx-auto px-4 py-8">
@@ -44,7 +48,7 @@ pub fn AgentChooser() -> impl IntoView {
                     fallback=|| view! { <ChooserHead /> <SkeletonRows /> }.into_any()
                     view=|agents| {
                         if may(Action::Converse) {
-                            view! { <ChooserHead /> <Agents agents=agents.value.items /> }.into_any()
+                            view! { <ChooserHead /> <Agents agents=agents.value.agents.items /> }.into_any()
                                 .into_any()
                         } else {
                             view! { <Reader /> }.into_any()

@@ -38,6 +38,10 @@ pub struct LiveMessage {
     pub html: ArcRwSignal<String>,
     /// Whether there is no text yet.
     pub is_empty: ArcRwSignal<bool>,
+    /// What the model thought before it answered.
+    pub reasoning: ArcRwSignal<String>,
+    /// How long that took, in milliseconds.
+    pub thought_ms: ArcRwSignal<Option<u64>>,
     /// Tools that it asked for.
     pub tool_calls: ArcRwSignal<Vec<ToolCall>>,
     /// The fallback that writes it.
@@ -138,6 +142,12 @@ impl LiveThread {
                 live.html.set(block.html);
             }
         });
+    }
+
+    /// The conversation got a title; the list beside it shows that, too.
+    pub fn rename(self, title: String) {
+        self.title.set(title);
+        self.ended_runs.update(|count| *count += 1);
     }
 
     /// The text of a message, as far as it is known.
@@ -272,6 +282,10 @@ impl LiveThread {
                 live.finish_reason.set(message.finish_reason);
                 live.error.set(message.error.clone());
             }),
+            Change::Reasoning(id) => self.with_both(state, id, |live, message| {
+                live.reasoning.set(message.reasoning.clone());
+                live.thought_ms.set(message.thought_ms);
+            }),
             Change::Switched(id) => self.with_both(state, id, |live, message| {
                 live.switched.set(message.switched.clone());
             }),
@@ -326,6 +340,8 @@ impl LiveMessage {
             files: message.files.clone(),
             html: ArcRwSignal::new(shown.html.clone()),
             is_empty: ArcRwSignal::new(message.text.is_empty()),
+            reasoning: ArcRwSignal::new(message.reasoning.clone()),
+            thought_ms: ArcRwSignal::new(message.thought_ms),
             tool_calls: ArcRwSignal::new(message.tool_calls.clone()),
             switched: ArcRwSignal::new(message.switched.clone()),
             finish_reason: ArcRwSignal::new(message.finish_reason),
@@ -344,6 +360,8 @@ impl LiveMessage {
         if message.finish_reason != self.finish_reason.get_untracked() {
             self.finish_reason.set(message.finish_reason);
             self.is_empty.set(message.text.is_empty());
+            self.reasoning.set(message.reasoning.clone());
+            self.thought_ms.set(message.thought_ms);
             self.html.set(shown.html.clone());
         }
         Self {

@@ -10,6 +10,7 @@ use leptos::server_fn::ServerFn;
 use crate::pages::conversations::files::attached_files;
 use crate::pages::conversations::html::element_id;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
+use crate::pages::conversations::reasoning::reasoning_view;
 use crate::pages::conversations::server::{Regenerate, ShowBranch};
 use crate::pages::conversations::tool_calls::ToolCalls;
 use crate::time::Age;
@@ -98,6 +99,8 @@ fn Answer(
         id,
         html,
         is_empty,
+        reasoning,
+        thought_ms,
         tool_calls,
         switched,
         finish_reason,
@@ -135,6 +138,8 @@ fn Answer(
             .get()
             .map(|error| view! { <Reason error run_id again /> }.into_any())
     };
+    let has_no_word = is_empty.clone();
+    let is_thinking = Memo::new(move |_| is_writing.get() && has_no_word.get());
     // An answer that failed before its first word is the reason alone.
     let is_void = Memo::new(move |_| !is_writing.get() && is_empty.get());
     view! {
@@ -150,6 +155,7 @@ fn Answer(
                 <Age at=created_at now />
             </header>
             {move || switched.get().map(switch_note)}
+            {reasoning_view(reasoning, thought_ms, is_thinking)}
             <div
                 class="markdown"
                 class:hidden=move || is_void.get()

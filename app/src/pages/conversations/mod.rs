@@ -11,6 +11,7 @@ mod html;
 mod list;
 mod live_thread;
 mod message;
+mod reasoning;
 pub mod server;
 mod stream;
 mod thread_calls;

@@ -8,6 +8,7 @@ use domain::ConversationId;
 use domain::events::{Event, HtmlBlock, TextDelta};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
+use serde::Deserialize;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
@@ -17,7 +18,7 @@ use crate::pages::conversations::live_thread::LiveThread;
 use crate::ui::on_change;
 
 /// Logged events that change what the page shows.
-const LOGGED: [&str; 17] = [
+const LOGGED: [&str; 18] = [
     "message_created",
     "run_queued",
     "run_started",
@@ -25,6 +26,7 @@ const LOGGED: [&str; 17] = [
     "text_delta",
     "text_truncated",
     "message_completed",
+    "model_switched",
     "reasoning_delta",
     "tool_call_started",
     "tool_call_completed",
@@ -58,6 +60,12 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
         });
     });
     is_interrupted
+}
+
+/// The conversation has another title.
+#[derive(Deserialize)]
+struct NewTitle {
+    title: String,
 }
 
 /// One connection with its listeners, and the timer of the next.
@@ -140,6 +148,11 @@ fn open(
     current.listen(&source, "html_live", move |data| {
         if let Ok(block) = serde_json::from_str::<HtmlBlock>(&data) {
             thread.apply_html(block);
+        }
+    });
+    current.listen(&source, "title_live", move |data| {
+        if let Ok(named) = serde_json::from_str::<NewTitle>(&data) {
+            thread.rename(named.title);
         }
     });
     let opened = Rc::clone(stream);

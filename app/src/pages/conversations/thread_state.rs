@@ -3,7 +3,7 @@
 use domain::conversations::{Message, MessageRole, Thread};
 use domain::events::{Event, EventBody, FinishReason, ModelSwitched, QueuedRun, RunEnd, TextDelta};
 use domain::runs::{RunError, RunStatus};
-use domain::{MessageId, RunId};
+use domain::{MessageId, RunId, Timestamp};
 
 /// Messages and active runs as of the last event seen.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum Change {
     Text(MessageId),
     /// A message ended, or its run failed.
     Closed(MessageId),
+    /// The model thought on.
+    Reasoning(MessageId),
     /// A fallback writes the message.
     Switched(MessageId),
     /// A message's tool calls stand elsewhere.
@@ -107,6 +109,7 @@ impl ThreadState {
                     role: message.role,
                     text: message.text,
                     reasoning: String::new(),
+                    thought_ms: None,
                     tool_calls: Vec::new(),
                     attachments: message.attachments,
                     files: message.files,
@@ -125,8 +128,11 @@ impl ThreadState {
                 }
             }
             EventBody::RunQueued(queued) => self.queue(run_id, queued),
-            EventBody::RunStarted(_) | EventBody::RunAdopted(_) => {
-                self.set_status(run_id, RunStatus::Running)
+            EventBody::RunStarted(_) => self.set_status(run_id, RunStatus::Running),
+            EventBody::RunAdopted(_) => {
+                let mut changes = self.forget_thoughts(run_id);
+                changes.extend(self.set_status(run_id, RunStatus::Running));
+                changes
             }
             EventBody::TextDelta(delta) => self.place(&delta).into_iter().collect(),
             EventBody::TextTruncated { message_id, offset } => self.truncate(message_id, offset),
@@ -149,9 +155,10 @@ impl ThreadState {
                 changes
             }
             EventBody::ModelSwitched(switched) => self.switch(switched),
-            EventBody::ReasoningDelta(_)
-            | EventBody::BudgetWarning(_)
-            | EventBody::BudgetExceeded(_) => Vec::new(),
+            EventBody::ReasoningDelta(delta) => {
+                self.think(&delta, event.time).into_iter().collect()
+            }
+            EventBody::BudgetWarning(_) | EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
             EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
             EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),
@@ -205,6 +212,34 @@ impl ThreadState {
         let news = delta.text.get(known..).filter(|news| !news.is_empty())?;
         message.text.push_str(news);
         Some(Change::Text(delta.message_id))
+    }
+
+    /// Puts a piece of reasoning at its byte offset; what was behind it another attempt thought.
+    fn think(&mut self, delta: &TextDelta, time: Timestamp) -> Option<Change> {
+        let message = self.message_mut(delta.message_id)?;
+        let offset = usize::try_from(delta.offset).ok()?;
+        if message.finish_reason.is_some() || !message.reasoning.is_char_boundary(offset) {
+            return None;
+        }
+        message.reasoning.truncate(offset);
+        message.reasoning.push_str(&delta.text);
+        message.thought_ms = Some(time.millis_since(message.created_at));
+        Some(Change::Reasoning(delta.message_id))
+    }
+
+    /// What a dead worker's model thought counts no more.
+    fn forget_thoughts(&mut self, run: RunId) -> Vec<Change> {
+        let open = self
+            .messages
+            .iter_mut()
+            .filter(|it| it.run_id == run && it.finish_reason.is_none());
+        let mut changes = Vec::new();
+        for message in open.filter(|it| !it.reasoning.is_empty()) {
+            message.reasoning.clear();
+            message.thought_ms = None;
+            changes.push(Change::Reasoning(message.id));
+        }
+        changes
     }
 
     fn truncate(&mut self, id: MessageId, offset: u64) -> Vec<Change> {
@@ -419,6 +454,28 @@ mod tests {
         assert_eq!(changes, [Change::Text(id), Change::Closed(id)]);
         assert_eq!(late, None);
         assert_eq!(text(&state), "whole");
+    }
+
+    #[test]
+    fn another_attempt_thinks_anew() {
+        let mut state = begun();
+        let thought = |seq, offset: u64, text: &str| {
+            let data = json!({"message_id": ANSWER, "offset": offset, "text": text});
+            event(seq, "reasoning_delta", data)
+        };
+
+        state.apply(thought(2, 0, "Hé"));
+        state.apply(thought(3, 3, "llo"));
+        let before = state.messages[0].reasoning.clone();
+        let begin = json!({"agent_id": ANSWER, "agent_version": 1, "attempt": 2});
+        state.apply(event(4, "run_adopted", begin));
+        let changes = state.apply(thought(5, 0, "Other"));
+
+        let id = ANSWER.parse().expect("valid id");
+        assert_eq!(before, "Héllo");
+        assert_eq!(changes, [Change::Reasoning(id)]);
+        assert_eq!(state.messages[0].reasoning, "Other");
+        assert_eq!(state.messages[0].thought_ms, Some(0));
     }
 
     #[test]

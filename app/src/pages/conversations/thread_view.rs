@@ -6,6 +6,7 @@ use domain::conversations::{Conversation, Thread};
 use domain::{Action, Cursor, Timestamp};
 use leptos::ev::Event;
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 use wasm_bindgen::JsCast;
 use web_sys::Element;
@@ -176,6 +177,7 @@ fn ThreadHead(
     let menu = may(Action::Converse)
         .then(|| view! { <ConversationMenu id=conversation.id title is_pinned=conversation.is_pinned refresh_list /> }.into_any());
     view! {
+        <Title text=move || title.with(|title| shown_title(title)) />
         <header class="flex items-center gap-2 h-12 pl-4 pr-2 shrink-0 border-b border-line">
             <a
                 class="btn btn-ghost btn-icon lg:hidden -ml-2.5"

@@ -4,7 +4,7 @@ use domain::Error;
 use domain::conversations::Conversation;
 use domain::runs::RunSummary;
 #[cfg(feature = "ssr")]
-use domain::{Page, conversations::ConversationFilter};
+use domain::{Page, agents::AgentFilter, conversations::ConversationFilter};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,11 @@ pub async fn get_overview() -> Result<AsOf<Overview>, Error> {
             .await?
             .items
             .is_empty(),
-        has_agent: !platform.list_agents(Page::first(1)).await?.items.is_empty(),
+        has_agent: !platform
+            .list_agents(AgentFilter::default(), Page::first(1))
+            .await?
+            .items
+            .is_empty(),
         conversations: platform
             .list_conversations(ConversationFilter::default(), Page::first(6))
             .await?

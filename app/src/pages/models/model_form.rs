@@ -6,7 +6,8 @@ use domain::{Error, FieldErrors, models::UpdateModel};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
-use crate::ui::micros;
+use crate::money::micros;
+use crate::money::typed;
 
 /// The form as typed. Prices are dollars for a million tokens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,15 +55,6 @@ impl ModelForm {
             supports_vision: answer(facts.supports_vision),
         }
     }
-}
-
-/// Micro-dollars as a person would type them.
-fn typed(usd_micros: u64) -> String {
-    let mut text = format!("{}.{:06}", usd_micros / 1_000_000, usd_micros % 1_000_000);
-    while text.ends_with('0') {
-        text.pop();
-    }
-    text.trim_end_matches('.').to_owned()
 }
 
 #[cfg(feature = "ssr")]
@@ -127,29 +119,9 @@ fn answer(text: &str) -> Option<bool> {
     }
 }
 
-
 #[cfg(all(test, feature = "ssr"))]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_exact() {
-        for (text, expected) in [
-            ("2.50", Some(2_500_000)),
-            ("$ 1,000", Some(1_000_000_000)),
-            (".075", Some(75_000)),
-            ("0", Some(0)),
-            ("0.000001", Some(1)),
-            ("0.0000001", None),
-            ("-1", None),
-            ("two", None),
-            (".", None),
-        ] {
-            assert_eq!(micros(text), expected, "{text}");
-        }
-        assert_eq!(typed(2_500_000), "2.5");
-        assert_eq!(typed(10_000_000), "10");
-    }
 
     #[test]
     fn one_price_needs_the_other() {

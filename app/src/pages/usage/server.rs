@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pages::settings::Entry;
 #[cfg(feature = "ssr")]
-use crate::{pages::models::dollars, time::until, ui::micros};
+use crate::{money::micros, pages::models::dollars, time::until};
 #[cfg(feature = "ssr")]
 use domain::{
     Page, Timestamp,

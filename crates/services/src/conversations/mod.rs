@@ -244,8 +244,8 @@ async fn find_branch(tx: &mut TenantTx, id: ConversationId, run_id: RunId) -> Re
     leaf.ok_or_else(|| Error::invalid("head_run_id", "there is no such run in this conversation"))
 }
 
-/// Puts the logged text into answers that have not ended, and tool calls into the messages that
-/// asked for them.
+/// Puts what is logged into answers that have not ended, how long it took into those that thought,
+/// and tool calls into the messages that asked for them.
 async fn fill(
     tx: &mut TenantTx,
     id: ConversationId,
@@ -255,9 +255,12 @@ async fn fill(
         let is_in_progress =
             message.role == MessageRole::Assistant && message.finish_reason.is_none();
         if is_in_progress {
-            message.text = logged_text(tx, id, message.run_id, message.id).await?;
+            let said = logged(tx, id, message.run_id, message.id).await?;
+            message.text = said.text;
+            message.reasoning = said.reasoning;
         }
     }
+    fill_thoughts(tx, &mut messages).await?;
     for switched in tx.list_switches(id).await.or_fault()? {
         let of = messages
             .iter_mut()
@@ -286,31 +289,69 @@ async fn fill(
     Ok(())
 }
 
-/// What the log says of a message that a run has not ended.
+/// How long it took, for messages that thought before they answered.
+async fn fill_thoughts(tx: &mut TenantTx, messages: &mut [&mut Message]) -> Result<(), Error> {
+    let thinking = messages.iter().filter(|it| !it.reasoning.is_empty());
+    let mut runs: Vec<RunId> = thinking.map(|message| message.run_id).collect();
+    runs.dedup();
+    if runs.is_empty() {
+        return Ok(());
+    }
+    let ends = tx.list_reasoning_ends(&runs).await.or_fault()?;
+    for message in messages.iter_mut().filter(|it| !it.reasoning.is_empty()) {
+        let end = ends.iter().find(|(id, _)| *id == message.id);
+        message.thought_ms = end.map(|(_, end)| end.millis_since(message.created_at));
+    }
+    Ok(())
+}
+
+/// What a run has said in a message that it has not ended.
+#[derive(Default)]
+struct Logged {
+    text: String,
+    reasoning: String,
+}
+
+/// The text that the log has of a message that a run has not ended.
 pub(crate) async fn logged_text(
     tx: &mut TenantTx,
     conversation_id: ConversationId,
     run_id: RunId,
     message_id: MessageId,
 ) -> Result<String, Error> {
+    Ok(logged(tx, conversation_id, run_id, message_id).await?.text)
+}
+
+/// What the log says of a message that a run has not ended.
+async fn logged(
+    tx: &mut TenantTx,
+    conversation_id: ConversationId,
+    run_id: RunId,
+    message_id: MessageId,
+) -> Result<Logged, Error> {
     let events = tx
         .list_text_events(conversation_id, run_id)
         .await
         .or_fault()?;
-    let mut text = String::new();
+    let mut said = Logged::default();
     for event in events {
         match event.parse().or_fault()?.body {
             EventBody::TextDelta(delta) if delta.message_id == message_id => {
-                text.push_str(&delta.text);
+                said.text.push_str(&delta.text);
+            }
+            // Another attempt thinks anew.
+            EventBody::ReasoningDelta(delta) if delta.message_id == message_id => {
+                said.reasoning.truncate(delta.offset as usize);
+                said.reasoning.push_str(&delta.text);
             }
             EventBody::TextTruncated {
                 message_id: of,
                 offset,
-            } if of == message_id => text.truncate(offset as usize),
+            } if of == message_id => said.text.truncate(offset as usize),
             _ => {}
         }
     }
-    Ok(text)
+    Ok(said)
 }
 
 pub(crate) fn agent_deleted() -> Error {

@@ -15,7 +15,7 @@ use super::artifacts::Artifacts;
 use super::budget::RunBudget;
 use super::log::{Log, retrying};
 use super::stage::Stage;
-use super::{StartedRun, Stops, Worker};
+use super::{StartedRun, Stops, Worker, title};
 use crate::attachments::load_pictures;
 use crate::conversations::new_event;
 use crate::mint;
@@ -261,6 +261,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     match written.await {
         Ok(logged) => {
             log.note(&logged);
+            title::begin(worker, run.lease, &run.agent, &run.messages, &outcome);
             remember(worker, run, log, outcome);
             log.stage.publish(&logged);
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);

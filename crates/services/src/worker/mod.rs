@@ -8,6 +8,7 @@ mod calls;
 mod execute;
 mod log;
 mod stage;
+mod title;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,7 @@ use uuid::Uuid;
 
 pub(crate) use self::calls::asked_call;
 use self::stage::Stage;
+use self::title::Titles;
 use crate::agent_cache::AgentCache;
 use crate::attachments::Picture;
 use crate::budgets::BudgetedWorkspaces;
@@ -74,6 +76,7 @@ struct Inner {
     /// Whether a run may be waiting in the queue for one of this process to end.
     may_be_queued: AtomicBool,
     tasks: TaskTracker,
+    titles: Titles,
     /// Ends every run's task without ending the run: another worker takes it over.
     handing_back: CancellationToken,
 }
@@ -182,6 +185,7 @@ impl Worker {
             waker: Notify::new(),
             may_be_queued: AtomicBool::new(false),
             tasks: TaskTracker::new(),
+            titles: Titles::new(),
             handing_back: CancellationToken::new(),
         };
         Self {
@@ -319,6 +323,7 @@ impl Worker {
         let _ = tokio::time::timeout(GRACE, self.inner.tasks.wait()).await;
         self.inner.handing_back.cancel();
         self.inner.tasks.wait().await;
+        self.inner.titles.stop().await;
         adopt::release_leases(self).await;
     }
 

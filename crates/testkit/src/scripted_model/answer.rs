@@ -96,6 +96,17 @@ impl Answer {
         answer
     }
 
+    /// Thinks `thought`, then says `text`, one piece for each word.
+    pub fn thinking(thought: &str, text: &str) -> Self {
+        let thoughts = thought
+            .split_inclusive(' ')
+            .map(|word| serde_json::json!({ "reasoning_content": word }));
+        let words = text
+            .split_inclusive(' ')
+            .map(|word| serde_json::json!({ "content": word }));
+        Self::new(200, Content::Deltas(thoughts.chain(words).collect()))
+    }
+
     /// Refuses with a status and a body in OpenAI's form.
     pub fn status(status: u16) -> Self {
         let error = serde_json::json!({

@@ -253,7 +253,7 @@ pub fn rows() -> Vec<Row> {
             field("id", &o.mcp_server)
         }),
         // Agents.
-        row("get_agent_choices", May(Action::Read), Read, none),
+        row("get_agent_start", May(Action::Read), Read, none),
         row("list_agents", May(Action::Read), Read, none),
         by_id("get_agent", May(Action::Read), Read, |o| {
             field("id", &o.agent)
@@ -266,6 +266,21 @@ pub fn rows() -> Vec<Row> {
             let mut fields = agent(o);
             fields.push(("id", o.agent.clone()));
             fields
+        }),
+        by_id("duplicate_agent", May(BuildAgents), Change, |o| {
+            field("id", &o.agent)
+        }),
+        row("import_agent", May(BuildAgents), Change, |o| {
+            vec![(
+                "file",
+                format!(
+                    "name: Another\nmodel: {{connection: {}, name: m}}\n",
+                    o.connection_name
+                ),
+            )]
+        }),
+        by_id("get_agent_history", May(Action::Read), Read, |o| {
+            field("id", &o.agent)
         }),
         by_id("restore_version", May(BuildAgents), Change, |o| {
             vec![("id", o.agent.clone()), ("version", "1".into())]

@@ -108,6 +108,7 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
     Objects {
         workspace: text(&me.body["workspace_id"]),
         connection,
+        connection_name: name,
         agent,
         mcp_server,
         container_server,

@@ -30,6 +30,7 @@ pub struct Row {
 pub struct Objects {
     pub workspace: String,
     pub connection: String,
+    pub connection_name: String,
     pub agent: String,
     pub mcp_server: String,
     pub container_server: String,
@@ -288,6 +289,28 @@ pub fn rows() -> Vec<Row> {
         ),
         delete("/agents/{id}", May(BuildAgents), |o| {
             format!("/agents/{}", o.agent)
+        }),
+        get("/agent-tags", May(Read), |_| "/agent-tags".into()),
+        get("/agent-templates", May(Read), |_| "/agent-templates".into()),
+        row(
+            Method::POST,
+            "/agents/{id}/duplicate",
+            May(BuildAgents),
+            |o| format!("/agents/{}/duplicate", o.agent),
+            none,
+        ),
+        get("/agents/{id}/export", May(Read), |o| {
+            format!("/agents/{}/export", o.agent)
+        }),
+        row(
+            Method::POST,
+            "/agents/import",
+            May(BuildAgents),
+            |_| "/agents/import".into(),
+            |o| json!({"name": "Another", "model": {"connection": o.connection_name, "name": "m"}}),
+        ),
+        get("/agents/{id}/changes", May(Read), |o| {
+            format!("/agents/{}/changes", o.agent)
         }),
         get("/agents/{id}/versions", May(Read), |o| {
             format!("/agents/{}/versions", o.agent)

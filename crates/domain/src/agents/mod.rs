@@ -1,14 +1,31 @@
 //! Agents: instructions and a model. Every save is a new, immutable version.
 
+mod changes;
+mod check;
+mod file;
+mod filter;
+mod template;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::models::MAX_NAME_CHARS;
-use crate::tools::{self, AgentTool};
-use crate::{AgentId, ConnectionId, Error, FieldErrors, Page, Paged, Timestamp};
+use crate::conversations::Export;
+use crate::tools::AgentTool;
+use crate::{AgentId, ConnectionId, Error, Page, Paged, Timestamp, UserId};
+
+pub use self::changes::{DiffLine, FieldChange, LineKind, VersionChanges};
+pub use self::file::{AgentFile, FILE_FORMAT, FiledModel, FiledTool, MAX_FILE_BYTES};
+pub use self::filter::{AgentFilter, TagCount};
+pub use self::template::AgentTemplate;
 
 /// Models that can stand in for an agent's own.
 pub const MAX_FALLBACKS: usize = 5;
+/// Tags that an agent can have.
+pub const MAX_TAGS: usize = 10;
+/// Longest tag, in characters.
+pub const MAX_TAG_CHARS: usize = 30;
+/// Longest name, in characters.
+pub const MAX_AGENT_NAME_CHARS: usize = 80;
 
 /// An agent in its current version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +56,9 @@ pub struct AgentConfig {
     /// What it is for, at most 500 characters.
     #[serde(default)]
     pub description: String,
+    /// Words to find it by, lower case: at most 10 of 30 characters.
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// The system prompt, at most 50,000 characters.
     #[serde(default)]
     pub instructions: String,
@@ -47,12 +67,28 @@ pub struct AgentConfig {
     /// Models to ask instead, in this order, when that one fails or is not up to it; at most 5.
     #[serde(default)]
     pub fallbacks: Vec<ModelChoice>,
-    /// Tools it may call. None can be given yet.
+    /// Tools it may call.
     #[serde(default)]
     pub tools: Vec<AgentTool>,
     /// What a run may use up.
     #[serde(default)]
     pub limits: Limits,
+    /// Where conversations without a title get theirs from.
+    #[serde(default)]
+    pub conversation_titles: ConversationTitles,
+}
+
+/// Where a conversation that nobody named gets its title from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ConversationTitles {
+    /// The first words of its first message.
+    #[default]
+    FirstWords,
+    /// The agent's model is asked after the first answer; the first words until then, and if that
+    /// fails.
+    Model,
 }
 
 /// A model of a connection, with its settings.
@@ -99,6 +135,8 @@ pub struct AgentSummary {
     pub name: String,
     /// What it is for.
     pub description: String,
+    /// Words to find it by.
+    pub tags: Vec<String>,
     /// The model it asks.
     pub model: ModelChoice,
     /// When the agent was made.
@@ -116,6 +154,10 @@ pub struct AgentVersion {
     /// What it says.
     #[serde(flatten)]
     pub config: AgentConfig,
+    /// Who saved it.
+    pub author_id: UserId,
+    /// Name of that person now, or the address.
+    pub author: String,
     /// When it was saved.
     pub created_at: Timestamp,
 }
@@ -131,6 +173,9 @@ pub struct UpdateAgent {
     /// New description.
     #[serde(default)]
     pub description: Option<String>,
+    /// New tags, as a whole.
+    #[serde(default)]
+    pub tags: Option<Vec<String>>,
     /// New instructions.
     #[serde(default)]
     pub instructions: Option<String>,
@@ -146,13 +191,26 @@ pub struct UpdateAgent {
     /// New limits, as a whole.
     #[serde(default)]
     pub limits: Option<Limits>,
+    /// Where titles come from now on.
+    #[serde(default)]
+    pub conversation_titles: Option<ConversationTitles>,
 }
 
 /// Agents of the workspace.
 #[async_trait]
 pub trait Agents: Send + Sync {
-    /// Lists agents that are not deleted, newest first.
-    async fn list_agents(&self, page: Page) -> Result<Paged<AgentSummary>, Error>;
+    /// Lists agents that are not deleted and match, newest first.
+    ///
+    /// # Errors
+    /// `Invalid` if the search is too long.
+    async fn list_agents(
+        &self,
+        filter: AgentFilter,
+        page: Page,
+    ) -> Result<Paged<AgentSummary>, Error>;
+
+    /// Tags of agents that are not deleted, the most used first, at most 50.
+    async fn list_agent_tags(&self) -> Result<Vec<TagCount>, Error>;
 
     /// One agent, deleted ones included.
     ///
@@ -172,6 +230,27 @@ pub trait Agents: Send + Sync {
     /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
     async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error>;
 
+    /// Makes a copy of an agent, named "… (copy)", version 1.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` if the agent is deleted.
+    async fn duplicate_agent(&self, id: AgentId) -> Result<Agent, Error>;
+
+    /// An agent as a YAML file without any id; see [`AgentFile`].
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` if it has a model or tool whose connection or server is gone.
+    async fn export_agent(&self, id: AgentId) -> Result<Export, Error>;
+
+    /// Makes an agent of a YAML file, version 1.
+    ///
+    /// # Errors
+    /// `Invalid` naming `file` if it cannot be read, and otherwise each wrong field of it.
+    async fn import_agent(&self, file: String) -> Result<Agent, Error>;
+
+    /// Agents to start from, in the order of the gallery.
+    async fn list_agent_templates(&self) -> Result<Vec<AgentTemplate>, Error>;
+
     /// Deletes an agent: conversations stay readable, new messages are refused. Idempotent.
     ///
     /// # Errors
@@ -187,6 +266,16 @@ pub trait Agents: Send + Sync {
         id: AgentId,
         page: Page,
     ) -> Result<Paged<AgentVersion>, Error>;
+
+    /// What each version changed of the one before, newest first.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn list_agent_changes(
+        &self,
+        id: AgentId,
+        page: Page,
+    ) -> Result<Paged<VersionChanges>, Error>;
 
     /// Saves an old version as a new one.
     ///
@@ -206,79 +295,21 @@ impl Default for Limits {
     }
 }
 
-impl AgentConfig {
-    /// Checks every field that needs no look-up.
-    ///
-    /// # Errors
-    /// `Invalid` naming each wrong field.
-    pub fn validate(&self) -> Result<(), Error> {
-        let mut errors = FieldErrors::default();
-        errors.line("name", &self.name, 80);
-        errors.text("description", &self.description, 500);
-        errors.text("instructions", &self.instructions, 50_000);
-        self.model.check(&mut errors, "model");
-        self.check_fallbacks(&mut errors);
-        tools::check(&mut errors, &self.tools);
-        if !(1..=100).contains(&self.limits.max_iterations) {
-            errors.push("limits.max_iterations", "must be between 1 and 100");
-        }
-        if !(1..=86_400).contains(&self.limits.max_seconds) {
-            errors.push("limits.max_seconds", "must be between 1 and 86400");
-        }
-        errors.finish()
-    }
-}
-
-impl AgentConfig {
-    fn check_fallbacks(&self, errors: &mut FieldErrors) {
-        if self.fallbacks.len() > MAX_FALLBACKS {
-            let message = format!("must have at most {MAX_FALLBACKS} entries");
-            errors.push("fallbacks", message);
-            return;
-        }
-        for (index, fallback) in self.fallbacks.iter().enumerate() {
-            let field = format!("fallbacks[{index}]");
-            fallback.check(errors, &field);
-            let is_asked_before = std::iter::once(&self.model)
-                .chain(&self.fallbacks[..index])
-                .any(|before| before.is_same_model(fallback));
-            if is_asked_before {
-                errors.push(&field, "is asked already; choose another model");
-            }
-        }
-    }
-}
-
-impl ModelChoice {
-    fn check(&self, errors: &mut FieldErrors, field: &str) {
-        errors.line(&format!("{field}.name"), &self.name, MAX_NAME_CHARS);
-        if self
-            .temperature
-            .is_some_and(|value| !(0.0..=2.0).contains(&value))
-        {
-            errors.push(&format!("{field}.temperature"), "must be between 0 and 2");
-        }
-        if self.max_output_tokens == Some(0) {
-            errors.push(&format!("{field}.max_output_tokens"), "must be at least 1");
-        }
-    }
-
-    fn is_same_model(&self, other: &Self) -> bool {
-        self.connection_id == other.connection_id && self.name.trim() == other.name.trim()
-    }
-}
-
 impl UpdateAgent {
     /// The config that results from applying the changes to `config`.
     pub fn apply(self, config: AgentConfig) -> AgentConfig {
         AgentConfig {
             name: self.name.unwrap_or(config.name),
             description: self.description.unwrap_or(config.description),
+            tags: self.tags.unwrap_or(config.tags),
             instructions: self.instructions.unwrap_or(config.instructions),
             model: self.model.unwrap_or(config.model),
             fallbacks: self.fallbacks.unwrap_or(config.fallbacks),
             tools: self.tools.unwrap_or(config.tools),
             limits: self.limits.unwrap_or(config.limits),
+            conversation_titles: self
+                .conversation_titles
+                .unwrap_or(config.conversation_titles),
         }
     }
 }

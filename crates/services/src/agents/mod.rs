@@ -1,22 +1,42 @@
 //! Agents and their versions.
 
+mod changes;
+mod file;
+mod names;
+mod templates;
+
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use domain::agents::{Agent, AgentConfig, AgentSummary, AgentVersion, Agents, UpdateAgent};
+use domain::agents::{
+    Agent, AgentConfig, AgentFilter, AgentSummary, AgentTemplate, AgentVersion, Agents,
+    MAX_AGENT_NAME_CHARS, TagCount, UpdateAgent, VersionChanges,
+};
 use domain::audit::Deed;
+use domain::conversations::Export;
 use domain::{Action, AgentId, Error, Page, Paged};
 use store::TenantTx;
 
+use self::names::Names;
 use crate::change::Change;
 use crate::fault::OrFault;
 use crate::{Session, mint};
 
 #[async_trait]
 impl Agents for Session {
-    async fn list_agents(&self, page: Page) -> Result<Paged<AgentSummary>, Error> {
+    async fn list_agents(
+        &self,
+        filter: AgentFilter,
+        page: Page,
+    ) -> Result<Paged<AgentSummary>, Error> {
         let mut tx = self.begin(Action::Read).await?;
-        tx.list_agents(&page).await.or_fault()
+        let filter = filter.checked()?;
+        tx.list_agents(&filter, &page).await.or_fault()
+    }
+
+    async fn list_agent_tags(&self) -> Result<Vec<TagCount>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        tx.list_agent_tags().await.or_fault()
     }
 
     async fn get_agent(&self, id: AgentId) -> Result<Agent, Error> {
@@ -27,20 +47,7 @@ impl Agents for Session {
     async fn create_agent(&self, input: AgentConfig) -> Result<Agent, Error> {
         let mut tx = self.change(Action::BuildAgents, Deed::AgentCreate).await?;
         let config = checked(&mut tx, input).await?;
-        let now = mint::now();
-        let agent = Agent {
-            id: mint::id(),
-            version: 1,
-            config,
-            created_at: now,
-            updated_at: now,
-            archived_at: None,
-        };
-        tx.create_agent(&agent, self.actor.user_id)
-            .await
-            .or_fault()?;
-        tx.commit(agent.id.uuid(), &agent.config.name).await?;
-        Ok(agent)
+        self.create(tx, config).await
     }
 
     async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error> {
@@ -48,6 +55,35 @@ impl Agents for Session {
         let agent = get_editable(&mut tx, id).await?;
         let config = checked(&mut tx, input.apply(agent.config.clone())).await?;
         self.save(tx, agent, config).await
+    }
+
+    async fn duplicate_agent(&self, id: AgentId) -> Result<Agent, Error> {
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentCreate).await?;
+        let mut config = get_editable(&mut tx, id).await?.config;
+        config.name = copy_name(&config.name);
+        let config = checked(&mut tx, config).await?;
+        self.create(tx, config).await
+    }
+
+    async fn export_agent(&self, id: AgentId) -> Result<Export, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        let agent = get(&mut tx, id).await?;
+        let names = Names::read(&mut tx).await?;
+        file::export(agent.config, &names)
+    }
+
+    async fn import_agent(&self, file: String) -> Result<Agent, Error> {
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentCreate).await?;
+        let file = file::read(&file)?;
+        let names = Names::read(&mut tx).await?;
+        let config = file::config(file, &names)?;
+        let config = checked(&mut tx, config).await;
+        self.create(tx, config.map_err(file::as_named)?).await
+    }
+
+    async fn list_agent_templates(&self) -> Result<Vec<AgentTemplate>, Error> {
+        self.actor.require(Action::Read)?;
+        Ok(templates::list())
     }
 
     async fn delete_agent(&self, id: AgentId) -> Result<(), Error> {
@@ -67,6 +103,27 @@ impl Agents for Session {
         let mut tx = self.begin(Action::Read).await?;
         get(&mut tx, id).await?;
         tx.list_agent_versions(id, &page).await.or_fault()
+    }
+
+    async fn list_agent_changes(
+        &self,
+        id: AgentId,
+        page: Page,
+    ) -> Result<Paged<VersionChanges>, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        get(&mut tx, id).await?;
+        let versions = tx.list_agent_versions(id, &page).await.or_fault()?;
+        // The last of the page is compared with the first of the next.
+        let before = match versions.items.last() {
+            Some(last) if last.version > 1 => tx
+                .find_agent_version(id, last.version - 1)
+                .await
+                .or_fault()?,
+            _ => None,
+        };
+        let names = Names::read(&mut tx).await?;
+        drop(tx);
+        Ok(changes::of(versions, before, &names))
     }
 
     async fn restore_agent_version(&self, id: AgentId, version: u32) -> Result<Agent, Error> {
@@ -89,6 +146,23 @@ impl Agents for Session {
 }
 
 impl Session {
+    async fn create(&self, mut tx: Change, config: AgentConfig) -> Result<Agent, Error> {
+        let now = mint::now();
+        let agent = Agent {
+            id: mint::id(),
+            version: 1,
+            config,
+            created_at: now,
+            updated_at: now,
+            archived_at: None,
+        };
+        tx.create_agent(&agent, self.actor.user_id)
+            .await
+            .or_fault()?;
+        tx.commit(agent.id.uuid(), &agent.config.name).await?;
+        Ok(agent)
+    }
+
     async fn save(&self, tx: Change, agent: Agent, config: AgentConfig) -> Result<Agent, Error> {
         if config == agent.config {
             return Ok(agent);
@@ -129,12 +203,17 @@ async fn get_editable(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
     Ok(agent)
 }
 
+/// The name of a copy, no longer than a name may be.
+fn copy_name(name: &str) -> String {
+    const MARK: &str = " (copy)";
+    let room = MAX_AGENT_NAME_CHARS - MARK.chars().count();
+    let name: String = name.chars().take(room).collect();
+    format!("{}{MARK}", name.trim_end())
+}
+
 /// Trims and checks a config, the connection included.
-async fn checked(tx: &mut TenantTx, mut config: AgentConfig) -> Result<AgentConfig, Error> {
-    config.name = config.name.trim().to_owned();
-    for choice in std::iter::once(&mut config.model).chain(&mut config.fallbacks) {
-        choice.name = choice.name.trim().to_owned();
-    }
+async fn checked(tx: &mut TenantTx, config: AgentConfig) -> Result<AgentConfig, Error> {
+    let config = config.tidy();
     config.validate()?;
     let fields = (0..config.fallbacks.len()).map(|index| format!("fallbacks[{index}]"));
     let fields: Vec<String> = std::iter::once("model".to_owned()).chain(fields).collect();
