@@ -9,9 +9,14 @@ use rmcp::service::{ClientInitializeError, ServiceError};
 use rmcp::transport::streamable_http_client::{
     AuthRequiredError, InsufficientScopeError, StreamableHttpError,
 };
+use serde_json::Value;
 
 /// Longest message of a server's own that is passed on.
 const MAX_MESSAGE_CHARS: usize = 500;
+
+/// Errors that clients treat by their number: wrong parameters, no such resource, an ability of the
+/// client's that is missing, a page that a person must visit first.
+const PASSED_ON: [i32; 4] = [-32602, -32002, -32021, -32042];
 
 /// Why a server cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +80,16 @@ pub enum CallError {
     /// The server says that the call failed.
     #[error("the server answers with an error: {0}")]
     Server(String),
+    /// The server refuses with an error that the caller's client knows how to treat.
+    #[error("the server answers with an error: {message}")]
+    Refused {
+        /// The protocol's number of it.
+        code: i32,
+        /// In the server's words, one line.
+        message: String,
+        /// What goes with it.
+        data: Option<Value>,
+    },
     /// The connection was lost; whether it was done is unknown.
     #[error("the connection to the server was lost: {0}; whether it was done is unknown")]
     Lost(String),
@@ -91,7 +106,11 @@ impl CallError {
     pub fn may_have_acted(&self) -> bool {
         matches!(
             self,
-            Self::Timeout { .. } | Self::Cancelled | Self::Lost(_) | Self::Server(_)
+            Self::Timeout { .. }
+                | Self::Cancelled
+                | Self::Lost(_)
+                | Self::Server(_)
+                | Self::Refused { .. }
         )
     }
 
@@ -142,6 +161,11 @@ impl From<ServiceError> for ConnectError {
 impl From<ServiceError> for CallError {
     fn from(error: ServiceError) -> Self {
         match error {
+            ServiceError::McpError(error) if PASSED_ON.contains(&error.code.0) => Self::Refused {
+                code: error.code.0,
+                message: short(&error.message),
+                data: error.data,
+            },
             ServiceError::McpError(error) => Self::Server(short(&error.message)),
             ServiceError::TransportClosed => Self::Lost("it closed the connection".to_owned()),
             ServiceError::TransportSend(error) => match from_source(error.error.as_ref()) {

@@ -4,15 +4,20 @@
 //! is data from a stranger: every wait has a deadline and every read a limit. Knows nothing of
 //! workspaces, databases or what is allowed.
 
+mod ask;
+mod calling;
 mod connection;
 mod definition;
 mod error;
 pub mod gateway;
 mod handler;
 mod listing;
+mod logs;
+mod offer;
 mod output;
 mod schema;
 
+pub use ask::{Answer, Ask, LogLine, Subject};
 pub use connection::{CallOptions, Connection, HttpEndpoint, Profile, Progress};
 pub use definition::hash;
 pub use error::{CallError, ConnectError};

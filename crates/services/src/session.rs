@@ -26,7 +26,7 @@ use crate::passwords::Passwords;
 use crate::recents::Recents;
 use crate::session_cache::SessionCache;
 use crate::throttle::Throttle;
-use crate::tool_servers::ToolServers;
+use crate::tool_servers::{HealthConfig, ToolServers};
 use crate::tools::Builtins;
 use crate::worker::Worker;
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub key_label: String,
     /// How containers are run; `None` where this process runs none.
     pub containers: Option<ContainersConfig>,
+    /// How tool servers are looked after.
+    pub health: HealthConfig,
     /// What one workspace's containers may use together.
     pub container_quota: Quota,
 }
@@ -112,8 +114,13 @@ impl Services {
         let cache = Cache::new(config.redis.clone());
         let agents = AgentCache::new(cache.clone());
         let containers = Containers::new(store.clone(), config.containers.clone());
-        let tool_servers =
-            ToolServers::new(store.clone(), vault.clone(), outbound.clone(), containers);
+        let tool_servers = ToolServers::new(
+            store.clone(),
+            vault.clone(),
+            outbound.clone(),
+            containers,
+            config.health,
+        );
         let models = Arc::new(ModelPool::new(
             vault.clone(),
             outbound,

@@ -176,7 +176,7 @@ impl TenantTx {
         self.announce_tools().await
     }
 
-    /// Notes how a server is; tells whether it still has that revision.
+    /// Notes how a server is; tells whether it still has that revision and may be so next.
     pub async fn observe_mcp_server(
         &mut self,
         id: McpServerId,
@@ -184,6 +184,12 @@ impl TenantTx {
         seen: &Observation,
     ) -> Result<bool> {
         let profile = seen.profile.as_ref();
+        let before: Vec<String> = seen
+            .state
+            .before()
+            .into_iter()
+            .map(|state| state.as_str().to_owned())
+            .collect();
         let done = sqlx::query!(
             "update mcp_servers
              set reason = $5, state_since = case when state = $4 then state_since else $6 end,
@@ -191,7 +197,7 @@ impl TenantTx {
                title = case when $7 then $8 else title end,
                protocol_version = case when $7 then $9 else protocol_version end,
                offers = case when $7 then $10 else offers end
-             where workspace_id = $1 and id = $2 and revision = $3",
+             where workspace_id = $1 and id = $2 and revision = $3 and state = any($11)",
             self.workspace_id().uuid(),
             id.uuid(),
             revision,
@@ -201,7 +207,8 @@ impl TenantTx {
             profile.is_some(),
             profile.and_then(|profile| profile.title.as_deref()),
             profile.and_then(|profile| profile.protocol_version.as_deref()),
-            profile.map(|profile| Json(&profile.offers)) as _
+            profile.map(|profile| Json(&profile.offers)) as _,
+            &before
         )
         .execute(self.connection())
         .await?;

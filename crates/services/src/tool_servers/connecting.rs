@@ -192,9 +192,23 @@ impl Connector {
         reason: String,
     ) {
         tracing::info!(mcp_server.id = %id, reason, "a tool server's container ended");
+        let state = McpServerState::Failed;
+        self.note(workspace_id, id, revision, state, Some(reason))
+            .await;
+    }
+
+    /// Notes how a server is, unless it has been changed since.
+    pub(super) async fn note(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        revision: i32,
+        state: McpServerState,
+        reason: Option<String>,
+    ) {
         let seen = Observation {
-            state: McpServerState::Failed,
-            reason: Some(reason),
+            state,
+            reason,
             time: mint::now(),
             profile: None,
         };

@@ -2,6 +2,7 @@
 
 mod agents;
 mod failing;
+mod health;
 mod pinned;
 
 use reqwest::{Method, StatusCode};
