@@ -22,7 +22,9 @@ use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::roles::Role;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, gateway, message_form, openapi, pages, renewal, request, rest};
+use crate::{
+    assets, gateway, message_form, openapi, pages, renewal, request, rest, sign_in_return,
+};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -91,6 +93,7 @@ pub fn router(
         true => answers
             // Server functions live beside the REST interface: /api/<name>.
             .route("/api/{*function}", post(pages::server_function))
+            .route("/oauth/callback", get(sign_in_return::show))
             .fallback(pages::page),
         false => answers.fallback(rest::not_found),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -20,6 +21,7 @@ use url::Url;
 use crate::ask::LogLine;
 use crate::error::{ConnectError, short};
 use crate::handler::Handler;
+use crate::sign_in::{self, GrantKeeper};
 
 /// Largest message of a server that is read.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -39,6 +41,8 @@ pub struct HttpEndpoint {
     pub url: Url,
     /// Headers of every request, secret.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What a person got by signing in there.
+    pub grant: Option<Arc<dyn GrantKeeper>>,
 }
 
 /// What a server says of itself.
@@ -102,6 +106,11 @@ impl Connection {
             .max_error_response_size(MAX_ERROR_BYTES)
             .max_concurrent_requests(MAX_REQUESTS);
         config.allow_stateless = true;
+        let Some(keeper) = endpoint.grant else {
+            return Self::open(StreamableHttpClientTransport::with_client(client, config)).await;
+        };
+        let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
+        let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
         Self::open(StreamableHttpClientTransport::with_client(client, config)).await
     }
 

@@ -36,6 +36,9 @@ pub enum ConnectError {
         /// 401 or 403.
         status: u16,
     },
+    /// It wants a person to sign in.
+    #[error("{0}")]
+    SignInNeeded(String),
     /// It took too long.
     #[error("the server did not answer within {seconds} s")]
     Timeout {
@@ -116,7 +119,10 @@ impl CallError {
 
     /// Whether the connection should not be used again.
     pub fn spoils_connection(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Lost(_))
+        matches!(
+            self,
+            Self::Timeout { .. } | Self::Lost(_) | Self::Connect(ConnectError::SignInNeeded(_))
+        )
     }
 }
 
@@ -189,8 +195,8 @@ impl ConnectError {
 fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {
-        if current.downcast_ref::<AuthRequiredError>().is_some() {
-            return ConnectError::Unauthorized { status: 401 };
+        if let Some(required) = current.downcast_ref::<AuthRequiredError>() {
+            return unauthorized(required);
         }
         if current.downcast_ref::<InsufficientScopeError>().is_some() {
             return ConnectError::Unauthorized { status: 403 };
@@ -211,6 +217,10 @@ fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
 fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError> {
     Some(match error {
         StreamableHttpError::Client(error) => from_reqwest(error),
+        StreamableHttpError::AuthRequired(required) => unauthorized(required),
+        StreamableHttpError::Auth(_) => {
+            ConnectError::Unreachable("its sign-in cannot be renewed right now".to_owned())
+        }
         StreamableHttpError::HttpStatus(status) => from_status(status.status),
         StreamableHttpError::UnexpectedServerResponse(text) => match status_of(text) {
             Some(status) => from_status(status),
@@ -238,6 +248,16 @@ fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError
         }
         _ => return None,
     })
+}
+
+/// Servers that can be signed in at say so when they refuse.
+fn unauthorized(required: &AuthRequiredError) -> ConnectError {
+    let challenge = required.www_authenticate_header.trim_start();
+    let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => ConnectError::SignInNeeded("the server wants a person to sign in".to_owned()),
+        false => ConnectError::Unauthorized { status: 401 },
+    }
 }
 
 fn from_reqwest(error: &reqwest::Error) -> ConnectError {

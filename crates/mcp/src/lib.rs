@@ -16,6 +16,7 @@ mod logs;
 mod offer;
 mod output;
 mod schema;
+pub mod sign_in;
 
 pub use ask::{Answer, Ask, LogLine, Subject};
 pub use connection::{CallOptions, Connection, HttpEndpoint, Profile, Progress};

@@ -71,6 +71,7 @@ pub struct Config {
 pub struct Services {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
+    pub(crate) outbound: Outbound,
     pub(crate) blobs: Blobs,
     pub(crate) extractor: Arc<Extractor>,
     pub(crate) bus: Bus,
@@ -123,7 +124,7 @@ impl Services {
         );
         let models = Arc::new(ModelPool::new(
             vault.clone(),
-            outbound,
+            outbound.clone(),
             config.local_model.clone(),
             config.model_deadlines,
         ));
@@ -143,6 +144,7 @@ impl Services {
             blobs,
             extractor: Arc::new(Extractor::new(config.pdf_reader.clone())),
             vault,
+            outbound,
             bus,
             models,
             tool_servers,

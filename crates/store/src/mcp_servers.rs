@@ -61,6 +61,7 @@ pub(crate) struct ServerRow {
     pub(crate) offers: Json<McpOffers>,
     pub(crate) tool_count: i64,
     pub(crate) quarantined_count: i64,
+    pub(crate) is_signed_in: bool,
     pub(crate) created_at: time::OffsetDateTime,
     pub(crate) updated_at: time::OffsetDateTime,
 }
@@ -75,6 +76,9 @@ impl TenantTx {
                  s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
+                 exists (select from mcp_sign_ins i
+                         where i.workspace_id = s.workspace_id and i.server_id = s.id
+                           and i.grant_id is not null) as "is_signed_in!",
                  s.created_at, s.updated_at
                from mcp_servers s, lateral (
                  select count(*) as tool_count,
@@ -106,6 +110,9 @@ impl TenantTx {
                  s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
+                 exists (select from mcp_sign_ins i
+                         where i.workspace_id = s.workspace_id and i.server_id = s.id
+                           and i.grant_id is not null) as "is_signed_in!",
                  s.created_at, s.updated_at
                from mcp_servers s, lateral (
                  select count(*) as tool_count,
@@ -328,6 +335,7 @@ impl ServerRow {
                 tool_count: self.tool_count as u32,
                 quarantined_count: self.quarantined_count as u32,
                 offers: self.offers.0,
+                is_signed_in: self.is_signed_in,
                 created_at: self.created_at.into(),
                 updated_at: self.updated_at.into(),
             },

@@ -63,6 +63,17 @@ pub struct RemoteSourceInput {
     pub headers: BTreeMap<String, Option<Secret>>,
 }
 
+/// What a person brings back from signing in for a server.
+#[derive(Clone, Debug)]
+pub struct SignInReturn {
+    /// The state that the sign-in was begun with.
+    pub state: Secret,
+    /// To be exchanged for tokens; `None` if the sign-in was refused.
+    pub code: Option<Secret>,
+    /// Who answers, if they say so.
+    pub issuer: Option<String>,
+}
+
 impl CreateMcpServer {
     /// Checks every field that needs no look-up.
     ///

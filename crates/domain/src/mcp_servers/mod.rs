@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::input::{CreateMcpServer, McpServerSourceInput, RemoteSourceInput, UpdateMcpServer};
+pub use self::input::{
+    CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInReturn, UpdateMcpServer,
+};
 pub use self::offers::{McpOffer, McpOfferArgument, McpOffers};
 pub use self::state::McpServerState;
 pub use self::tools::{McpTool, McpToolState, ToolDefinition, ToolTrial};
@@ -53,6 +55,9 @@ pub struct McpServer {
     /// What it offers besides tools.
     #[serde(default)]
     pub offers: McpOffers,
+    /// Whether a person has signed in there for the workspace.
+    #[serde(default)]
+    pub is_signed_in: bool,
     /// When it was added.
     pub created_at: Timestamp,
     /// Last change of its settings.
@@ -132,6 +137,27 @@ pub trait McpServers: Send + Sync {
     /// # Errors
     /// `NotFound`; `Conflict` for a server that somebody else runs.
     async fn stop_mcp_server(&self, id: McpServerId) -> Result<McpServer, Error>;
+
+    /// Begins to sign in at a remote server for the whole workspace; gives the address where the
+    /// person goes on. It is theirs, in this browser session, for 15 minutes; a second one ends the
+    /// first.
+    ///
+    /// # Errors
+    /// `NotFound`; `Forbidden` with an API key; `Conflict`, saying why there is no sign-in.
+    async fn begin_mcp_sign_in(&self, id: McpServerId) -> Result<String, Error>;
+
+    /// Takes what the person brought back, and connects. A sign-in that fails is the server's reason,
+    /// not an error.
+    ///
+    /// # Errors
+    /// `NotFound` if this browser session has begun no sign-in with that state, or it was used.
+    async fn finish_mcp_sign_in(&self, returned: SignInReturn) -> Result<McpServerId, Error>;
+
+    /// Forgets the tokens of a server and connects without.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    async fn end_mcp_sign_in(&self, id: McpServerId) -> Result<McpServer, Error>;
 
     /// The log of a server's container since its last start, newest first, at most 1,000 lines.
     /// A server that somebody else runs has none.

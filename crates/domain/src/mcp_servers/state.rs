@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 /// How a tool server is.
 ///
 /// ```text
-///              ┌────────────── (restart) ──────────────┐
-///              ▼                                        │
-///         connecting ───► ready ◄──► unhealthy ──► failed
-///              │            ▲                        ▲ │
-///              └────────────┼────────────────────────┘ │
-///                           └──────── (next call) ─────┘
+/// connecting ───► ready ◄──► unhealthy ──► failed ───► (next call) ready
+///      │            ▲  │                     ▲ │
+///      ├────────────┼──┼─────────────────────┘ │
+///      └──► sign_in_needed ◄───────────────────┘       (restart) connecting
 /// ```
 ///
 /// A container goes `requested → building → starting → ready`, is `asleep` while nobody uses it
@@ -34,6 +32,8 @@ pub enum McpServerState {
     Ready,
     /// It is connected and does not answer; the reason says why. It is started anew by itself.
     Unhealthy,
+    /// It wants a person to sign in before it answers.
+    SignInNeeded,
     /// It did not; the reason says why. It is tried again with the next call.
     Failed,
     /// Its container was ended because nobody used it; the next call starts it again.
@@ -43,13 +43,14 @@ pub enum McpServerState {
 }
 
 impl McpServerState {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Connecting,
         Self::Requested,
         Self::Building,
         Self::Starting,
         Self::Ready,
         Self::Unhealthy,
+        Self::SignInNeeded,
         Self::Failed,
         Self::Asleep,
         Self::Stopped,
@@ -64,22 +65,16 @@ impl McpServerState {
             || match self {
                 // Only a person wakes it.
                 S::Stopped => false,
-                S::Connecting => matches!(next, S::Ready | S::Failed),
+                S::Connecting => matches!(next, S::Ready | S::SignInNeeded | S::Failed),
                 // An image that is known needs no building, and another process may be further.
                 S::Requested => matches!(next, S::Building | S::Starting | S::Ready | S::Failed),
                 S::Building => matches!(next, S::Starting | S::Ready | S::Failed),
                 S::Starting => matches!(next, S::Ready | S::Failed),
-                S::Ready => matches!(
-                    next,
-                    S::Unhealthy | S::Failed | S::Asleep | S::Building | S::Starting
-                ),
-                S::Unhealthy => matches!(
-                    next,
-                    S::Ready | S::Failed | S::Asleep | S::Building | S::Starting
-                ),
-                S::Failed | S::Asleep => {
-                    matches!(next, S::Ready | S::Building | S::Starting | S::Failed)
-                }
+                S::Ready => !matches!(next, S::Connecting | S::Requested | S::Stopped),
+                S::Unhealthy => !matches!(next, S::Connecting | S::Requested | S::Stopped),
+                S::SignInNeeded => matches!(next, S::Ready | S::Failed),
+                S::Failed => matches!(next, S::Ready | S::SignInNeeded | S::Building | S::Starting),
+                S::Asleep => matches!(next, S::Ready | S::Building | S::Starting | S::Failed),
             }
     }
 
@@ -106,6 +101,7 @@ impl McpServerState {
             Self::Starting => "starting",
             Self::Ready => "ready",
             Self::Unhealthy => "unhealthy",
+            Self::SignInNeeded => "sign_in_needed",
             Self::Failed => "failed",
             Self::Asleep => "asleep",
             Self::Stopped => "stopped",

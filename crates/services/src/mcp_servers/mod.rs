@@ -1,5 +1,6 @@
 //! Tool servers: adding, changing and trying them.
 
+mod sign_in;
 mod source;
 
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use domain::audit::Deed;
 use domain::containers::{CatalogEntry, ContainerReport, ContainerSource, ServerLogLine};
 use domain::mcp_servers::{
     CreateMcpServer, McpOffers, McpServer, McpServerSource, McpServerState, McpServers, McpTool,
-    McpToolState, ToolTrial, UpdateMcpServer,
+    McpToolState, SignInReturn, ToolTrial, UpdateMcpServer,
 };
 use domain::{Action, Cursor, Error, McpServerId, Page, Paged, Timestamp};
 use serde_json::Value;
@@ -67,6 +68,7 @@ impl McpServers for Session {
                 tool_count: 0,
                 quarantined_count: 0,
                 offers: McpOffers::default(),
+                is_signed_in: false,
                 created_at: now,
                 updated_at: now,
             },
@@ -95,12 +97,17 @@ impl McpServers for Session {
         input.validate()?;
         stored.server.updated_at = mint::now();
         let old_secret = stored.secret_id;
+        let old_place = place(&stored);
         if let Some(name) = input.name.filter(|name| *name != stored.server.name) {
             rename(&mut stored, name);
         }
         let is_moved = match input.source {
             Some(source) => {
                 self.put_source(&mut tx, &mut stored, source, false).await?;
+                if place(&stored) != old_place {
+                    // Tokens are shown only to the server that they were given for.
+                    sign_in::forget_sign_ins(&mut tx, id).await?;
+                }
                 stored.revision += 1;
                 set_connecting(&mut stored);
                 true
@@ -132,6 +139,7 @@ impl McpServers for Session {
                 users.join(", ")
             )));
         }
+        sign_in::forget_sign_ins(&mut tx, id).await?;
         tx.delete_mcp_server(id).await.or_fault()?;
         if let Some(secret_id) = stored.secret_id {
             tx.delete_secret(secret_id).await.or_fault()?;
@@ -175,6 +183,18 @@ impl McpServers for Session {
         self.services.tool_servers.forget(self.actor.workspace_id);
         self.services.tool_servers.disconnect(id);
         Ok(shown(stored))
+    }
+
+    async fn begin_mcp_sign_in(&self, id: McpServerId) -> Result<String, Error> {
+        self.begin_sign_in(id).await
+    }
+
+    async fn finish_mcp_sign_in(&self, returned: SignInReturn) -> Result<McpServerId, Error> {
+        self.finish_sign_in(returned).await
+    }
+
+    async fn end_mcp_sign_in(&self, id: McpServerId) -> Result<McpServer, Error> {
+        self.end_sign_in(id).await
     }
 
     async fn list_mcp_server_log(
@@ -309,6 +329,14 @@ fn set_connecting(stored: &mut StoredMcpServer) {
     };
     stored.server.reason = None;
     stored.server.state_since = mint::now();
+}
+
+/// Where a remote server is.
+fn place(stored: &StoredMcpServer) -> Option<String> {
+    match &stored.server.source {
+        McpServerSource::Remote(remote) => Some(remote.url.clone()),
+        _ => None,
+    }
 }
 
 fn rename(stored: &mut StoredMcpServer, name: String) {

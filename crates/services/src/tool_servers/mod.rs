@@ -2,6 +2,7 @@
 
 mod connecting;
 mod directory;
+mod grants;
 mod health;
 mod pool;
 

@@ -4,6 +4,8 @@ mod agents;
 mod failing;
 mod health;
 mod pinned;
+mod provider;
+mod sign_in;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
