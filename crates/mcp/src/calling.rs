@@ -13,6 +13,9 @@ use crate::error::{CallError, ConnectError};
 use crate::handler::Aside;
 use crate::output::ToolOutput;
 
+/// How often others get their turn before what they heard counts as all.
+const TURNS: usize = 16;
+
 /// A request that is under way. Dropped before its end, it tells the server to stop.
 struct InFlight {
     handle: Option<RequestHandle<RoleClient>>,
@@ -53,6 +56,12 @@ impl Connection {
                 biased;
                 answer = call.answer() => {
                     call.finish();
+                    if options.on_progress.is_some() || options.on_log.is_some() {
+                        // What was said before the answer may still be on its way from another task.
+                        for _ in 0..TURNS {
+                            tokio::task::yield_now().await;
+                        }
+                    }
                     while let Ok(aside) = asides.said.try_recv() {
                         tell(aside);
                     }

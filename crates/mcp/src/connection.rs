@@ -107,11 +107,25 @@ impl Connection {
             .max_concurrent_requests(MAX_REQUESTS);
         config.allow_stateless = true;
         let Some(keeper) = endpoint.grant else {
-            return Self::open(StreamableHttpClientTransport::with_client(client, config)).await;
+            return newest_first(|mode| {
+                let (client, config) = (client.clone(), config.clone());
+                Self::open(
+                    StreamableHttpClientTransport::with_client(client, config),
+                    mode,
+                )
+            })
+            .await;
         };
         let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
         let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
-        Self::open(StreamableHttpClientTransport::with_client(client, config)).await
+        newest_first(|mode| {
+            let (client, config) = (client.clone(), config.clone());
+            Self::open(
+                StreamableHttpClientTransport::with_client(client, config),
+                mode,
+            )
+        })
+        .await
     }
 
     /// Connects by a pair of byte streams, one message a line, within 20 s.
@@ -125,18 +139,17 @@ impl Connection {
     {
         let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(read, write)
             .with_max_line_length(MAX_MESSAGE_BYTES);
-        Self::open(transport).await
+        Self::open(transport, automatic()).await
     }
 
-    async fn open<T, E, A>(transport: T) -> Result<Self, ConnectError>
+    async fn open<T, E, A>(
+        transport: T,
+        lifecycle: ClientLifecycleMode,
+    ) -> Result<Self, ConnectError>
     where
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let lifecycle = ClientLifecycleMode::Auto {
-            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
-        };
         let opening = Handler::default().serve_with_lifecycle(transport, lifecycle);
         let service = tokio::time::timeout(CONNECT_TIMEOUT, opening)
             .await
@@ -224,6 +237,31 @@ impl fmt::Debug for HttpEndpoint {
             .field("headers", &names)
             .finish_non_exhaustive()
     }
+}
+
+/// The newest revision, and the handshake of those before if the server does not know it.
+fn automatic() -> ClientLifecycleMode {
+    ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
+    }
+}
+
+/// Connects; once more by the handshake alone if what was answered makes no sense: some servers
+/// answer everything that they do not know, with nothing.
+async fn newest_first<F>(
+    open: impl Fn(ClientLifecycleMode) -> F,
+) -> Result<Connection, ConnectError>
+where
+    F: Future<Output = Result<Connection, ConnectError>>,
+{
+    let first = match open(automatic()).await {
+        Err(error @ ConnectError::Protocol(_)) => error,
+        opened => return opened,
+    };
+    open(ClientLifecycleMode::Initialize)
+        .await
+        .map_err(|_| first)
 }
 
 /// The changes that a server tells of, if any.

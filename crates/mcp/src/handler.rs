@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rmcp::ClientHandler;
 use rmcp::model::{
     ClientCapabilities, ClientConfig, Implementation, ProgressNotificationParam, ProgressToken,
-    ProtocolVersion,
+    ProtocolVersion, ResourceUpdatedNotificationParam,
 };
 use rmcp::service::{NotificationContext, RoleClient};
 use tokio::sync::{Notify, mpsc};
 
 use crate::ask::LogLine;
 use crate::connection::Progress;
+use crate::following::ResourceNotices;
 use crate::logs;
 
 /// Steps of one call that may wait to be told; more are left out.
@@ -23,6 +24,8 @@ const WAITING_STEPS: usize = 16;
 pub(crate) struct Handler {
     /// Rung when the server's lists have changed; rings that nobody waits for become one.
     pub(crate) changed: Arc<Notify>,
+    /// What the server tells of its resources.
+    pub(crate) resources: ResourceNotices,
     /// Every request under way.
     waiting: Arc<Mutex<HashMap<ProgressToken, Waiting>>>,
 }
@@ -117,6 +120,15 @@ impl ClientHandler for Handler {
 
     async fn on_prompt_list_changed(&self, _context: NotificationContext<RoleClient>) {
         self.changed.notify_one();
+    }
+
+    async fn on_resource_updated(
+        &self,
+        notice: ResourceUpdatedNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        // Fails only if nobody follows any.
+        let _ = self.resources.sender.send(notice.uri);
     }
 
     async fn on_resource_list_changed(&self, _context: NotificationContext<RoleClient>) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::tools::NAME_SEPARATOR;
 use domain::{Action, Error, McpServerId};
-use mcp::gateway::{GatewayCaller, Hearing, Listing, ShownServer, URI_PREFIX, long_uri};
+use mcp::gateway::{Followed, GatewayCaller, Hearing, Listing, ShownServer, URI_PREFIX, long_uri};
 use mcp::{Answer, Ask, CallError, Subject};
 use store::mcp_tools::ServerWithTools;
 use tokio::sync::watch;
@@ -139,7 +139,7 @@ impl GatewayCaller for SessionCaller {
         let options = ToolCallOptions {
             timeout: CALL_TIMEOUT,
             cancel: hearing.cancel,
-            on_progress: Some(hearing.on_progress),
+            on_progress: hearing.on_progress,
             on_log: hearing.on_log,
         };
         let actor = &self.session.actor;
@@ -177,6 +177,18 @@ impl GatewayCaller for SessionCaller {
             answer.map_uris(&|uri| long_uri(Some(&found.server), uri));
         }
         Ok(answer)
+    }
+
+    async fn follow(&self, uri: &str) -> Result<Followed, CallError> {
+        let found = self.find(Subject::Resource, uri).await?;
+        let servers = &self.session.services.tool_servers;
+        let workspace_id = self.session.actor.workspace_id;
+        let followed = servers.follow(workspace_id, found.server_id, &found.name);
+        let (following, held) = followed.await?;
+        Ok(Followed {
+            following,
+            held: Box::new(held),
+        })
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -10,7 +10,8 @@ use rmcp::model::{
 use rmcp::service::{PeerRequestOptions, RequestContext, RoleServer};
 use tokio::sync::mpsc;
 
-use super::{Caller, Gateway, Hearing, caller, is_modern};
+use super::serving::{Gateway, caller, is_modern};
+use super::{Caller, Hearing};
 use crate::ask::{Answer, Ask};
 use crate::error::{CallError, short};
 use crate::handler::Aside;
@@ -64,9 +65,10 @@ impl Gateway {
         let on_progress = move |step| drop(asides.try_send(Aside::Step(step)));
         let on_log = move |line| drop(logs.try_send(Aside::Log(line)));
         let level = self.client(context).log_level;
+        let wants_steps = context.meta.get_progress_token().is_some();
         let hearing = Hearing {
             cancel: &context.ct,
-            on_progress: &on_progress,
+            on_progress: wants_steps.then_some(&on_progress),
             on_log: level.is_some().then_some(&on_log),
         };
         let pass_on = async |aside| match aside {

@@ -7,8 +7,11 @@ mod fetching;
 mod keeping;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
 use outbound::Outbound;
 use rmcp::transport::auth::{
     AuthError, AuthorizationManager, AuthorizationMetadata, CredentialStore, OAuthClientConfig,
@@ -16,12 +19,16 @@ use rmcp::transport::auth::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use url::Url;
 
 use self::fetching::Fetcher;
 pub use self::keeping::GrantKeeper;
 pub(crate) use self::keeping::authorized;
 use crate::error::short;
+
+/// How long a server is waited for to say where people sign in.
+const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a sign-in did not work, in words for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -166,12 +173,32 @@ async fn discover(
     server: &Url,
 ) -> Result<(AuthorizationManager, AuthorizationMetadata), SignInError> {
     let mut manager = manager(outbound, server).await?;
-    let found = manager.resolve_metadata().await;
+    let challenge = challenge(outbound, server).await;
+    let found = manager
+        .resolve_metadata_from_challenge(challenge.as_deref())
+        .await;
     let metadata = found
         .map_err(|error| failed("where to sign in cannot be found out", &error))?
         .metadata;
     manager.set_metadata(metadata.clone());
     Ok((manager, metadata))
+}
+
+/// What the server says to somebody without a token, if it answers.
+async fn challenge(outbound: &Outbound, server: &Url) -> Option<String> {
+    let ask = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+        "protocolVersion": "2025-11-25", "capabilities": {},
+        "clientInfo": {"name": "agentarea", "version": env!("CARGO_PKG_VERSION")}}});
+    let request = outbound.request(Method::POST, server.clone()).ok()?;
+    let request = request
+        .header(ACCEPT, "application/json, text/event-stream")
+        .header(CONTENT_TYPE, "application/json")
+        .body(ask.to_string());
+    let answer = tokio::time::timeout(CHALLENGE_TIMEOUT, request.send()).await;
+    let answer = answer.ok()?.ok()?;
+    let refused = answer.status() == StatusCode::UNAUTHORIZED;
+    let challenge = answer.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    refused.then(|| challenge.to_owned())
 }
 
 async fn manager(outbound: &Outbound, server: &Url) -> Result<AuthorizationManager, SignInError> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::{McpServerId, WorkspaceId};
-use mcp::{Answer, Ask, CallError, CallOptions, LogLine, Progress, Subject, ToolOutput};
+use mcp::{Answer, Ask, CallError, CallOptions, Following, LogLine, Progress, Subject, ToolOutput};
 use outbound::Outbound;
 use serde_json::Value;
 use store::Store;
@@ -239,6 +239,28 @@ impl ToolServers {
     /// Ends the connection to a server that is gone.
     pub(crate) fn disconnect(&self, server_id: McpServerId) {
         self.pool.disconnect(server_id);
+    }
+
+    /// Follows a resource; the connection is kept for as long as what comes with it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn follow(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        uri: &str,
+    ) -> Result<(Following, pool::Hold), CallError> {
+        let snapshot = self.directory.snapshot(workspace_id).await;
+        let snapshot = snapshot.map_err(|_| CallError::Unavailable)?;
+        let server = snapshot.server(server_id).ok_or(CallError::NoSuchTool)?;
+        let revision = server.stored.revision;
+        let lease = self
+            .pool
+            .connection(workspace_id, server_id, revision)
+            .await?;
+        let following = lease.connection().follow(uri).await?;
+        Ok((following, lease.into_hold()))
     }
 
     /// Raised whenever what is known of any workspace may be another.

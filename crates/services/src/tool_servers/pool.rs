@@ -37,6 +37,8 @@ pub(super) struct Pool {
 /// The place of one server's connection.
 pub(super) struct Slot {
     calls: Arc<Semaphore>,
+    /// Held by whoever needs the connection without calling.
+    held: Arc<()>,
     pub(super) used_at: Mutex<Instant>,
     pub(super) health: Mutex<Health>,
     /// Starts the server anew while it is unhealthy.
@@ -64,11 +66,17 @@ pub(super) struct Live {
 
 /// The right to use a connection for one call.
 pub(super) struct Lease {
+    held: Arc<()>,
     live: Arc<Live>,
     server_id: McpServerId,
     _permit: OwnedSemaphorePermit,
     /// Whether it was made for this call.
     pub(super) is_new: bool,
+}
+
+/// Keeps a connection although nothing is called.
+pub(crate) struct Hold {
+    _held: Arc<()>,
 }
 
 impl Pool {
@@ -119,6 +127,7 @@ impl Pool {
             |live: &&Arc<Live>| live.revision == revision && !live.connection.is_closed();
         if let Some(live) = state.live.as_ref().filter(is_usable) {
             return Ok(Lease {
+                held: slot.held.clone(),
                 live: live.clone(),
                 server_id,
                 _permit: permit,
@@ -132,6 +141,7 @@ impl Pool {
         }
         let live = self.open(&mut state, workspace_id, server_id).await?;
         Ok(Lease {
+            held: slot.held.clone(),
             live,
             server_id,
             _permit: permit,
@@ -238,7 +248,7 @@ impl Pool {
             // One that is left alone is remembered for as long as its loop would last.
             let is_halted = lock(&slot.health).halted.is_some();
             let idle = if is_halted { HALTED } else { IDLE };
-            slot.is_busy() || lock(&slot.used_at).elapsed() < idle
+            slot.is_busy() || slot.is_held() || lock(&slot.used_at).elapsed() < idle
         });
     }
 
@@ -247,6 +257,7 @@ impl Pool {
         let slot = slots.entry(server_id).or_insert_with(|| {
             Arc::new(Slot {
                 calls: Arc::new(Semaphore::new(MAX_CALLS)),
+                held: Arc::default(),
                 used_at: Mutex::new(Instant::now()),
                 health: Mutex::default(),
                 recovery: Mutex::default(),
@@ -268,6 +279,11 @@ impl Slot {
         self.calls.available_permits() < MAX_CALLS
     }
 
+    /// Whether somebody needs the connection without calling.
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
+    }
+
     /// Lets nobody start the server anew from here.
     fn give_up(&self) {
         if let Some(recovery) = lock(&self.recovery).take() {
@@ -283,6 +299,11 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Lease {
     pub(super) fn connection(&self) -> &Connection {
         &self.live.connection
+    }
+
+    /// Ends the call and goes on to keep the connection.
+    pub(super) fn into_hold(self) -> Hold {
+        Hold { _held: self.held }
     }
 }
 

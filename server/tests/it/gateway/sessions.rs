@@ -65,6 +65,26 @@ impl<'a> Client<'a> {
     }
 }
 
+/// What a client of 2026 hears of what it wants to hear.
+async fn listen(app: &TestApp, wanted: Value) -> Response {
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": MODERN,
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    let params = json!({"notifications": wanted, "_meta": meta});
+    let message =
+        json!({"jsonrpc": "2.0", "id": 5, "method": "subscriptions/listen", "params": params});
+    let sent = app
+        .client
+        .post(app.url("/mcp"))
+        .bearer_auth(&app.key)
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", MODERN)
+        .header("mcp-method", "subscriptions/listen")
+        .json(&message)
+        .send()
+        .await;
+    sent.expect("a stream")
+}
+
 /// The first message of a stream for which a condition holds.
 async fn heard(response: Response, is_it: impl Fn(&Value) -> bool) -> Value {
     assert_eq!(response.status(), StatusCode::OK);
@@ -115,22 +135,7 @@ async fn clients_of_2026_hear_of_changed_tools_if_they_ask() {
     app.post("/mcp-servers", remote("one", &server.url()))
         .await
         .created();
-    let meta = json!({"io.modelcontextprotocol/protocolVersion": MODERN,
-        "io.modelcontextprotocol/clientCapabilities": {}});
-    let params = json!({"notifications": {"toolsListChanged": true}, "_meta": meta});
-    let message =
-        json!({"jsonrpc": "2.0", "id": 5, "method": "subscriptions/listen", "params": params});
-    let stream = app
-        .client
-        .post(app.url("/mcp"))
-        .bearer_auth(&app.key)
-        .header("accept", "application/json, text/event-stream")
-        .header("mcp-protocol-version", MODERN)
-        .header("mcp-method", "subscriptions/listen")
-        .json(&message)
-        .send()
-        .await
-        .expect("a stream");
+    let stream = listen(&app, json!({"toolsListChanged": true})).await;
 
     let mut tools = ToolServer::tools();
     tools.push(ToolServer::tool("newcomer"));
@@ -184,4 +189,44 @@ async fn session_of_another_process_is_answered_without_it() {
     assert_eq!(listed.status(), StatusCode::OK);
     let listed = listed.text().await.expect("text");
     assert!(listed.contains("one__echo"), "{listed}");
+}
+
+#[tokio::test]
+async fn clients_of_both_eras_hear_of_changed_resources() {
+    let app = TestApp::start().await;
+    let fixture = super::conformance::Fixture::start().await;
+    app.post("/mcp-servers", remote("docs", &fixture.url))
+        .await
+        .created();
+    let uri = "agentarea://docs/test://watched-resource";
+    let is_it = |it: &Value| {
+        it["method"] == "notifications/resources/updated" && it["params"]["uri"] == uri
+    };
+    let touch = async || {
+        let name = "docs__test_touch_resource";
+        super::call(&app, MODERN, name, json!({})).await
+    };
+
+    let client = Client::begin(&app, json!({})).await;
+    let stream = client.request(Method::GET).send().await.expect("a stream");
+    let subscribe = json!({"jsonrpc": "2.0", "id": 3, "method": "resources/subscribe",
+        "params": {"uri": uri}});
+    let subscribed = client.post(&subscribe).await.text().await.expect("text");
+    assert!(subscribed.contains("\"result\""), "{subscribed}");
+    touch().await;
+    heard(stream, is_it).await;
+
+    let wanted = json!({"resourceSubscriptions": [uri]});
+    let stream = listen(&app, wanted).await;
+    let touching = async {
+        // Until the subscription has gone all the way a touch is not heard.
+        loop {
+            touch().await;
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = heard(stream, is_it) => {}
+        () = touching => {}
+    }
 }

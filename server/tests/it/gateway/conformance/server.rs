@@ -25,6 +25,8 @@ const VERSION: &str = "2026-07-28";
 pub struct Changes {
     pub tools: Arc<watch::Sender<u64>>,
     pub prompts: Arc<watch::Sender<u64>>,
+    /// Of the resource that is watched.
+    pub resource: Arc<watch::Sender<u64>>,
 }
 
 /// The server; it ends when dropped.
@@ -40,6 +42,7 @@ impl Fixture {
         let changes = Changes {
             tools: Arc::new(watch::channel(0).0),
             prompts: Arc::new(watch::channel(0).0),
+            resource: Arc::new(watch::channel(0).0),
         };
         let app = axum::Router::new()
             .route("/mcp", post(serve))
@@ -73,7 +76,7 @@ async fn serve(State(changes): State<Changes>, Json(message): Json<Value>) -> Re
             "capabilities": {
                 "tools": {"listChanged": true},
                 "prompts": {"listChanged": true},
-                "resources": {},
+                "resources": {"subscribe": true},
                 "completions": {},
                 "logging": {},
             },
@@ -139,33 +142,46 @@ fn notices(changes: &Changes, id: &Value, wanted: &Value) -> Response {
     let meta = json!({"io.modelcontextprotocol/subscriptionId": id});
     let first = json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged",
         "params": {"notifications": wanted, "_meta": meta}});
-    let follow = |kind: &str, is_wanted: bool, changes: watch::Receiver<u64>| {
-        let notice = json!({"jsonrpc": "2.0", "method": format!("notifications/{kind}/list_changed"),
-            "params": {"_meta": meta}});
-        stream::unfold(changes, move |mut changes| {
-            let notice = notice.clone();
-            async move {
-                if !is_wanted {
-                    std::future::pending::<()>().await;
-                }
-                changes.changed().await.ok()?;
-                Some((notice, changes))
-            }
-        })
+    let list = |kind: &str| {
+        json!({"jsonrpc": "2.0", "method": format!("notifications/{kind}/list_changed"),
+            "params": {"_meta": meta}})
     };
     let wants = |key: &str| wanted[key] == true;
     let tools = follow(
-        "tools",
+        list("tools"),
         wants("toolsListChanged"),
         changes.tools.subscribe(),
     );
     let prompts = follow(
-        "prompts",
+        list("prompts"),
         wants("promptsListChanged"),
         changes.prompts.subscribe(),
     );
+    let uri = &wanted["resourceSubscriptions"][0];
+    let notice = json!({"jsonrpc": "2.0", "method": "notifications/resources/updated",
+        "params": {"uri": uri, "_meta": meta}});
+    let touched = follow(notice, uri.is_string(), changes.resource.subscribe());
     let later = stream::select(Box::pin(tools), Box::pin(prompts));
+    let later = stream::select(later, Box::pin(touched));
     events(stream::once(async move { first }).chain(later))
+}
+
+/// The same notice with each change.
+fn follow(
+    notice: Value,
+    is_wanted: bool,
+    changes: watch::Receiver<u64>,
+) -> impl Stream<Item = Value> + Send {
+    stream::unfold(changes, move |mut changes| {
+        let notice = notice.clone();
+        async move {
+            if !is_wanted {
+                std::future::pending::<()>().await;
+            }
+            changes.changed().await.ok()?;
+            Some((notice, changes))
+        }
+    })
 }
 
 fn events(messages: impl Stream<Item = Value> + Send + 'static) -> Response {

@@ -9,7 +9,8 @@ const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z
 /// A sound of no length.
 const WAV: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";
 
-const TOOLS: [&str; 27] = [
+const TOOLS: [&str; 28] = [
+    "test_touch_resource",
     "test_simple_text",
     "test_image_content",
     "test_audio_content",
@@ -173,6 +174,10 @@ pub fn call(params: &Value, changes: &Changes) -> Reply {
         "test_trigger_tool_change" => {
             changes.tools.send_modify(|version| *version += 1);
             Reply::Done(text("changed"))
+        }
+        "test_touch_resource" => {
+            changes.resource.send_modify(|version| *version += 1);
+            Reply::Done(text("touched"))
         }
         "test_trigger_prompt_change" => {
             changes.prompts.send_modify(|version| *version += 1);
