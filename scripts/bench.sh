@@ -45,6 +45,21 @@ compare "first token, 1 user" "--model mock-c1-p0 -c 1 --warmup 0.5 --duration 3
 compare "first token, 50 paced conversations" "--model mock-c250-p20 -c 50 --ramp-ms 1037 --warmup 0 --duration 8" ttft_us.p50 ttft_us.p99 chunk_us.p50
 compare "burst, 1 user" "--model mock-c500-p0 -c 1 --warmup 0.5 --duration 3" chunks_per_s chunk_us.p50
 
+"$bench" mock-mcp --listen 127.0.0.1:9200 >/dev/null & pids+=($!)
+"$bench" relay-limit --listen 127.0.0.1:9201 --upstream http://127.0.0.1:9200 >/dev/null & pids+=($!)
+for _ in $(seq 100); do curl -s http://127.0.0.1:9200/mcp >/dev/null && break; sleep 0.1; done
+curl -sf http://127.0.0.1:9300/api/v1/mcp-servers -H "authorization: Bearer $key" -H 'content-type: application/json' \
+  -d '{"name": "bench", "source": {"type": "remote", "url": "http://127.0.0.1:9200/mcp"}}' >/dev/null
+for users in 1 8 32; do
+  step "tools/call, $users callers (load average $(cut -d ' ' -f 1 /proc/loadavg))"
+  load="--driver raw --protocol 2026-07-28 -c $users --warmup 0.5 --duration 3"
+  "$bench" compare --label "tools/call, $users callers" --rounds "$rounds" \
+    -v "direct=$bench mcp-load --url http://127.0.0.1:9200/mcp --tool echo $load" \
+    -v "relay=$bench mcp-load --url http://127.0.0.1:9201/mcp --tool echo $load" \
+    -v "agentarea=$bench mcp-load --url http://127.0.0.1:9300/mcp --tool bench__echo --key $key --pid $server $load" \
+    -m total_us.p50 -m total_us.p99 -m requests_per_s
+done
+
 step "Start to ready, embedded database already made"
 kill "$server" && wait "$server" 2>/dev/null || true
 "$bench" startup --times 3 --settle 1 --url http://127.0.0.1:9300/health -- target/release/agentarea serve

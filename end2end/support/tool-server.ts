@@ -28,6 +28,8 @@ export class ToolServer {
   tools: Tool[] = [LOOK_UP];
   /** Value of the header `authorization` in the last request. */
   authorization = "";
+  /** Whether it wants people to sign in, at an authorization server that agrees at once. */
+  isGuarded = false;
 
   private constructor(private readonly server: Server) {}
 
@@ -42,7 +44,11 @@ export class ToolServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/mcp`;
+    return `${this.origin}/mcp`;
+  }
+
+  private get origin(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
   async close(): Promise<void> {
@@ -54,6 +60,7 @@ export class ToolServer {
     this.authorization = request.headers.authorization ?? "";
     let text = "";
     for await (const piece of request) text += piece;
+    if (this.isGuarded && this.guard(request, response)) return;
     if (request.method !== "POST") {
       response.writeHead(405).end();
       return;
@@ -67,6 +74,44 @@ export class ToolServer {
     const outcome = result === undefined ? { error: { code: -32601, message: "unknown method" } } : { result };
     response.writeHead(200, { "content-type": "application/json" });
     response.end(JSON.stringify({ jsonrpc: "2.0", id, ...outcome }));
+  }
+
+  /** Plays the authorization server, and refuses tools to whoever has no token of it. */
+  private guard(request: IncomingMessage, response: ServerResponse): boolean {
+    const { origin } = this;
+    const asked = new URL(request.url ?? "/", origin);
+    const json = (body: unknown): boolean => {
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
+      return true;
+    };
+    switch (asked.pathname) {
+      case "/.well-known/oauth-protected-resource/mcp":
+        return json({ resource: this.url, authorization_servers: [origin] });
+      case "/.well-known/oauth-authorization-server":
+        return json({
+          issuer: origin,
+          authorization_endpoint: `${origin}/authorize`,
+          token_endpoint: `${origin}/token`,
+          registration_endpoint: `${origin}/register`,
+          response_types_supported: ["code"],
+          code_challenge_methods_supported: ["S256"],
+        });
+      case "/register":
+        return json({ client_id: "the-client", redirect_uris: [] });
+      case "/token":
+        return json({ access_token: "opensesame", token_type: "Bearer", expires_in: 3600 });
+      case "/authorize": {
+        const back = new URL(asked.searchParams.get("redirect_uri") ?? "");
+        back.searchParams.set("code", "a-code");
+        back.searchParams.set("state", asked.searchParams.get("state") ?? "");
+        response.writeHead(302, { location: back.href }).end();
+        return true;
+      }
+    }
+    if (this.authorization === "Bearer opensesame") return false;
+    const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
+    response.writeHead(401, { "www-authenticate": `Bearer resource_metadata="${metadata}"` }).end();
+    return true;
   }
 
   private answer(method: string, params: { arguments?: unknown }): unknown {

@@ -85,3 +85,30 @@ test("a wrong name is refused and nothing typed is lost", async ({ page, problem
   await expect(page.getByLabel("Name", { exact: true })).toHaveValue("Not A Slug");
   await expect(page.getByLabel("URL", { exact: true })).toHaveValue("https://tools.example.com/mcp");
 });
+
+test("a server that asks for it is signed in at, and out again", async ({ page, api, tools }) => {
+  tools.isGuarded = true;
+  const added = await api.post("/api/v1/mcp-servers", {
+    data: { name: "guarded", source: { type: "remote", url: tools.url } },
+  });
+  const { id } = await added.json();
+  await open(page, `/tools/${id}`);
+  await expect(page.getByRole("main").getByText("Sign in needed").first()).toBeVisible();
+
+  await page.getByRole("button", { name: "Sign in" }).click();
+
+  await page.waitForURL(`**/tools/${id}`);
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+  await expect(page.getByText("Somebody has signed in there")).toBeVisible();
+  await expect(page.getByRole("main")).not.toContainText("opensesame");
+
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await expect(page.getByRole("button", { name: "Sign in" })).toBeVisible();
+});
+
+test("a sign-in that nobody began says what to do", async ({ page }) => {
+  await page.goto("/oauth/callback?state=guessed&code=x");
+
+  await expect(page).toHaveURL(/\/tools\?sign_in=unknown$/);
+  await expect(page.getByText("This sign-in is not known here")).toBeVisible();
+});

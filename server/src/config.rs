@@ -71,6 +71,8 @@ pub struct Config {
     pub models: Models,
     /// Address of the container engine.
     container_engine: Option<String>,
+    /// How tool servers are looked after.
+    pub tool_servers: ToolServers,
     /// Tool servers in containers.
     pub containers: Containers,
 }
@@ -91,6 +93,16 @@ pub enum Environment {
 struct Server {
     /// Proxies whose X-Forwarded-For is believed.
     trusted_proxies: String,
+}
+
+/// How tool servers are looked after.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolServers {
+    /// A connected server that was not used for so long is asked whether it is there, milliseconds.
+    pub check_every_ms: u64,
+    /// How long it may take to answer, milliseconds.
+    pub check_timeout_ms: u64,
 }
 
 /// Tool servers in containers.

@@ -25,7 +25,8 @@ pub fn service(public_url: &Url, stopping: tokio_util::sync::CancellationToken) 
         _ => format!("{}://{host}", public_url.scheme()),
     };
     let origins = hosts.iter().map(origin).collect();
-    mcp::gateway::service(hosts, origins, MAX_BODY_BYTES, stopping)
+    let process = uuid::Uuid::new_v4().simple().to_string();
+    GatewayService::new(hosts, origins, MAX_BODY_BYTES, process, stopping)
 }
 
 /// All tool servers of the workspace.

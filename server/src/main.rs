@@ -22,6 +22,7 @@ mod rest;
 mod roles;
 mod router;
 mod security_headers;
+mod sign_in_return;
 mod stall;
 mod telemetry;
 mod traces;

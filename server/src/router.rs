@@ -22,7 +22,9 @@ use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
 use crate::roles::Role;
 use crate::security_headers::SecurityHeaders;
-use crate::{assets, gateway, message_form, openapi, pages, renewal, request, rest};
+use crate::{
+    assets, gateway, message_form, openapi, pages, renewal, request, rest, sign_in_return,
+};
 
 /// Largest body of a request.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
@@ -96,6 +98,7 @@ pub fn router(
                 post(rest::policy_reports::create)
                     .layer(DefaultBodyLimit::max(rest::policy_reports::MAX_BYTES)),
             )
+            .route("/oauth/callback", get(sign_in_return::show))
             .fallback(pages::page),
         false => answers.fallback(rest::not_found),
     };

@@ -77,6 +77,11 @@ impl Backend {
                 None => "External PostgreSQL".to_owned(),
             },
             containers: Some(containers(config)?),
+            health: services::HealthConfig {
+                // Zero would ask without a pause.
+                every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),
+                timeout: Duration::from_millis(config.tool_servers.check_timeout_ms),
+            },
             container_quota: Quota {
                 servers: config.containers.servers_per_workspace,
                 memory_mb: config.containers.memory_mb_per_workspace,

@@ -71,6 +71,10 @@ deeds! {
     McpServerDelete = "mcp_server.delete",
     /// A tool server was connected to anew.
     McpServerRestart = "mcp_server.restart",
+    /// Somebody signs in at a tool server for the workspace.
+    McpServerSignIn = "mcp_server.sign_in",
+    /// The tokens of a tool server were forgotten.
+    McpServerSignOut = "mcp_server.sign_out",
     /// A tool server's container was ended.
     McpServerStop = "mcp_server.stop",
     /// A tool server was changed.

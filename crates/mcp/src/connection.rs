@@ -2,18 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use outbound::Outbound;
-use rmcp::model::{
-    CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, JsonObject,
-    ProtocolVersion, ServerResult, SubscriptionFilter,
-};
-use rmcp::service::{
-    ClientLifecycleMode, ClientServiceExt, PeerRequestOptions, RequestHandle, RoleClient,
-    RunningService,
-};
+use rmcp::model::{ProtocolVersion, ServerCapabilities, SubscriptionFilter};
+use rmcp::service::{ClientLifecycleMode, ClientServiceExt, RoleClient, RunningService};
 use rmcp::transport::IntoTransport;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::async_rw::AsyncRwTransport;
@@ -23,9 +18,10 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::error::{CallError, ConnectError, short};
+use crate::ask::LogLine;
+use crate::error::{ConnectError, short};
 use crate::handler::Handler;
-use crate::output::ToolOutput;
+use crate::sign_in::{self, GrantKeeper};
 
 /// Largest message of a server that is read.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -36,7 +32,7 @@ const MAX_REQUESTS: usize = 64;
 /// Longest time until a server is ready to be asked.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest time for a goodbye.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where a server is that speaks HTTP.
 #[derive(Clone)]
@@ -45,6 +41,8 @@ pub struct HttpEndpoint {
     pub url: Url,
     /// Headers of every request, secret.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What a person got by signing in there.
+    pub grant: Option<Arc<dyn GrantKeeper>>,
 }
 
 /// What a server says of itself.
@@ -75,11 +73,13 @@ pub struct CallOptions<'a> {
     pub cancel: &'a CancellationToken,
     /// Is told of each step; must not block.
     pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
+    /// Is told what the server logs about this request, where that is plain; must not block.
+    pub on_log: Option<&'a (dyn Fn(LogLine) + Send + Sync)>,
 }
 
 /// A connection to one tool server. Dropping it ends the session on the server, too.
 pub struct Connection {
-    service: RunningService<RoleClient, Handler>,
+    pub(crate) service: RunningService<RoleClient, Handler>,
     profile: Profile,
     listening: Option<AbortHandle>,
 }
@@ -106,7 +106,26 @@ impl Connection {
             .max_error_response_size(MAX_ERROR_BYTES)
             .max_concurrent_requests(MAX_REQUESTS);
         config.allow_stateless = true;
-        Self::open(StreamableHttpClientTransport::with_client(client, config)).await
+        let Some(keeper) = endpoint.grant else {
+            return newest_first(|mode| {
+                let (client, config) = (client.clone(), config.clone());
+                Self::open(
+                    StreamableHttpClientTransport::with_client(client, config),
+                    mode,
+                )
+            })
+            .await;
+        };
+        let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
+        let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
+        newest_first(|mode| {
+            let (client, config) = (client.clone(), config.clone());
+            Self::open(
+                StreamableHttpClientTransport::with_client(client, config),
+                mode,
+            )
+        })
+        .await
     }
 
     /// Connects by a pair of byte streams, one message a line, within 20 s.
@@ -120,18 +139,17 @@ impl Connection {
     {
         let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(read, write)
             .with_max_line_length(MAX_MESSAGE_BYTES);
-        Self::open(transport).await
+        Self::open(transport, automatic()).await
     }
 
-    async fn open<T, E, A>(transport: T) -> Result<Self, ConnectError>
+    async fn open<T, E, A>(
+        transport: T,
+        lifecycle: ClientLifecycleMode,
+    ) -> Result<Self, ConnectError>
     where
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let lifecycle = ClientLifecycleMode::Auto {
-            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-            legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
-        };
         let opening = Handler::default().serve_with_lifecycle(transport, lifecycle);
         let service = tokio::time::timeout(CONNECT_TIMEOUT, opening)
             .await
@@ -148,13 +166,10 @@ impl Connection {
             }),
             protocol_version: info.protocol_version.as_str().chars().take(20).collect(),
         };
-        let tells_changes = info
-            .capabilities
-            .tools
-            .as_ref()
-            .is_some_and(|tools| tools.list_changed == Some(true));
-        let listening = (tells_changes && !info.protocol_version.has_initialize())
-            .then(|| listen(&service).abort_handle());
+        let listening = (!info.protocol_version.has_initialize())
+            .then(|| notices(&info.capabilities))
+            .flatten()
+            .map(|filter| listen(&service, filter).abort_handle());
         Ok(Self {
             service,
             profile,
@@ -178,83 +193,12 @@ impl Connection {
         self.service.service().changed.notified().await;
     }
 
-    /// Calls a tool and waits for its answer, which is at most 4 MiB.
-    ///
-    /// # Errors
-    /// See [`CallError`]. After a time-out or a cancellation the server is told so.
-    pub async fn call_tool(
-        &self,
-        name: &str,
-        arguments: JsonObject,
-        options: CallOptions<'_>,
-    ) -> Result<ToolOutput, CallError> {
-        let params = CallToolRequestParams::new(name.to_owned()).with_arguments(arguments);
-        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
-        let handle = self
-            .service
-            .send_request_with_option(request, PeerRequestOptions::no_options())
-            .await?;
-        let mut progress = options.on_progress.map(|tell| {
-            (
-                tell,
-                self.service.service().watch(handle.progress_token.clone()),
-            )
-        });
-        let mut call = InFlight::new(handle);
-        let timeout = tokio::time::sleep(options.timeout);
-        tokio::pin!(timeout);
-        loop {
-            tokio::select! {
-                biased;
-                answer = call.answer() => {
-                    call.finish();
-                    return output(answer.map_err(|_| CallError::Lost("it closed the connection".to_owned()))??);
-                }
-                () = options.cancel.cancelled() => return Err(CallError::Cancelled),
-                step = async {
-                    match &mut progress {
-                        Some((_, receiver)) => receiver.steps.recv().await,
-                        None => std::future::pending().await,
-                    }
-                } => {
-                    if let (Some(step), Some((tell, _))) = (step, &progress) {
-                        tell(step);
-                    }
-                }
-                () = &mut timeout => {
-                    return Err(CallError::Timeout { seconds: options.timeout.as_secs() });
-                }
-            }
-        }
-    }
-
     /// Ends the session, within 5 s.
     pub async fn close(mut self) {
         if let Some(listening) = self.listening.take() {
             listening.abort();
         }
         let _ = self.service.close_with_timeout(CLOSE_TIMEOUT).await;
-    }
-
-    /// Sends a request whose answer is not a tool's, within a time.
-    pub(crate) async fn ask(
-        &self,
-        request: ClientRequest,
-        timeout: Duration,
-    ) -> Result<ServerResult, ConnectError> {
-        let options = PeerRequestOptions::no_options();
-        let handle = self
-            .service
-            .send_request_with_option(request, options)
-            .await?;
-        let mut call = InFlight::new(handle);
-        let answer = tokio::time::timeout(timeout, call.answer()).await;
-        let answer = answer.map_err(|_| ConnectError::Timeout {
-            seconds: timeout.as_secs(),
-        })?;
-        call.finish();
-        let closed = || ConnectError::Unreachable("it closed the connection".to_owned());
-        Ok(answer.map_err(|_| closed())??)
     }
 
     /// Whether the server says that it has prompts, and resources.
@@ -295,71 +239,61 @@ impl fmt::Debug for HttpEndpoint {
     }
 }
 
-/// A request that is under way. Dropped before its end, it tells the server to stop.
-struct InFlight {
-    handle: Option<RequestHandle<RoleClient>>,
-}
-
-impl InFlight {
-    fn new(handle: RequestHandle<RoleClient>) -> Self {
-        Self {
-            handle: Some(handle),
-        }
-    }
-
-    async fn answer(
-        &mut self,
-    ) -> Result<
-        Result<ServerResult, rmcp::service::ServiceError>,
-        tokio::sync::oneshot::error::RecvError,
-    > {
-        match &mut self.handle {
-            Some(handle) => (&mut handle.rx).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn finish(&mut self) {
-        self.handle = None;
+/// The newest revision, and the handshake of those before if the server does not know it.
+fn automatic() -> ClientLifecycleMode {
+    ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        legacy_version: Some(ProtocolVersion::LATEST_WITH_INITIALIZE),
     }
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if let (Some(handle), Ok(runtime)) =
-            (self.handle.take(), tokio::runtime::Handle::try_current())
-        {
-            // Bounded by the transport's own time for such messages.
-            runtime.spawn(async move {
-                let cancelled = handle.cancel(Some("no longer wanted".to_owned()));
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, cancelled).await;
-            });
-        }
-    }
+/// Connects; once more by the handshake alone if what was answered makes no sense: some servers
+/// answer everything that they do not know, with nothing.
+async fn newest_first<F>(
+    open: impl Fn(ClientLifecycleMode) -> F,
+) -> Result<Connection, ConnectError>
+where
+    F: Future<Output = Result<Connection, ConnectError>>,
+{
+    let first = match open(automatic()).await {
+        Err(error @ ConnectError::Protocol(_)) => error,
+        opened => return opened,
+    };
+    open(ClientLifecycleMode::Initialize)
+        .await
+        .map_err(|_| first)
 }
 
-fn output(answer: ServerResult) -> Result<ToolOutput, CallError> {
-    match answer {
-        ServerResult::CallToolResult(result) => Ok(ToolOutput::new(result)),
-        ServerResult::EmptyResult(_) => Ok(ToolOutput::new(CallToolResult::success(Vec::new()))),
-        ServerResult::InputRequiredResult(_) => Err(CallError::Server(
-            "the tool asks its caller for more input, which agents cannot give".to_owned(),
-        )),
-        ServerResult::CreateTaskResult(_) => Err(CallError::Server(
-            "the tool answers with a task to wait for, which it was not asked to".to_owned(),
-        )),
-        _ => Err(CallError::Server(
-            "what it answers makes no sense".to_owned(),
-        )),
+/// The changes that a server tells of, if any.
+fn notices(has: &ServerCapabilities) -> Option<SubscriptionFilter> {
+    let mut filter = SubscriptionFilter::builder();
+    let tools = has.tools.as_ref().and_then(|tools| tools.list_changed);
+    let prompts = has
+        .prompts
+        .as_ref()
+        .and_then(|prompts| prompts.list_changed);
+    let resources = has.resources.as_ref().and_then(|it| it.list_changed);
+    if tools == Some(true) {
+        filter = filter.tools_list_changed();
     }
+    if prompts == Some(true) {
+        filter = filter.prompts_list_changed();
+    }
+    if resources == Some(true) {
+        filter = filter.resources_list_changed();
+    }
+    let tells = [tools, prompts, resources].contains(&Some(true));
+    tells.then(|| filter.build())
 }
 
 /// Hears of changes in the newest revision, where a client asks for that.
-fn listen(service: &RunningService<RoleClient, Handler>) -> tokio::task::JoinHandle<()> {
+fn listen(
+    service: &RunningService<RoleClient, Handler>,
+    filter: SubscriptionFilter,
+) -> tokio::task::JoinHandle<()> {
     let peer = service.peer().clone();
     let changed = service.service().changed.clone();
     tokio::spawn(async move {
-        let filter = SubscriptionFilter::builder().tools_list_changed().build();
         let Ok(mut subscription) = peer.listen(filter).await else {
             return;
         };

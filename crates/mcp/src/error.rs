@@ -9,9 +9,14 @@ use rmcp::service::{ClientInitializeError, ServiceError};
 use rmcp::transport::streamable_http_client::{
     AuthRequiredError, InsufficientScopeError, StreamableHttpError,
 };
+use serde_json::Value;
 
 /// Longest message of a server's own that is passed on.
 const MAX_MESSAGE_CHARS: usize = 500;
+
+/// Errors that clients treat by their number: wrong parameters, no such resource, an ability of the
+/// client's that is missing, a page that a person must visit first.
+const PASSED_ON: [i32; 4] = [-32602, -32002, -32021, -32042];
 
 /// Why a server cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +36,9 @@ pub enum ConnectError {
         /// 401 or 403.
         status: u16,
     },
+    /// It wants a person to sign in.
+    #[error("{0}")]
+    SignInNeeded(String),
     /// It took too long.
     #[error("the server did not answer within {seconds} s")]
     Timeout {
@@ -75,6 +83,16 @@ pub enum CallError {
     /// The server says that the call failed.
     #[error("the server answers with an error: {0}")]
     Server(String),
+    /// The server refuses with an error that the caller's client knows how to treat.
+    #[error("the server answers with an error: {message}")]
+    Refused {
+        /// The protocol's number of it.
+        code: i32,
+        /// In the server's words, one line.
+        message: String,
+        /// What goes with it.
+        data: Option<Value>,
+    },
     /// The connection was lost; whether it was done is unknown.
     #[error("the connection to the server was lost: {0}; whether it was done is unknown")]
     Lost(String),
@@ -91,13 +109,20 @@ impl CallError {
     pub fn may_have_acted(&self) -> bool {
         matches!(
             self,
-            Self::Timeout { .. } | Self::Cancelled | Self::Lost(_) | Self::Server(_)
+            Self::Timeout { .. }
+                | Self::Cancelled
+                | Self::Lost(_)
+                | Self::Server(_)
+                | Self::Refused { .. }
         )
     }
 
     /// Whether the connection should not be used again.
     pub fn spoils_connection(&self) -> bool {
-        matches!(self, Self::Timeout { .. } | Self::Lost(_))
+        matches!(
+            self,
+            Self::Timeout { .. } | Self::Lost(_) | Self::Connect(ConnectError::SignInNeeded(_))
+        )
     }
 }
 
@@ -142,6 +167,11 @@ impl From<ServiceError> for ConnectError {
 impl From<ServiceError> for CallError {
     fn from(error: ServiceError) -> Self {
         match error {
+            ServiceError::McpError(error) if PASSED_ON.contains(&error.code.0) => Self::Refused {
+                code: error.code.0,
+                message: short(&error.message),
+                data: error.data,
+            },
             ServiceError::McpError(error) => Self::Server(short(&error.message)),
             ServiceError::TransportClosed => Self::Lost("it closed the connection".to_owned()),
             ServiceError::TransportSend(error) => match from_source(error.error.as_ref()) {
@@ -165,8 +195,8 @@ impl ConnectError {
 fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
     let mut source: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(current) = source {
-        if current.downcast_ref::<AuthRequiredError>().is_some() {
-            return ConnectError::Unauthorized { status: 401 };
+        if let Some(required) = current.downcast_ref::<AuthRequiredError>() {
+            return unauthorized(required);
         }
         if current.downcast_ref::<InsufficientScopeError>().is_some() {
             return ConnectError::Unauthorized { status: 403 };
@@ -187,6 +217,10 @@ fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
 fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError> {
     Some(match error {
         StreamableHttpError::Client(error) => from_reqwest(error),
+        StreamableHttpError::AuthRequired(required) => unauthorized(required),
+        StreamableHttpError::Auth(_) => {
+            ConnectError::Unreachable("its sign-in cannot be renewed right now".to_owned())
+        }
         StreamableHttpError::HttpStatus(status) => from_status(status.status),
         StreamableHttpError::UnexpectedServerResponse(text) => match status_of(text) {
             Some(status) => from_status(status),
@@ -214,6 +248,16 @@ fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError
         }
         _ => return None,
     })
+}
+
+/// Servers that can be signed in at say so when they refuse.
+fn unauthorized(required: &AuthRequiredError) -> ConnectError {
+    let challenge = required.www_authenticate_header.trim_start();
+    let scheme = challenge.split([' ', ',']).next().unwrap_or_default();
+    match scheme.eq_ignore_ascii_case("bearer") {
+        true => ConnectError::SignInNeeded("the server wants a person to sign in".to_owned()),
+        false => ConnectError::Unauthorized { status: 401 },
+    }
 }
 
 fn from_reqwest(error: &reqwest::Error) -> ConnectError {

@@ -1,17 +1,20 @@
 //! What a server may tell its client unasked.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::ClientHandler;
 use rmcp::model::{
     ClientCapabilities, ClientConfig, Implementation, ProgressNotificationParam, ProgressToken,
-    ProtocolVersion,
+    ProtocolVersion, ResourceUpdatedNotificationParam,
 };
 use rmcp::service::{NotificationContext, RoleClient};
 use tokio::sync::{Notify, mpsc};
 
+use crate::ask::LogLine;
 use crate::connection::Progress;
+use crate::following::ResourceNotices;
+use crate::logs;
 
 /// Steps of one call that may wait to be told; more are left out.
 const WAITING_STEPS: usize = 16;
@@ -21,37 +24,54 @@ const WAITING_STEPS: usize = 16;
 pub(crate) struct Handler {
     /// Rung when the server's lists have changed; rings that nobody waits for become one.
     pub(crate) changed: Arc<Notify>,
-    progress: Arc<Mutex<HashMap<ProgressToken, mpsc::Sender<Progress>>>>,
+    /// What the server tells of its resources.
+    pub(crate) resources: ResourceNotices,
+    /// Every request under way.
+    waiting: Arc<Mutex<HashMap<ProgressToken, Waiting>>>,
 }
 
-/// Receives the progress of one call.
-pub(crate) struct ProgressReceiver {
+/// What the caller of one request wants to hear besides the answer.
+#[derive(Clone, Debug)]
+struct Waiting {
+    asides: mpsc::Sender<Aside>,
+    wants_logs: bool,
+}
+
+/// What a server says besides an answer.
+#[derive(Debug)]
+pub(crate) enum Aside {
+    Step(Progress),
+    Log(LogLine),
+}
+
+/// Receives what is said about one request.
+pub(crate) struct Asides {
     token: ProgressToken,
     handler: Handler,
-    pub(crate) steps: mpsc::Receiver<Progress>,
+    pub(crate) said: mpsc::Receiver<Aside>,
 }
 
 impl Handler {
-    /// Hears of a call's progress until the receiver is dropped.
-    pub(crate) fn watch(&self, token: ProgressToken) -> ProgressReceiver {
-        let (sender, steps) = mpsc::channel(WAITING_STEPS);
-        let progress = self.progress.lock();
-        let mut progress = progress.unwrap_or_else(PoisonError::into_inner);
-        progress.insert(token.clone(), sender);
-        drop(progress);
-        ProgressReceiver {
+    /// Hears what is said about a request until the receiver is dropped.
+    pub(crate) fn watch(&self, token: ProgressToken, wants_logs: bool) -> Asides {
+        let (asides, said) = mpsc::channel(WAITING_STEPS);
+        self.lock()
+            .insert(token.clone(), Waiting { asides, wants_logs });
+        Asides {
             token,
             handler: self.clone(),
-            steps,
+            said,
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ProgressToken, Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for ProgressReceiver {
+impl Drop for Asides {
     fn drop(&mut self) {
-        let progress = self.handler.progress.lock();
-        let mut progress = progress.unwrap_or_else(PoisonError::into_inner);
-        progress.remove(&self.token);
+        self.handler.lock().remove(&self.token);
     }
 }
 
@@ -68,15 +88,29 @@ impl ClientHandler for Handler {
         step: ProgressNotificationParam,
         _context: NotificationContext<RoleClient>,
     ) {
-        let progress = self.progress.lock();
-        let progress = progress.unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = progress.get(&step.progress_token) {
+        if let Some(waiting) = self.lock().get(&step.progress_token) {
             // A server that tells more than anybody hears is not waited for.
-            let _ = sender.try_send(Progress {
+            let _ = waiting.asides.try_send(Aside::Step(Progress {
                 progress: step.progress,
                 total: step.total,
                 message: step.message,
-            });
+            }));
+        }
+    }
+
+    async fn on_logging_message(
+        &self,
+        line: logs::Line,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        let waiting = self.lock();
+        // Nothing says which request a line is about: it is told only if there is but one, so that
+        // nobody reads what concerns another.
+        let mut all = waiting.values();
+        if let (Some(only), None) = (all.next(), all.next()) {
+            if only.wants_logs {
+                let _ = only.asides.try_send(Aside::Log(LogLine(line)));
+            }
         }
     }
 
@@ -86,6 +120,15 @@ impl ClientHandler for Handler {
 
     async fn on_prompt_list_changed(&self, _context: NotificationContext<RoleClient>) {
         self.changed.notify_one();
+    }
+
+    async fn on_resource_updated(
+        &self,
+        notice: ResourceUpdatedNotificationParam,
+        _context: NotificationContext<RoleClient>,
+    ) {
+        // Fails only if nobody follows any.
+        let _ = self.resources.sender.send(notice.uri);
     }
 
     async fn on_resource_list_changed(&self, _context: NotificationContext<RoleClient>) {

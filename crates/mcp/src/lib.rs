@@ -4,17 +4,25 @@
 //! is data from a stranger: every wait has a deadline and every read a limit. Knows nothing of
 //! workspaces, databases or what is allowed.
 
+mod ask;
+mod calling;
 mod connection;
 mod definition;
 mod error;
+mod following;
 pub mod gateway;
 mod handler;
 mod listing;
+mod logs;
+mod offer;
 mod output;
 mod schema;
+pub mod sign_in;
 
+pub use ask::{Answer, Ask, LogLine, Subject};
 pub use connection::{CallOptions, Connection, HttpEndpoint, Profile, Progress};
 pub use definition::hash;
 pub use error::{CallError, ConnectError};
+pub use following::Following;
 pub use output::ToolOutput;
 pub use schema::check_arguments;

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 
 use domain::mcp_servers::{McpOffer, McpOffers, ToolDefinition};
 use rmcp::model::{
-    ClientRequest, ListPromptsRequest, ListResourcesRequest, ListToolsRequest,
-    PaginatedRequestParams, ServerResult,
+    ClientRequest, ListPromptsRequest, ListResourceTemplatesRequest, ListResourcesRequest,
+    ListToolsRequest, PaginatedRequestParams, ServerResult,
 };
 
 use crate::Connection;
 use crate::definition::from_tool;
 use crate::error::{ConnectError, short};
+use crate::offer;
 
 /// Tools that one server can have.
 const MAX_TOOLS: usize = 1_000;
@@ -45,7 +46,8 @@ impl Connection {
                 params: Some(params),
                 extensions: Default::default(),
             });
-            let ServerResult::ListToolsResult(page) = self.ask(request, pages.time_left()).await?
+            let ServerResult::ListToolsResult(page) =
+                self.request(request, pages.time_left()).await?
             else {
                 return Err(ConnectError::not_mcp("what it answers makes no sense"));
             };
@@ -73,8 +75,8 @@ impl Connection {
         Ok(tools)
     }
 
-    /// Asks for prompts and resources, at most 100 of each and within 10 s each. What a server fails
-    /// to tell is left out.
+    /// Asks for prompts, resources and templates of such, at most 100 of each and within 10 s each.
+    /// What a server fails to tell is left out.
     pub async fn list_offers(&self) -> McpOffers {
         let (has_prompts, has_resources) = self.has_offers();
         let mut offers = McpOffers::default();
@@ -83,64 +85,92 @@ impl Connection {
         }
         if has_resources {
             offers.resources = self.list_resources().await.unwrap_or_default();
+            offers.templates = self.list_templates().await.unwrap_or_default();
         }
         offers
     }
 
     async fn list_prompts(&self) -> Result<Vec<McpOffer>, ConnectError> {
-        let mut pages = Pages::begin();
-        let mut prompts = Vec::new();
-        while let Some(params) = pages.next()? {
-            let request = ClientRequest::ListPromptsRequest(ListPromptsRequest {
+        self.offers(|page| {
+            let request = ListPromptsRequest {
                 method: Default::default(),
-                params: Some(params),
+                params: Some(page),
                 extensions: Default::default(),
-            });
-            let ServerResult::ListPromptsResult(page) =
-                self.ask(request, pages.time_left()).await?
-            else {
-                break;
             };
-            prompts.extend(page.prompts.into_iter().map(|prompt| McpOffer {
-                name: short(&prompt.name),
-                description: prompt.description.map(|text| short(&text)),
-            }));
-            if prompts.len() >= MAX_OFFERS {
-                break;
-            }
-            pages.turn(page.next_cursor);
-        }
-        prompts.truncate(MAX_OFFERS);
-        Ok(prompts)
+            (request.into(), |result| match result {
+                ServerResult::ListPromptsResult(page) => {
+                    let prompts = page.prompts.into_iter().map(offer::prompt);
+                    Some((prompts.collect(), page.next_cursor))
+                }
+                _ => None,
+            })
+        })
+        .await
     }
 
     async fn list_resources(&self) -> Result<Vec<McpOffer>, ConnectError> {
-        let mut pages = Pages::begin();
-        let mut resources = Vec::new();
-        while let Some(params) = pages.next()? {
-            let request = ClientRequest::ListResourcesRequest(ListResourcesRequest {
+        self.offers(|page| {
+            let request = ListResourcesRequest {
                 method: Default::default(),
-                params: Some(params),
+                params: Some(page),
                 extensions: Default::default(),
-            });
-            let ServerResult::ListResourcesResult(page) =
-                self.ask(request, pages.time_left()).await?
-            else {
+            };
+            (request.into(), |result| match result {
+                ServerResult::ListResourcesResult(page) => {
+                    let resources = page.resources.into_iter().map(offer::resource);
+                    Some((resources.collect(), page.next_cursor))
+                }
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    async fn list_templates(&self) -> Result<Vec<McpOffer>, ConnectError> {
+        self.offers(|page| {
+            let request = ListResourceTemplatesRequest {
+                method: Default::default(),
+                params: Some(page),
+                extensions: Default::default(),
+            };
+            (request.into(), |result| match result {
+                ServerResult::ListResourceTemplatesResult(page) => {
+                    let templates = page.resource_templates.into_iter().map(offer::template);
+                    Some((templates.collect(), page.next_cursor))
+                }
+                _ => None,
+            })
+        })
+        .await
+    }
+
+    /// All pages of one list, without those that cannot be shown; a name counts once.
+    async fn offers<R>(
+        &self,
+        ask: impl Fn(PaginatedRequestParams) -> (ClientRequest, R),
+    ) -> Result<Vec<McpOffer>, ConnectError>
+    where
+        R: FnOnce(ServerResult) -> Option<(Vec<McpOffer>, Option<String>)>,
+    {
+        let mut pages = Pages::begin();
+        let mut offers: Vec<McpOffer> = Vec::new();
+        let mut names = HashSet::new();
+        while let Some(params) = pages.next()? {
+            let (request, read) = ask(params);
+            let Some((page, cursor)) = read(self.request(request, pages.time_left()).await?) else {
                 break;
             };
-            resources.extend(page.resources.into_iter().map(|resource| McpOffer {
-                name: short(&resource.uri),
-                description: Some(short(
-                    resource.description.as_deref().unwrap_or(&resource.name),
-                )),
-            }));
-            if resources.len() >= MAX_OFFERS {
+            offers.extend(
+                page.into_iter()
+                    .filter(|it| offer::is_usable(it) && names.insert(it.name.clone())),
+            );
+            if offers.len() >= MAX_OFFERS {
                 break;
             }
-            pages.turn(page.next_cursor);
+            pages.turn(cursor);
         }
-        resources.truncate(MAX_OFFERS);
-        Ok(resources)
+        offers.truncate(MAX_OFFERS);
+        Ok(offers)
     }
 }
 

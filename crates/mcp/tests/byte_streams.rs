@@ -42,6 +42,7 @@ async fn call(
         timeout: Duration::from_secs(30),
         cancel: &CancellationToken::new(),
         on_progress: None,
+        on_log: None,
     };
     connection.call_tool(tool, arguments, options).await
 }
@@ -82,6 +83,7 @@ async fn server_with_a_handshake_lists_answers_and_tells_of_progress() {
         timeout: Duration::from_secs(30),
         cancel: &CancellationToken::new(),
         on_progress: Some(&tell),
+        on_log: None,
     };
     let arguments = json!({"duration": 0.5, "steps": 3});
     let arguments = arguments.as_object().cloned().expect("an object");

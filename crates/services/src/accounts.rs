@@ -196,7 +196,7 @@ impl Session {
     ///
     /// # Errors
     /// `Forbidden` for an API key.
-    fn browser(&self) -> Result<SessionId, Error> {
+    pub(crate) fn browser(&self) -> Result<SessionId, Error> {
         match self.credential {
             Credential::Session(id) => Ok(id),
             Credential::ApiKey(_) => Err(Error::Forbidden),

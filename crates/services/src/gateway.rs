@@ -1,23 +1,23 @@
-//! What the gateway shows and calls for one caller.
+//! What the gateway shows and asks for one caller.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::tools::NAME_SEPARATOR;
 use domain::{Action, Error, McpServerId};
-use mcp::gateway::{GatewayCaller, Listing};
-use mcp::{CallError, Progress, ToolOutput};
-use serde_json::Value;
+use mcp::gateway::{Followed, GatewayCaller, Hearing, Listing, ShownServer, URI_PREFIX, long_uri};
+use mcp::{Answer, Ask, CallError, Subject};
 use store::mcp_tools::ServerWithTools;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::watch;
 
 use crate::Session;
 use crate::fault::OrFault;
 use crate::tool_servers::{Snapshot, ToolCallOptions};
 
-/// Longest time for one call, connecting included.
+/// Longest time for one request, connecting included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 struct SessionCaller {
@@ -58,26 +58,54 @@ impl SessionCaller {
         self.session.actor.can(Action::Converse)
     }
 
-    /// The server and bare name of a tool, by the name that callers see.
-    async fn find(&self, name: &str) -> Result<(McpServerId, String), CallError> {
+    /// The server that has what is asked for, and its own name for that.
+    async fn find(&self, subject: Subject, name: &str) -> Result<Found, CallError> {
         if !self.may_call() {
             return Err(CallError::NoSuchTool);
         }
         let snapshot = self.session.tools().await;
         let snapshot = snapshot.map_err(|_| CallError::Unavailable)?;
         if let Some(server) = self.only.and_then(|id| snapshot.server(id)) {
-            if server.find(name).is_some() {
-                return Ok((server.stored.server.id, name.to_owned()));
+            // Alone, a server's own names count; those with its name in front are understood, too.
+            let is_own = match subject {
+                Subject::Tool => server.find(name).is_some(),
+                Subject::Prompt => !name.contains(NAME_SEPARATOR) || offers_prompt(server, name),
+                Subject::Resource => !name.starts_with(URI_PREFIX),
+            };
+            if is_own {
+                return Ok(Found::new(server, name));
             }
         }
-        let (server, tool) = name
-            .split_once(NAME_SEPARATOR)
-            .ok_or(CallError::NoSuchTool)?;
+        let parts = match subject {
+            Subject::Tool | Subject::Prompt => name.split_once(NAME_SEPARATOR),
+            Subject::Resource => name
+                .strip_prefix(URI_PREFIX)
+                .and_then(|rest| rest.split_once('/')),
+        };
+        let (server, name) = parts.ok_or(CallError::NoSuchTool)?;
         let server = snapshot.server_named(server).ok_or(CallError::NoSuchTool)?;
-        let id = server.stored.server.id;
-        match self.only.is_none_or(|only| only == id) && server.find(tool).is_some() {
-            true => Ok((id, tool.to_owned())),
+        let is_shown = self.only.is_none_or(|only| only == server.stored.server.id)
+            && (subject != Subject::Tool || server.find(name).is_some());
+        match is_shown {
+            true => Ok(Found::new(server, name)),
             false => Err(CallError::NoSuchTool),
+        }
+    }
+}
+
+/// Where something is.
+struct Found {
+    server_id: McpServerId,
+    server: String,
+    name: String,
+}
+
+impl Found {
+    fn new(server: &ServerWithTools, name: &str) -> Self {
+        Self {
+            server_id: server.stored.server.id,
+            server: server.stored.server.name.clone(),
+            name: name.to_owned(),
         }
     }
 }
@@ -98,33 +126,98 @@ impl GatewayCaller for SessionCaller {
                 snapshot
                     .server(id)
                     .into_iter()
-                    .flat_map(active)
-                    .map(|tool| (tool.name.clone(), tool)),
+                    .map(|server| shown(server, None)),
             ),
             None => snapshot.listing(),
         })
     }
 
-    async fn call(
-        &self,
-        name: &str,
-        arguments: Value,
-        cancel: &CancellationToken,
-        on_progress: &(dyn Fn(Progress) + Send + Sync),
-    ) -> Result<ToolOutput, CallError> {
-        let (server_id, tool) = self.find(name).await?;
+    async fn ask(&self, ask: Ask, hearing: Hearing<'_>) -> Result<Answer, CallError> {
+        let started = Instant::now();
+        let (subject, method) = (ask.subject(), ask.method());
+        let found = self.find(subject, ask.name()).await?;
         let options = ToolCallOptions {
             timeout: CALL_TIMEOUT,
-            cancel,
-            on_progress: Some(on_progress),
+            cancel: hearing.cancel,
+            on_progress: hearing.on_progress,
+            on_log: hearing.on_log,
         };
-        let session = &self.session;
-        let servers = &session.services.tool_servers;
-        let workspace_id = session.actor.workspace_id;
-        servers
-            .call(workspace_id, server_id, &tool, arguments, options)
-            .await
+        let actor = &self.session.actor;
+        let servers = &self.session.services.tool_servers;
+        let asked = servers.ask(
+            actor.workspace_id,
+            found.server_id,
+            ask.renamed(found.name.clone()),
+            options,
+        );
+        let result = asked.await;
+        let outcome = match &result {
+            Ok(answer) if answer.is_tool_error() => Cow::Borrowed("the tool failed"),
+            Ok(_) => Cow::Borrowed("ok"),
+            Err(error) => Cow::Owned(error.to_string()),
+        };
+        // Who used what, and what came of it; never what was said.
+        tracing::info!(
+            workspace.id = %actor.workspace_id,
+            user.id = %actor.user_id,
+            mcp_server.id = %found.server_id,
+            mcp_server.name = found.server,
+            method,
+            name = match subject {
+                // A URI may hold what is nobody else's business.
+                Subject::Resource => "",
+                _ => found.name.as_str(),
+            },
+            outcome = %outcome,
+            duration_ms = started.elapsed().as_millis() as u64,
+            "gateway request"
+        );
+        let mut answer = result?;
+        if self.only.is_none() {
+            answer.map_uris(&|uri| long_uri(Some(&found.server), uri));
+        }
+        Ok(answer)
     }
+
+    async fn follow(&self, uri: &str) -> Result<Followed, CallError> {
+        let found = self.find(Subject::Resource, uri).await?;
+        let servers = &self.session.services.tool_servers;
+        let workspace_id = self.session.actor.workspace_id;
+        let followed = servers.follow(workspace_id, found.server_id, &found.name);
+        let (following, held) = followed.await?;
+        Ok(Followed {
+            following,
+            held: Box::new(held),
+        })
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.session.services.tool_servers.changes()
+    }
+
+    async fn access_ends(&self) {
+        self.session.watch_access().changed().await;
+    }
+
+    fn identity(&self) -> String {
+        let actor = &self.session.actor;
+        let only = self.only.map(|id| id.to_string()).unwrap_or_default();
+        format!("{} {} {only}", actor.workspace_id, actor.user_id)
+    }
+}
+
+/// A server as the gateway shows it.
+pub(crate) fn shown<'a>(server: &'a ServerWithTools, prefix: Option<&'a str>) -> ShownServer<'a> {
+    ShownServer {
+        prefix,
+        tools: active(server).collect(),
+        offers: &server.stored.server.offers,
+    }
+}
+
+fn offers_prompt(server: &ServerWithTools, name: &str) -> bool {
+    let prompts = &server.stored.server.offers.prompts;
+    prompts.iter().any(|prompt| prompt.name == name)
 }
 
 /// The tools of a server that may be called.

@@ -54,5 +54,5 @@ pub use fault::{REQUEST_ID, internal};
 pub use files::{Limits as FileLimits, ReceivedFile, Refusal, extract_pdf_text};
 pub use idempotency::{Request, StoredAnswer};
 pub use session::{Config, Services, Session};
-pub use tool_servers::{KnownTool, ToolCallOptions, ToolServers};
+pub use tool_servers::{HealthConfig, KnownTool, ToolCallOptions, ToolServers};
 pub use watch::{EventLogPage, Watch};

@@ -27,7 +27,7 @@ use crate::passwords::Passwords;
 use crate::recents::Recents;
 use crate::session_cache::SessionCache;
 use crate::throttle::Throttle;
-use crate::tool_servers::ToolServers;
+use crate::tool_servers::{HealthConfig, ToolServers};
 use crate::tools::Builtins;
 use crate::worker::Worker;
 
@@ -61,6 +61,8 @@ pub struct Config {
     pub key_label: String,
     /// How containers are run; `None` where this process runs none.
     pub containers: Option<ContainersConfig>,
+    /// How tool servers are looked after.
+    pub health: HealthConfig,
     /// What one workspace's containers may use together.
     pub container_quota: Quota,
 }
@@ -70,6 +72,7 @@ pub struct Config {
 pub struct Services {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
+    pub(crate) outbound: Outbound,
     pub(crate) blobs: Blobs,
     pub(crate) extractor: Arc<Extractor>,
     pub(crate) bus: Bus,
@@ -114,11 +117,16 @@ impl Services {
         let cache = Cache::new(config.redis.clone());
         let agents = AgentCache::new(cache.clone());
         let containers = Containers::new(store.clone(), config.containers.clone());
-        let tool_servers =
-            ToolServers::new(store.clone(), vault.clone(), outbound.clone(), containers);
+        let tool_servers = ToolServers::new(
+            store.clone(),
+            vault.clone(),
+            outbound.clone(),
+            containers,
+            config.health,
+        );
         let models = Arc::new(ModelPool::new(
             vault.clone(),
-            outbound,
+            outbound.clone(),
             config.local_model.clone(),
             config.model_deadlines,
         ));
@@ -141,6 +149,7 @@ impl Services {
             blobs,
             extractor: Arc::new(Extractor::new(config.pdf_reader.clone())),
             vault,
+            outbound,
             bus,
             models,
             budgeted,

@@ -26,6 +26,7 @@ pub mod installation;
 pub mod invitations;
 pub mod master_keys;
 pub mod mcp_servers;
+pub mod mcp_sign_ins;
 pub mod mcp_tools;
 pub mod members;
 pub mod messages;

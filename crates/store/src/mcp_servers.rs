@@ -61,6 +61,7 @@ pub(crate) struct ServerRow {
     pub(crate) offers: Json<McpOffers>,
     pub(crate) tool_count: i64,
     pub(crate) quarantined_count: i64,
+    pub(crate) is_signed_in: bool,
     pub(crate) created_at: time::OffsetDateTime,
     pub(crate) updated_at: time::OffsetDateTime,
 }
@@ -75,6 +76,9 @@ impl TenantTx {
                  s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
+                 exists (select from mcp_sign_ins i
+                         where i.workspace_id = s.workspace_id and i.server_id = s.id
+                           and i.grant_id is not null) as "is_signed_in!",
                  s.created_at, s.updated_at
                from mcp_servers s, lateral (
                  select count(*) as tool_count,
@@ -106,6 +110,9 @@ impl TenantTx {
                  s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
+                 exists (select from mcp_sign_ins i
+                         where i.workspace_id = s.workspace_id and i.server_id = s.id
+                           and i.grant_id is not null) as "is_signed_in!",
                  s.created_at, s.updated_at
                from mcp_servers s, lateral (
                  select count(*) as tool_count,
@@ -176,7 +183,7 @@ impl TenantTx {
         self.announce_tools().await
     }
 
-    /// Notes how a server is; tells whether it still has that revision.
+    /// Notes how a server is; tells whether it still has that revision and may be so next.
     pub async fn observe_mcp_server(
         &mut self,
         id: McpServerId,
@@ -184,6 +191,12 @@ impl TenantTx {
         seen: &Observation,
     ) -> Result<bool> {
         let profile = seen.profile.as_ref();
+        let before: Vec<String> = seen
+            .state
+            .before()
+            .into_iter()
+            .map(|state| state.as_str().to_owned())
+            .collect();
         let done = sqlx::query!(
             "update mcp_servers
              set reason = $5, state_since = case when state = $4 then state_since else $6 end,
@@ -191,7 +204,7 @@ impl TenantTx {
                title = case when $7 then $8 else title end,
                protocol_version = case when $7 then $9 else protocol_version end,
                offers = case when $7 then $10 else offers end
-             where workspace_id = $1 and id = $2 and revision = $3",
+             where workspace_id = $1 and id = $2 and revision = $3 and state = any($11)",
             self.workspace_id().uuid(),
             id.uuid(),
             revision,
@@ -201,7 +214,8 @@ impl TenantTx {
             profile.is_some(),
             profile.and_then(|profile| profile.title.as_deref()),
             profile.and_then(|profile| profile.protocol_version.as_deref()),
-            profile.map(|profile| Json(&profile.offers)) as _
+            profile.map(|profile| Json(&profile.offers)) as _,
+            &before
         )
         .execute(self.connection())
         .await?;
@@ -321,6 +335,7 @@ impl ServerRow {
                 tool_count: self.tool_count as u32,
                 quarantined_count: self.quarantined_count as u32,
                 offers: self.offers.0,
+                is_signed_in: self.is_signed_in,
                 created_at: self.created_at.into(),
                 updated_at: self.updated_at.into(),
             },

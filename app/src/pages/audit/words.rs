@@ -25,6 +25,8 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::McpServerCreate => "Added a tool server",
         Deed::McpServerDelete => "Deleted a tool server",
         Deed::McpServerRestart => "Restarted a tool server",
+        Deed::McpServerSignIn => "Signed in at a tool server",
+        Deed::McpServerSignOut => "Signed out of a tool server",
         Deed::McpServerStop => "Stopped a tool server",
         Deed::McpServerUpdate => "Changed a tool server",
         Deed::McpToolAccept => "Accepted a changed tool",

@@ -1,6 +1,6 @@
 //! One tool server: how it is, its tools, trying them, its settings.
 
-use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpToolState};
+use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpServerState, McpToolState};
 use domain::{Action, McpServerId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
@@ -15,6 +15,7 @@ use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
 };
+use crate::pages::tools::sign_in::SignInPanel;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
 use crate::pages::tools::tool_list::ToolList;
 use crate::pages::tools::trial::Trial;
@@ -70,7 +71,8 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     view! {
         <Page title=server.name.clone() section="Tools" href="/tools">
             <div class="page">
-                <Head server now refresh />
+                <Head server=server.clone() now refresh />
+                <SignInPanel server refresh />
                 {changed}
                 <div class="grid gap-6 lg:grid-cols-[minmax(0,1fr)_24rem] items-start [&>*]:min-w-0 mb-6">
                     <ToolList server=id tools />
@@ -127,8 +129,12 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
         .into_any()
     });
     let reason = server.reason.as_deref().map(sentence).map(|reason| {
+        let (tone, icon) = match server.state {
+            McpServerState::Unhealthy => (Tone::Warning, "circle-alert"),
+            _ => (Tone::Danger, "circle-x"),
+        };
         view! {
-            <Callout tone=Tone::Danger icon="circle-x" class="mb-6">
+            <Callout tone icon class="mb-6">
                 <p>{reason}</p>
             </Callout>
         }
@@ -222,6 +228,7 @@ fn offers(server: &McpServer) -> Option<AnyView> {
         <div class="grid gap-6 lg:grid-cols-2 items-start [&>*]:min-w-0 mb-6">
             {offer_card("prompts", "Prompts", &offers.prompts)}
             {offer_card("resources", "Resources", &offers.resources)}
+            {offer_card("templates", "Resource templates", &offers.templates)}
         </div>
     };
     Some(view.into_any())

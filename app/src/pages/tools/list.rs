@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use crate::layout::{ListPage, NewButton, load, may};
 use crate::pages::tools::server::ListToolServers;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
-use crate::ui::{EmptyCard, Icon, LinkRow, sentence};
+use crate::ui::{Callout, EmptyCard, Icon, LinkRow, Tone, sentence};
 
 const NEW: NewButton = NewButton {
     action: Action::ManageTools,
@@ -19,13 +19,28 @@ const NEW: NewButton = NewButton {
 #[component]
 pub fn ToolsPage() -> impl IntoView {
     let servers = load(|| ListToolServers {});
+    // People come here from a sign-in that nobody began, or that was finished already.
+    let query = leptos_router::hooks::use_query_map();
+    let is_unknown = move || query.read().get_str("sign_in") == Some("unknown");
+    let notice = move || {
+        is_unknown().then(|| {
+            view! {
+                <Callout tone=Tone::Warning icon="circle-alert" class="mb-6">
+                    <p>
+                        "This sign-in is not known here: it was begun in another browser, took too long or was finished already. Begin again on the server’s page."
+                    </p>
+                </Callout>
+            }
+            .into_any()
+        })
+    };
     view! {
         <ListPage
             title="Tools"
             lead="Servers whose tools agents can use, by the Model Context Protocol. Secrets are stored encrypted and never shown again."
             button=NEW
             data=servers
-            view=|servers| view! { <Servers servers /> }.into_any()
+            view=move |servers| view! { {notice.clone()} <Servers servers /> }.into_any()
         />
     }
     .into_any()

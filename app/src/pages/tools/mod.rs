@@ -10,6 +10,7 @@ mod form;
 mod headers;
 mod list;
 pub mod server;
+mod sign_in;
 mod state;
 mod tool_list;
 mod trial;

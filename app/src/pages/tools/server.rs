@@ -119,6 +119,21 @@ pub async fn restart_tool_server(id: McpServerId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Begins to sign in at a server and goes where that is done.
+#[server]
+pub async fn begin_tool_server_sign_in(id: McpServerId) -> Result<(), Error> {
+    let address = crate::context::platform()?.begin_mcp_sign_in(id).await?;
+    crate::context::go_to(&address);
+    Ok(())
+}
+
+/// Forgets what signing in at a server left.
+#[server]
+pub async fn end_tool_server_sign_in(id: McpServerId) -> Result<(), Error> {
+    crate::context::platform()?.end_mcp_sign_in(id).await?;
+    Ok(())
+}
+
 /// Deletes a server and shows the list.
 #[server]
 pub async fn delete_tool_server(id: McpServerId) -> Result<(), Error> {

@@ -29,6 +29,8 @@ pub fn state_pill(state: McpServerState) -> AnyView {
         McpServerState::Requested => (Tone::Accent, "loader-circle", "Requested", "spin"),
         McpServerState::Building => (Tone::Accent, "loader-circle", "Getting image", "spin"),
         McpServerState::Starting => (Tone::Accent, "loader-circle", "Starting", "spin"),
+        McpServerState::Unhealthy => (Tone::Warning, "circle-alert", "Unhealthy", ""),
+        McpServerState::SignInNeeded => (Tone::Warning, "key-round", "Sign in needed", ""),
         McpServerState::Failed => (Tone::Danger, "circle-x", "Failed", ""),
         McpServerState::Asleep => (Tone::Neutral, "circle-check", "Asleep", ""),
         McpServerState::Stopped => (Tone::Neutral, "circle-x", "Stopped", ""),

@@ -15,6 +15,7 @@ use store::vault::Vault;
 use url::Url;
 
 use super::directory::Directory;
+use super::grants::ServerGrant;
 use crate::containers::{ContainerGuard, Containers, Order, Wanted};
 use crate::mint;
 
@@ -35,6 +36,13 @@ pub(super) struct Opened {
     /// What it runs in, if that is ours.
     pub(super) container: Option<ContainerGuard>,
 }
+
+/// A server, its secrets and what signing in left.
+type Settings = (
+    StoredMcpServer,
+    BTreeMap<String, String>,
+    Option<ServerGrant>,
+);
 
 impl Connector {
     pub(super) fn new(
@@ -59,13 +67,13 @@ impl Connector {
         workspace_id: WorkspaceId,
         id: McpServerId,
     ) -> Result<Opened, ConnectError> {
-        let (stored, secrets) = self.settings(workspace_id, id).await?;
+        let (stored, secrets, grant) = self.settings(workspace_id, id).await?;
         let revision = stored.revision;
         if stored.server.state == McpServerState::Stopped {
             let stopped = "a person stopped the server; restart it to use its tools";
             return Err(ConnectError::Protocol(stopped.to_owned()));
         }
-        let opened = self.connect(workspace_id, &stored, secrets).await;
+        let opened = self.connect(workspace_id, &stored, secrets, grant).await;
         let result = match opened {
             Ok((connection, container)) => self
                 .keep_tools(workspace_id, id, revision, &connection)
@@ -81,7 +89,10 @@ impl Connector {
             }),
             Err(error) => {
                 let seen = Observation {
-                    state: McpServerState::Failed,
+                    state: match &error {
+                        ConnectError::SignInNeeded(_) => McpServerState::SignInNeeded,
+                        _ => McpServerState::Failed,
+                    },
                     reason: Some(error.to_string()),
                     time: mint::now(),
                     profile: None,
@@ -129,13 +140,22 @@ impl Connector {
         workspace_id: WorkspaceId,
         stored: &StoredMcpServer,
         secrets: BTreeMap<String, String>,
+        grant: Option<ServerGrant>,
     ) -> Result<(Connection, Option<ContainerGuard>), ConnectError> {
         let (id, revision) = (stored.server.id, stored.revision);
         let (wanted, settings) = match &stored.server.source {
             McpServerSource::Remote(remote) => {
-                let endpoint = endpoint(remote, secrets)?;
-                let connection = Connection::open_http(&self.outbound, endpoint).await?;
-                return Ok((connection, None));
+                let has_key = secrets.contains_key("authorization");
+                // A key that a person has given goes first.
+                let grant = grant.filter(|_| !has_key);
+                let endpoint = endpoint(remote, secrets, grant)?;
+                return match Connection::open_http(&self.outbound, endpoint).await {
+                    // Signing in would not help: the key is what is wrong.
+                    Err(ConnectError::SignInNeeded(_)) if has_key => {
+                        Err(ConnectError::Unauthorized { status: 401 })
+                    }
+                    opened => Ok((opened?, None)),
+                };
             }
             McpServerSource::Container(source) => {
                 (Wanted::Image(source.image.clone()), &source.settings)
@@ -192,9 +212,23 @@ impl Connector {
         reason: String,
     ) {
         tracing::info!(mcp_server.id = %id, reason, "a tool server's container ended");
+        let state = McpServerState::Failed;
+        self.note(workspace_id, id, revision, state, Some(reason))
+            .await;
+    }
+
+    /// Notes how a server is, unless it has been changed since.
+    pub(super) async fn note(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        revision: i32,
+        state: McpServerState,
+        reason: Option<String>,
+    ) {
         let seen = Observation {
-            state: McpServerState::Failed,
-            reason: Some(reason),
+            state,
+            reason,
             time: mint::now(),
             profile: None,
         };
@@ -217,12 +251,12 @@ impl Connector {
         write.await.map_err(|error| fault(&error))
     }
 
-    /// The server, and its secrets: headers or variables.
+    /// The server, its secrets (headers or variables) and what signing in left.
     async fn settings(
         &self,
         workspace_id: WorkspaceId,
         id: McpServerId,
-    ) -> Result<(StoredMcpServer, BTreeMap<String, String>), ConnectError> {
+    ) -> Result<Settings, ConnectError> {
         let read = async {
             let mut tx = self.store.begin(workspace_id).await?;
             let Some(stored) = tx.find_mcp_server(id).await? else {
@@ -232,16 +266,24 @@ impl Connector {
                 Some(secret_id) => tx.find_secret(&self.vault, secret_id).await?,
                 None => None,
             };
-            store::Result::Ok(Some((stored, secret)))
+            let grant_id = tx.find_sign_in_secrets(id).await?.grant_id;
+            store::Result::Ok(Some((stored, secret, grant_id)))
         };
         let found = read.await.map_err(|error| fault(&error))?;
-        let Some((stored, secret)) = found else {
+        let Some((stored, secret, grant_id)) = found else {
             return Err(ConnectError::Protocol("the server was deleted".to_owned()));
         };
         let secrets = secret
             .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
             .unwrap_or_default();
-        Ok((stored, secrets))
+        let grant = grant_id.map(|grant_id| ServerGrant {
+            store: self.store.clone(),
+            vault: self.vault.clone(),
+            workspace_id,
+            server_id: id,
+            grant_id,
+        });
+        Ok((stored, secrets, grant))
     }
 
     async fn observe(
@@ -275,6 +317,7 @@ impl Connector {
 fn endpoint(
     remote: &RemoteSource,
     headers: BTreeMap<String, String>,
+    grant: Option<ServerGrant>,
 ) -> Result<HttpEndpoint, ConnectError> {
     let broken = || ConnectError::Protocol("the stored settings cannot be used".to_owned());
     let headers = headers
@@ -289,6 +332,7 @@ fn endpoint(
     Ok(HttpEndpoint {
         url: Url::parse(&remote.url).map_err(|_| broken())?,
         headers,
+        grant: grant.map(|grant| Arc::new(grant) as _),
     })
 }
 

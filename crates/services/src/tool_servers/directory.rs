@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use domain::tools::NAME_SEPARATOR;
 use domain::{McpServerId, WorkspaceId};
 use mcp::gateway::Listing;
 use store::Store;
 use store::mcp_servers::StoredMcpServer;
 use store::mcp_tools::ServerWithTools;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::KnownTool;
-use crate::gateway::active;
+use crate::gateway::shown;
 
 /// Workspaces that are kept; more than one process serves at a time.
 const MAX_WORKSPACES: usize = 1_000;
@@ -33,6 +33,7 @@ pub(crate) struct Snapshot {
 pub(crate) struct Directory {
     store: Store,
     kept: Arc<Mutex<Kept>>,
+    changes: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Default)]
@@ -49,6 +50,7 @@ impl Directory {
         Self {
             store,
             kept: Arc::default(),
+            changes: Arc::new(watch::channel(0).0),
         }
     }
 
@@ -94,6 +96,13 @@ impl Directory {
             }
             None => kept.snapshots.clear(),
         }
+        drop(kept);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Raised by each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     pub(crate) async fn snapshot(&self, workspace_id: WorkspaceId) -> store::Result<Arc<Snapshot>> {
@@ -154,11 +163,8 @@ impl Snapshot {
     /// All tools that may be called, as the gateway shows them.
     pub(crate) fn listing(&self) -> Listing {
         let make = || {
-            Listing::new(self.servers.iter().flat_map(|server| {
-                let name = &server.stored.server.name;
-                active(server)
-                    .map(move |tool| (format!("{name}{NAME_SEPARATOR}{}", tool.name), tool))
-            }))
+            let servers = self.servers.iter();
+            Listing::new(servers.map(|server| shown(server, Some(&server.stored.server.name))))
         };
         self.listing.get_or_init(make).clone()
     }

@@ -2,13 +2,15 @@
 
 mod connecting;
 mod directory;
+mod grants;
+mod health;
 mod pool;
 
 use std::time::{Duration, Instant};
 
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::{McpServerId, WorkspaceId};
-use mcp::{CallError, CallOptions, Progress, ToolOutput};
+use mcp::{Answer, Ask, CallError, CallOptions, Following, LogLine, Progress, Subject, ToolOutput};
 use outbound::Outbound;
 use serde_json::Value;
 use store::Store;
@@ -18,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use self::connecting::Connector;
 use self::directory::Directory;
 pub(crate) use self::directory::Snapshot;
+pub use self::health::HealthConfig;
 use self::pool::Pool;
 use crate::containers::Containers;
 
@@ -44,6 +47,8 @@ pub struct ToolCallOptions<'a> {
     pub cancel: &'a CancellationToken,
     /// Is told of each step; must not block.
     pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
+    /// Is told what the server logs about it, where that is plain; must not block.
+    pub on_log: Option<&'a (dyn Fn(LogLine) + Send + Sync)>,
 }
 
 /// The tool servers of all workspaces, as one process uses them. Cheap to clone.
@@ -60,6 +65,7 @@ impl ToolServers {
         vault: Vault,
         outbound: Outbound,
         containers: Containers,
+        health: HealthConfig,
     ) -> Self {
         let directory = Directory::new(store.clone());
         let connector = Connector::new(
@@ -72,7 +78,7 @@ impl ToolServers {
         Self {
             directory,
             containers,
-            pool: Pool::new(connector),
+            pool: Pool::new(connector, health),
         }
     }
 
@@ -124,35 +130,50 @@ impl ToolServers {
         arguments: Value,
         options: ToolCallOptions<'_>,
     ) -> Result<ToolOutput, CallError> {
-        let started = Instant::now();
-        let called = self.call_within(workspace_id, server_id, tool, arguments, options);
-        let result = called.await;
-        let outcome = match &result {
-            Ok(output) if output.is_error() => "tool_error",
-            Ok(_) => "ok",
-            Err(_) => "error",
-        };
-        metrics::counter!("agentarea_mcp_tool_calls_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("agentarea_mcp_tool_call_duration_seconds")
-            .record(started.elapsed().as_secs_f64());
-        result
+        let ask = Ask::tool(tool, arguments);
+        let answer = self.ask(workspace_id, server_id, ask, options).await?;
+        answer.into_tool()
     }
 
-    async fn call_within(
+    /// Asks a server for something; a tool is called as by [`ToolServers::call`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn ask(
         &self,
         workspace_id: WorkspaceId,
         server_id: McpServerId,
-        tool: &str,
-        arguments: Value,
+        ask: Ask,
         options: ToolCallOptions<'_>,
-    ) -> Result<ToolOutput, CallError> {
+    ) -> Result<Answer, CallError> {
+        let is_call = ask.subject() == Subject::Tool;
+        let started = Instant::now();
+        let result = self.ask_within(workspace_id, server_id, ask, options).await;
+        if is_call {
+            let outcome = match &result {
+                Ok(answer) if answer.is_tool_error() => "tool_error",
+                Ok(_) => "ok",
+                Err(_) => "error",
+            };
+            metrics::counter!("agentarea_mcp_tool_calls_total", "outcome" => outcome).increment(1);
+            metrics::histogram!("agentarea_mcp_tool_call_duration_seconds")
+                .record(started.elapsed().as_secs_f64());
+        }
+        result
+    }
+
+    async fn ask_within(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        ask: Ask,
+        options: ToolCallOptions<'_>,
+    ) -> Result<Answer, CallError> {
         let deadline = Instant::now() + options.timeout;
         let too_late = || CallError::Timeout {
             seconds: options.timeout.as_secs(),
         };
-        let revision = self
-            .check(workspace_id, server_id, tool, &arguments)
-            .await?;
+        let revision = self.check(workspace_id, server_id, &ask).await?;
         let opening = self.pool.connection(workspace_id, server_id, revision);
         let lease = tokio::select! {
             lease = tokio::time::timeout(options.timeout, opening) => {
@@ -162,18 +183,15 @@ impl ToolServers {
         };
         if lease.is_new {
             // The server was asked for its tools just now: they may be others.
-            self.check(workspace_id, server_id, tool, &arguments)
-                .await?;
+            self.check(workspace_id, server_id, &ask).await?;
         }
-        let Value::Object(arguments) = arguments else {
-            return Err(CallError::InvalidArguments("not an object".to_owned()));
-        };
         let call = CallOptions {
             timeout: deadline.saturating_duration_since(Instant::now()),
             cancel: options.cancel,
             on_progress: options.on_progress,
+            on_log: options.on_log,
         };
-        let result = lease.connection().call_tool(tool, arguments, call).await;
+        let result = lease.connection().ask(ask, call).await;
         match result {
             Err(CallError::Timeout { .. }) => {
                 self.pool.forget_connection(&lease);
@@ -187,13 +205,12 @@ impl ToolServers {
         }
     }
 
-    /// Whether a tool may be called with these arguments; gives the revision of its server.
+    /// Whether something may be asked for; gives the revision of its server.
     async fn check(
         &self,
         workspace_id: WorkspaceId,
         server_id: McpServerId,
-        tool: &str,
-        arguments: &Value,
+        ask: &Ask,
     ) -> Result<i32, CallError> {
         let snapshot = self.directory.snapshot(workspace_id).await;
         let snapshot = snapshot.map_err(|error| {
@@ -201,11 +218,14 @@ impl ToolServers {
             CallError::Unavailable
         })?;
         let server = snapshot.server(server_id).ok_or(CallError::NoSuchTool)?;
-        let known = server.find(tool).ok_or(CallError::NoSuchTool)?;
+        if ask.subject() != Subject::Tool {
+            return Ok(server.stored.revision);
+        }
+        let known = server.find(ask.name()).ok_or(CallError::NoSuchTool)?;
         if known.state == McpToolState::Quarantined {
             return Err(CallError::Quarantined);
         }
-        mcp::check_arguments(&known.definition.input_schema, arguments)
+        mcp::check_arguments(&known.definition.input_schema, ask.arguments())
             .map_err(CallError::InvalidArguments)?;
         Ok(server.stored.revision)
     }
@@ -219,6 +239,33 @@ impl ToolServers {
     /// Ends the connection to a server that is gone.
     pub(crate) fn disconnect(&self, server_id: McpServerId) {
         self.pool.disconnect(server_id);
+    }
+
+    /// Follows a resource; the connection is kept for as long as what comes with it.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn follow(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+        uri: &str,
+    ) -> Result<(Following, pool::Hold), CallError> {
+        let snapshot = self.directory.snapshot(workspace_id).await;
+        let snapshot = snapshot.map_err(|_| CallError::Unavailable)?;
+        let server = snapshot.server(server_id).ok_or(CallError::NoSuchTool)?;
+        let revision = server.stored.revision;
+        let lease = self
+            .pool
+            .connection(workspace_id, server_id, revision)
+            .await?;
+        let following = lease.connection().follow(uri).await?;
+        Ok((following, lease.into_hold()))
+    }
+
+    /// Raised whenever what is known of any workspace may be another.
+    pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.directory.changes()
     }
 
     /// Forgets what is known of a workspace, so that the next look reads the database.

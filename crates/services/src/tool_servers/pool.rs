@@ -11,12 +11,15 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connecting::{Connector, Opened};
+use super::health::{Health, HealthConfig};
 use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
 const MAX_CALLS: usize = 128;
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(300);
+/// How long it is remembered that a server is left alone.
+const HALTED: Duration = Duration::from_secs(3600);
 const SWEEP: Duration = Duration::from_secs(30);
 /// For how long a server that failed is not tried again by calls.
 const REST: Duration = Duration::from_secs(2);
@@ -26,28 +29,35 @@ const NOTICE_REST: Duration = Duration::from_secs(1);
 /// The connections of this process. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Pool {
-    connector: Connector,
+    pub(super) connector: Connector,
+    pub(super) health: HealthConfig,
     slots: Arc<Mutex<HashMap<McpServerId, Arc<Slot>>>>,
 }
 
 /// The place of one server's connection.
-struct Slot {
+pub(super) struct Slot {
     calls: Arc<Semaphore>,
-    used_at: Mutex<Instant>,
+    /// Held by whoever needs the connection without calling.
+    held: Arc<()>,
+    pub(super) used_at: Mutex<Instant>,
+    pub(super) health: Mutex<Health>,
+    /// Starts the server anew while it is unhealthy.
+    pub(super) recovery: Mutex<Option<AbortHandle>>,
     /// Locked while connecting, so that all who need the connection wait for the same one.
-    state: tokio::sync::Mutex<SlotState>,
+    pub(super) state: tokio::sync::Mutex<SlotState>,
 }
 
 #[derive(Default)]
-struct SlotState {
-    live: Option<Arc<Live>>,
+pub(super) struct SlotState {
+    pub(super) live: Option<Arc<Live>>,
     failed: Option<(Instant, ConnectError)>,
 }
 
 /// A connection and the task that follows its notices.
-struct Live {
-    connection: Arc<Connection>,
-    revision: i32,
+pub(super) struct Live {
+    pub(super) workspace_id: WorkspaceId,
+    pub(super) connection: Arc<Connection>,
+    pub(super) revision: i32,
     follower: AbortHandle,
     watcher: Option<AbortHandle>,
     /// Its container goes with the connection.
@@ -56,6 +66,7 @@ struct Live {
 
 /// The right to use a connection for one call.
 pub(super) struct Lease {
+    held: Arc<()>,
     live: Arc<Live>,
     server_id: McpServerId,
     _permit: OwnedSemaphorePermit,
@@ -63,10 +74,16 @@ pub(super) struct Lease {
     pub(super) is_new: bool,
 }
 
+/// Keeps a connection although nothing is called.
+pub(crate) struct Hold {
+    _held: Arc<()>,
+}
+
 impl Pool {
-    pub(super) fn new(connector: Connector) -> Self {
+    pub(super) fn new(connector: Connector, health: HealthConfig) -> Self {
         Self {
             connector,
+            health,
             slots: Arc::default(),
         }
     }
@@ -75,13 +92,20 @@ impl Pool {
     pub(super) fn start(&self, stopping: CancellationToken) {
         let this = self.clone();
         tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    () = stopping.cancelled() => break,
-                    () = tokio::time::sleep(SWEEP) => this.sweep(),
+            let sweeping = async {
+                loop {
+                    tokio::time::sleep(SWEEP).await;
+                    this.sweep();
                 }
+            };
+            tokio::select! {
+                () = stopping.cancelled() => {}
+                () = this.look_after(&stopping) => {}
+                () = sweeping => {}
             }
-            this.lock().clear();
+            for (_, slot) in this.lock().drain() {
+                slot.give_up();
+            }
         });
     }
 
@@ -95,11 +119,15 @@ impl Pool {
         let slot = self.slot(server_id);
         let permit = slot.calls.clone().try_acquire_owned();
         let permit = permit.map_err(|_| CallError::Busy)?;
+        if let Some(reason) = &lock(&slot.health).halted {
+            return Err(ConnectError::Protocol(reason.clone()).into());
+        }
         let mut state = slot.state.lock().await;
         let is_usable =
             |live: &&Arc<Live>| live.revision == revision && !live.connection.is_closed();
         if let Some(live) = state.live.as_ref().filter(is_usable) {
             return Ok(Lease {
+                held: slot.held.clone(),
                 live: live.clone(),
                 server_id,
                 _permit: permit,
@@ -113,6 +141,7 @@ impl Pool {
         }
         let live = self.open(&mut state, workspace_id, server_id).await?;
         Ok(Lease {
+            held: slot.held.clone(),
             live,
             server_id,
             _permit: permit,
@@ -129,7 +158,7 @@ impl Pool {
         let _ = self.open(&mut state, workspace_id, server_id).await;
     }
 
-    async fn open(
+    pub(super) async fn open(
         &self,
         state: &mut SlotState,
         workspace_id: WorkspaceId,
@@ -184,6 +213,7 @@ impl Pool {
             }
         });
         Live {
+            workspace_id,
             connection,
             revision,
             follower: follower.abort_handle(),
@@ -207,15 +237,18 @@ impl Pool {
 
     /// Ends the connection to a server; calls that use it may go on to their end.
     pub(super) fn disconnect(&self, server_id: McpServerId) {
-        self.lock().remove(&server_id);
+        let slot = self.lock().remove(&server_id);
+        if let Some(slot) = slot {
+            slot.give_up();
+        }
     }
 
     fn sweep(&self) {
         self.lock().retain(|_, slot| {
-            let used_at = slot.used_at.lock();
-            let used_at = *used_at.unwrap_or_else(PoisonError::into_inner);
-            let is_busy = slot.calls.available_permits() < MAX_CALLS;
-            is_busy || used_at.elapsed() < IDLE
+            // One that is left alone is remembered for as long as its loop would last.
+            let is_halted = lock(&slot.health).halted.is_some();
+            let idle = if is_halted { HALTED } else { IDLE };
+            slot.is_busy() || slot.is_held() || lock(&slot.used_at).elapsed() < idle
         });
     }
 
@@ -224,23 +257,53 @@ impl Pool {
         let slot = slots.entry(server_id).or_insert_with(|| {
             Arc::new(Slot {
                 calls: Arc::new(Semaphore::new(MAX_CALLS)),
+                held: Arc::default(),
                 used_at: Mutex::new(Instant::now()),
+                health: Mutex::default(),
+                recovery: Mutex::default(),
                 state: tokio::sync::Mutex::default(),
             })
         });
-        let used_at = slot.used_at.lock();
-        *used_at.unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *lock(&slot.used_at) = Instant::now();
         slot.clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<McpServerId, Arc<Slot>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<McpServerId, Arc<Slot>>> {
+        lock(&self.slots)
     }
+}
+
+impl Slot {
+    /// Whether a call is under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.calls.available_permits() < MAX_CALLS
+    }
+
+    /// Whether somebody needs the connection without calling.
+    fn is_held(&self) -> bool {
+        Arc::strong_count(&self.held) > 1
+    }
+
+    /// Lets nobody start the server anew from here.
+    fn give_up(&self) {
+        if let Some(recovery) = lock(&self.recovery).take() {
+            recovery.abort();
+        }
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lease {
     pub(super) fn connection(&self) -> &Connection {
         &self.live.connection
+    }
+
+    /// Ends the call and goes on to keep the connection.
+    pub(super) fn into_hold(self) -> Hold {
+        Hold { _held: self.held }
     }
 }
 

@@ -50,6 +50,7 @@ impl ServerTools {
             timeout: CALL_TIMEOUT,
             cancel: &cancel,
             on_progress: None,
+            on_log: None,
         };
         let arguments = plan.arguments.clone();
         let called =

@@ -219,6 +219,12 @@ pub fn rows() -> Vec<Row> {
         by_id("restart_tool_server", May(ManageTools), Change, |o| {
             field("id", &o.mcp_server)
         }),
+        by_id("begin_tool_server_sign_in", May(ManageTools), Change, |o| {
+            field("id", &o.mcp_server)
+        }),
+        by_id("end_tool_server_sign_in", May(ManageTools), Change, |o| {
+            field("id", &o.mcp_server)
+        }),
         by_id("accept_tool", May(ManageTools), Change, |o| {
             vec![
                 ("id", o.mcp_server.clone()),

@@ -14,7 +14,7 @@ use crate::mcp_servers::remote;
 use crate::support::TestApp;
 
 /// Where the programs are, if they are there.
-fn peers() -> Option<PathBuf> {
+pub fn peers() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from)?;
     let folder = home.join(".cache/agentarea/mcp-peers");
     folder.join("stamp").is_file().then_some(folder)

@@ -1,7 +1,10 @@
 //! The gateway: one address for the tools of all servers, in both eras.
 
 mod clients;
+mod conformance;
 mod hostile;
+mod passing;
+mod sessions;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -12,8 +15,8 @@ use crate::mcp_servers::remote;
 use crate::people::Person;
 use crate::support::{Answer, TestApp};
 
-const LEGACY: &str = "2025-11-25";
-const MODERN: &str = "2026-07-28";
+pub const LEGACY: &str = "2025-11-25";
+pub const MODERN: &str = "2026-07-28";
 
 /// Sends a message of the protocol to the gateway, by the rules of a revision.
 pub async fn send(app: &TestApp, path: &str, version: &str, method: &str, params: Value) -> Answer {
@@ -26,7 +29,8 @@ pub async fn send(app: &TestApp, path: &str, version: &str, method: &str, params
         .header("mcp-protocol-version", version);
     if version == MODERN {
         req = req.header("mcp-method", method);
-        if let Some(name) = params["name"].as_str() {
+        let name = params["name"].as_str().or(params["uri"].as_str());
+        if let Some(name) = name {
             req = req.header("mcp-name", name);
         }
         params["_meta"]["io.modelcontextprotocol/protocolVersion"] = version.into();

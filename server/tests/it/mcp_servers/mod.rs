@@ -2,7 +2,10 @@
 
 mod agents;
 mod failing;
+mod health;
 mod pinned;
+mod provider;
+mod sign_in;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};

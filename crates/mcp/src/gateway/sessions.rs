@@ -1,0 +1,212 @@
+//! Sessions of clients of 2025: they can be told of changes and asked for input.
+//!
+//! A session lives in one process. Whatever another process is asked in its name is answered without
+//! it, so a client behind a load balancer loses notices and questions, never an answer.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use rmcp::transport::streamable_http_server::session::local::{LocalSessionManager, SessionConfig};
+use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio_util::sync::CancellationToken;
+
+use super::asking::lock;
+use super::{Caller, Gateway};
+
+/// Sessions of one process; clients beyond that do without. Each takes some 60 KiB.
+const MAX_SESSIONS: usize = 1_000;
+/// How long an unused session is kept.
+const IDLE: Duration = Duration::from_secs(4 * 60 * 60);
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+/// The first revision without sessions.
+const MODERN: &str = "2026-07-28";
+
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// Takes requests that carry a [`Caller`]. Cheap to clone.
+#[derive(Clone)]
+pub struct GatewayService {
+    plain: StreamableHttpService<Gateway, NeverSessionManager>,
+    sessions: StreamableHttpService<Gateway, LocalSessionManager>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    manager: Arc<LocalSessionManager>,
+    /// Begins the ids of this process's sessions.
+    process: String,
+    /// Whose session it is, by its id here.
+    owners: Mutex<HashMap<String, String>>,
+    max_body_bytes: usize,
+}
+
+impl GatewayService {
+    /// `hosts` and `origins` are those that the gateway is known by; requests that name others are
+    /// refused. `process` tells this process from others, in letters and digits.
+    pub fn new(
+        hosts: Vec<String>,
+        origins: Vec<String>,
+        max_body_bytes: usize,
+        process: String,
+        stopping: CancellationToken,
+    ) -> Self {
+        let config = StreamableHttpServerConfig::default()
+            .with_allowed_hosts(hosts)
+            .with_allowed_origins(origins)
+            .enforce_origin_validation()
+            .with_max_request_body_bytes(max_body_bytes)
+            .with_cancellation_token(stopping);
+        let mut manager = LocalSessionManager::default();
+        let mut kept = SessionConfig::default();
+        kept.keep_alive = Some(IDLE);
+        kept.sse_retry = None;
+        manager.session_config = kept;
+        let manager = Arc::new(manager);
+        let plain = config
+            .clone()
+            .with_legacy_session_mode(false)
+            .with_json_response(true);
+        Self {
+            plain: StreamableHttpService::new(
+                || Ok(Gateway::default()),
+                Arc::new(NeverSessionManager::default()),
+                plain,
+            ),
+            sessions: StreamableHttpService::new(
+                || Ok(Gateway::with_session()),
+                manager.clone(),
+                config.with_legacy_session_mode(true).with_sse_retry(None),
+            ),
+            inner: Arc::new(Inner {
+                manager,
+                process,
+                owners: Mutex::default(),
+                max_body_bytes,
+            }),
+        }
+    }
+
+    /// Answers a request, whatever revision it is of.
+    pub async fn handle<B>(&self, mut req: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let session = req.headers().get(SESSION).cloned();
+        if let Some(session) = session {
+            let name = session.to_str().unwrap_or_default();
+            let Some(id) = self.inner.own(name) else {
+                // Another process keeps it.
+                req.headers_mut().remove(SESSION);
+                return self.plain.handle(req).await;
+            };
+            let is_owner = identity(&req).is_some_and(|who| self.inner.is_owner(id, &who));
+            let Some(value) = HeaderValue::from_str(id).ok().filter(|_| is_owner) else {
+                return empty(StatusCode::NOT_FOUND);
+            };
+            req.headers_mut().insert(SESSION, value);
+            return self.sessions.handle(req).await;
+        }
+        let is_modern = req.headers().get(VERSION).is_some_and(|it| it == MODERN);
+        if is_modern || req.method() != Method::POST {
+            return self.plain.handle(req).await;
+        }
+        self.begin(req).await
+    }
+
+    /// A message without a session, which may begin one.
+    async fn begin<B>(&self, req: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let who = identity(&req);
+        let (parts, body) = req.into_parts();
+        let body = match Limited::new(body, self.inner.max_body_bytes)
+            .collect()
+            .await
+        {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                return empty(StatusCode::PAYLOAD_TOO_LARGE);
+            }
+            Err(_) => return empty(StatusCode::BAD_REQUEST),
+        };
+        let begins = is_initialize(&body);
+        let req = Request::from_parts(parts, Full::new(body));
+        let who = match who {
+            Some(who) if begins && self.inner.has_room().await => who,
+            _ => return self.plain.handle(req).await,
+        };
+        let mut answer = self.sessions.handle(req).await;
+        let id = answer
+            .headers()
+            .get(SESSION)
+            .and_then(|it| it.to_str().ok());
+        if let Some(id) = id.map(str::to_owned) {
+            let name = format!("{}-{id}", self.inner.process);
+            lock(&self.inner.owners).insert(id, who);
+            if let Ok(value) = HeaderValue::from_str(&name) {
+                answer.headers_mut().insert(SESSION, value);
+            }
+        }
+        answer
+    }
+}
+
+impl Inner {
+    /// The id of a session of this process, by its name outside.
+    fn own<'a>(&self, name: &'a str) -> Option<&'a str> {
+        name.strip_prefix(&self.process)?.strip_prefix('-')
+    }
+
+    fn is_owner(&self, id: &str, who: &str) -> bool {
+        lock(&self.owners).get(id).is_some_and(|owner| owner == who)
+    }
+
+    /// Whether one more session can be kept; forgets the owners of those that ended.
+    async fn has_room(&self) -> bool {
+        let sessions = self.manager.sessions.read().await;
+        lock(&self.owners).retain(|id, _| sessions.contains_key(id.as_str()));
+        sessions.len() < MAX_SESSIONS
+    }
+}
+
+impl fmt::Debug for GatewayService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayService").finish_non_exhaustive()
+    }
+}
+
+fn identity<B>(req: &Request<B>) -> Option<String> {
+    let caller = req.extensions().get::<Caller>();
+    caller.map(|Caller(caller)| caller.identity())
+}
+
+/// Whether a message asks to begin a session.
+fn is_initialize(body: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        method: std::borrow::Cow<'a, str>,
+    }
+    let needle = b"\"initialize\"";
+    body.windows(needle.len()).any(|window| window == needle)
+        && serde_json::from_slice::<Message<'_>>(body)
+            .is_ok_and(|message| message.method == "initialize")
+}
+
+fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::new()).boxed());
+    *answer.status_mut() = status;
+    answer
+}

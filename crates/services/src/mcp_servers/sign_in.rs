@@ -1,0 +1,206 @@
+//! Signing in at remote servers that ask for it.
+
+use std::time::Duration;
+
+use domain::audit::Deed;
+use domain::mcp_servers::{McpServer, McpServerSource, SignInReturn};
+use domain::{Action, Error, McpServerId, SecretId, expose};
+use mcp::sign_in::{self, SignInAnswer, SignInError};
+use secrecy::SecretString;
+use store::TenantTx;
+use store::mcp_servers::StoredMcpServer;
+use store::mcp_sign_ins::PendingSignIn;
+use url::Url;
+
+use super::{CREATE_WAIT, get, set_connecting};
+use crate::fault::OrFault;
+use crate::{Session, mint};
+
+/// How long a person may take to sign in.
+const PENDING: time::Duration = time::Duration::minutes(15);
+/// Longest time for one half of a sign-in.
+const TIMEOUT: Duration = Duration::from_secs(60);
+const CLIENT_NAME: &str = "AgentArea";
+
+impl Session {
+    /// Gives the address where a person signs in for a server.
+    pub(super) async fn begin_sign_in(&self, id: McpServerId) -> Result<String, Error> {
+        self.allow(Action::ManageTools, Deed::McpServerSignIn)
+            .await?;
+        let session_id = self.browser()?;
+        let mut tx = self.begin(Action::Read).await?;
+        let stored = get(&mut tx, id).await?;
+        drop(tx);
+        let url = remote_url(&stored)?;
+        let outbound = &self.services.outbound;
+        let redirect_uri = self.redirect_uri();
+        // No transaction waits for a stranger.
+        let begun = sign_in::begin(outbound, &url, &redirect_uri, CLIENT_NAME);
+        let begun = within(begun).await.map_err(Error::conflict)?;
+
+        let mut tx = self
+            .change(Action::ManageTools, Deed::McpServerSignIn)
+            .await?;
+        let stored = get(&mut tx, id).await?;
+        let vault = &self.services.vault;
+        let now = mint::now();
+        let old = tx.find_sign_in_secrets(id).await.or_fault()?;
+        let pending_id: SecretId = mint::id();
+        tx.put_secret(vault, pending_id, &begun.pending, now)
+            .await
+            .or_fault()?;
+        let pending = PendingSignIn {
+            server_id: id,
+            pending_id,
+        };
+        let hash = mint::hash(secrecy::ExposeSecret::expose_secret(&begun.state));
+        let until = (now.date_time() + PENDING).into();
+        tx.put_pending_sign_in(pending, &hash, session_id, until)
+            .await
+            .or_fault()?;
+        if let Some(old) = old.pending_id {
+            tx.delete_secret(old).await.or_fault()?;
+        }
+        tx.commit(id.uuid(), &stored.server.name).await?;
+        Ok(begun.url)
+    }
+
+    /// Takes what a person brought back. Each state is good for one attempt, by the browser session
+    /// that began it.
+    pub(super) async fn finish_sign_in(
+        &self,
+        returned: SignInReturn,
+    ) -> Result<McpServerId, Error> {
+        self.allow(Action::ManageTools, Deed::McpServerSignIn)
+            .await?;
+        let session_id = self.browser()?;
+        let vault = &self.services.vault;
+        let mut tx = self
+            .change(Action::ManageTools, Deed::McpServerSignIn)
+            .await?;
+        let hash = mint::hash(expose(&returned.state));
+        let pending = tx.take_pending_sign_in(&hash, session_id, mint::now());
+        let pending = pending.await.or_fault()?.ok_or(Error::NotFound)?;
+        let id = pending.server_id;
+        let stored = get(&mut tx, id).await?;
+        let secret = tx.find_secret(vault, pending.pending_id).await.or_fault()?;
+        tx.delete_secret(pending.pending_id).await.or_fault()?;
+        // From here on the state is used up, whatever comes of it.
+        tx.commit(id.uuid(), &stored.server.name).await?;
+        let url = remote_url(&stored)?;
+
+        let finished = match (returned.code, secret) {
+            (Some(code), Some(secret)) => {
+                let answer = SignInAnswer {
+                    state: SecretString::from(expose(&returned.state).to_owned()),
+                    code: SecretString::from(expose(&code).to_owned()),
+                    issuer: returned.issuer,
+                };
+                within(sign_in::finish(
+                    &self.services.outbound,
+                    &url,
+                    &secret,
+                    answer,
+                ))
+                .await
+            }
+            _ => Err("the sign-in was not granted".to_owned()),
+        };
+        match finished {
+            Ok(grant) => {
+                self.keep_grant(id, &stored, &grant).await?;
+                self.connect(id, CREATE_WAIT).await?;
+            }
+            Err(reason) => self.note_failure(&stored, reason).await?,
+        }
+        Ok(id)
+    }
+
+    /// Forgets the tokens of a server.
+    pub(super) async fn end_sign_in(&self, id: McpServerId) -> Result<McpServer, Error> {
+        let mut tx = self
+            .change(Action::ManageTools, Deed::McpServerSignOut)
+            .await?;
+        let mut stored = get(&mut tx, id).await?;
+        forget_sign_ins(&mut tx, id).await?;
+        stored.revision += 1;
+        set_connecting(&mut stored);
+        tx.update_mcp_server(&stored).await.or_fault()?;
+        tx.commit(id.uuid(), &stored.server.name).await?;
+        self.connect(id, CREATE_WAIT).await
+    }
+
+    async fn keep_grant(
+        &self,
+        id: McpServerId,
+        seen: &StoredMcpServer,
+        grant: &SecretString,
+    ) -> Result<(), Error> {
+        let workspace_id = self.actor.workspace_id;
+        let mut tx = self.services.store.begin(workspace_id).await.or_fault()?;
+        let mut stored = get(&mut tx, id).await?;
+        if stored.revision != seen.revision {
+            return Err(Error::conflict(
+                "the server's settings were changed meanwhile; sign in again",
+            ));
+        }
+        let old = tx.find_sign_in_secrets(id).await.or_fault()?;
+        let grant_id: SecretId = mint::id();
+        let vault = &self.services.vault;
+        tx.put_secret(vault, grant_id, grant, mint::now())
+            .await
+            .or_fault()?;
+        tx.put_grant(id, grant_id).await.or_fault()?;
+        if let Some(old) = old.grant_id {
+            tx.delete_secret(old).await.or_fault()?;
+        }
+        stored.revision += 1;
+        set_connecting(&mut stored);
+        tx.update_mcp_server(&stored).await.or_fault()?;
+        tx.commit().await.or_fault()
+    }
+
+    async fn note_failure(&self, seen: &StoredMcpServer, reason: String) -> Result<(), Error> {
+        let mut stored = seen.clone();
+        let workspace_id = self.actor.workspace_id;
+        let mut tx = self.services.store.begin(workspace_id).await.or_fault()?;
+        let now = get(&mut tx, stored.server.id).await?;
+        if now.revision != stored.revision {
+            return Ok(());
+        }
+        stored.server.state = now.server.state;
+        stored.server.reason = Some(format!("signing in failed: {reason}"));
+        tx.update_mcp_server(&stored).await.or_fault()?;
+        tx.commit().await.or_fault()
+    }
+
+    fn redirect_uri(&self) -> String {
+        format!("{}/oauth/callback", self.services.config.public_url)
+    }
+}
+
+/// Forgets a server's sign-ins and their secrets.
+pub(super) async fn forget_sign_ins(tx: &mut TenantTx, id: McpServerId) -> Result<(), Error> {
+    let secrets = tx.find_sign_in_secrets(id).await.or_fault()?;
+    tx.delete_sign_ins(id).await.or_fault()?;
+    for secret in [secrets.grant_id, secrets.pending_id].into_iter().flatten() {
+        tx.delete_secret(secret).await.or_fault()?;
+    }
+    Ok(())
+}
+
+async fn within<T>(half: impl Future<Output = Result<T, SignInError>>) -> Result<T, String> {
+    match tokio::time::timeout(TIMEOUT, half).await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err("the sign-in took too long".to_owned()),
+    }
+}
+
+fn remote_url(stored: &StoredMcpServer) -> Result<Url, Error> {
+    let McpServerSource::Remote(remote) = &stored.server.source else {
+        return Err(Error::conflict(
+            "nobody signs in at a server in a container",
+        ));
+    };
+    Url::parse(&remote.url).map_err(|_| Error::conflict("the server's address cannot be used"))
+}
