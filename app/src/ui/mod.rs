@@ -32,7 +32,7 @@ pub use delete_dialog::DeleteDialog;
 pub use dialog::{Dialog, DialogButton, close_dialog};
 pub use effect::{every, on_change, when_done};
 pub use feedback::{Callout, Empty, EmptyCard, SkeletonRows};
-pub use field::{SelectField, TextAreaField, TextField, escaped};
+pub use field::{SelectField, TextAreaField, TextField, escaped, field_note};
 pub use form::{FormAlert, FormErrors, focus_first_error, reset_form};
 pub use icon::{Icon, LabelledIcon};
 pub use live::live;
