@@ -9,6 +9,7 @@ mod files;
 mod html;
 mod list;
 mod live_thread;
+mod logged;
 mod message;
 pub mod server;
 mod stream;
