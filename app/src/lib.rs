@@ -10,6 +10,7 @@ pub mod context;
 mod document;
 mod layout;
 mod pages;
+mod parts;
 mod routes;
 #[cfg(feature = "ssr")]
 pub mod session_cookie;
@@ -20,4 +21,6 @@ mod ui;
 pub use document::{Assets, shell};
 #[cfg(feature = "ssr")]
 pub use pages::conversations::{message_form, message_key};
+#[cfg(feature = "hydrate")]
+pub use parts::{load_first, load_rest};
 pub use routes::App;
