@@ -64,6 +64,16 @@ step "Start to ready, embedded database already made"
 kill "$server" && wait "$server" 2>/dev/null || true
 "$bench" startup --times 3 --settle 1 --url http://127.0.0.1:9300/health -- target/release/agentarea serve
 
-step "Browser half"
-wasm=target/site/pkg/agentarea.wasm
-note "$(wc -c <"$wasm") bytes of WASM, $(node -e 'const z=require("zlib"),f=require("fs");process.stdout.write(String(z.brotliCompressSync(f.readFileSync(process.argv[1]),{params:{[z.constants.BROTLI_PARAM_QUALITY]:11,[z.constants.BROTLI_PARAM_LGWIN]:24}}).length))' "$wasm") brotli"
+step "Browser half: what a first visit loads"
+brotli='const z=require("zlib"),f=require("fs"),c=z.constants;let n=0;for(const p of process.argv.slice(1))
+  n+=z.brotliCompressSync(f.readFileSync(p),{params:{[c.BROTLI_PARAM_QUALITY]:11,[c.BROTLI_PARAM_LGWIN]:24}}).length;
+process.stdout.write(String(n))'
+{
+  read -r folder
+  folder="target/site$folder"
+  while read -r -a part; do
+    files=("${part[@]:1}")
+    size="$(node -e "$brotli" "$folder/agentarea.wasm" "${files[@]/#/$folder/}")"
+    note "pages of ${part[0]}: $size bytes of WASM, brotli"
+  done
+} <target/web/browser.txt

@@ -9,4 +9,4 @@ fi
 scripts/setup.sh
 scripts/fetch-model.sh
 use_wasm_rust
-exec cargo leptos watch -- serve
+exec cargo leptos watch --split -- serve

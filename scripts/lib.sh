@@ -48,6 +48,9 @@ use_wasm_rust() {
 # Version of wasm-bindgen in Cargo.lock; the command-line tool must be exactly the same.
 wasm_bindgen_version() { awk '/^name = "wasm-bindgen"$/ { getline; gsub(/[^0-9.]/, ""); print }' Cargo.lock; }
 
+# Version of the splitter: it must know what the macro of Leptos writes, so both are 0.2.
+wasm_split_version=0.2.4
+
 # Installs a folder's npm packages when its lock file differs from the one installed last.
 npm_install() {
   local dir="$1" stamp="$1/node_modules/.agentarea-lock" lock

@@ -53,16 +53,25 @@ at_least "$rust_version" "$rust_minimum" ||
 
 scripts/wasm-std.sh
 
-wasm_bindgen="$(wasm_bindgen_version)"
-if [[ "$(wasm-bindgen --version 2>/dev/null)" != "wasm-bindgen $wasm_bindgen" ]]; then
-  step "Compiling wasm-bindgen $wasm_bindgen once (about two minutes), it must match Cargo.lock"
+# compile_tool CRATE VERSION OPTION...: installs a program of crates.io into the cache. Outside the
+# project, so that its compiler flags do not apply.
+compile_tool() {
+  step "Compiling $1 $2 once (one or two minutes)"
   mkdir -p "$tools"
-  # Outside the project, so that its compiler flags do not apply. `--locked` would fail:
-  # the tool's own lock file names a crate version that no longer exists.
   (cd "$tools" && CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR="$cache/wasm-bindgen-build" \
-    cargo install wasm-bindgen-cli --version "$wasm_bindgen" --root "$tools" --bin wasm-bindgen --force)
-  rm -rf "$cache/wasm-bindgen-build"
-fi
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_TARGET_DIR="$cache/$1-build" \
+    cargo install "$1" --version "$2" --root "$tools" --force "${@:3}")
+  rm -rf "$cache/$1-build"
+}
+
+# It must match Cargo.lock. `--locked` would fail: the tool's own lock file names a crate version
+# that no longer exists.
+wasm_bindgen="$(wasm_bindgen_version)"
+[[ "$(wasm-bindgen --version 2>/dev/null)" == "wasm-bindgen $wasm_bindgen" ]] ||
+  compile_tool wasm-bindgen-cli "$wasm_bindgen" --bin wasm-bindgen
+
+# It does not tell its version; cargo's list of what it installed does.
+grep -qs "\"wasm_split_cli_support $wasm_split_version " "$tools/.crates.toml" ||
+  compile_tool wasm_split_cli_support "$wasm_split_version" --features build-binary
 
 npm_install .

@@ -11,6 +11,7 @@ mod document;
 mod layout;
 mod money;
 mod pages;
+mod parts;
 mod routes;
 #[cfg(feature = "ssr")]
 pub mod session_cookie;
@@ -21,4 +22,6 @@ mod ui;
 pub use document::{Assets, shell};
 #[cfg(feature = "ssr")]
 pub use pages::conversations::{message_form, message_key};
+#[cfg(feature = "hydrate")]
+pub use parts::{load_first, load_rest};
 pub use routes::App;

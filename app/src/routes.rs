@@ -1,29 +1,15 @@
 //! Every page of the dashboard, one line each.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{ParentRoute, Route, Router, Routes};
-use leptos_router::{SsrMode, path};
+use leptos_router::{PossibleRouteMatch, SsrMode, path};
 
 use crate::layout::{Frame, LostPage, provide_visit};
-use crate::pages::agents::{
-    AgentHistoryPage, AgentPage, AgentsPage, ImportAgentPage, NewAgentPage,
-};
-use crate::pages::approvals::ApprovalsPage;
-use crate::pages::conversations::{
-    ConversationFilesPage, ConversationPage, ConversationsPage,
-};
-use crate::pages::home::HomePage;
-use crate::pages::invitations::InvitationPage;
-use crate::pages::models::{ConnectionPage, ModelPage, ModelsPage, NewConnectionPage};
-use crate::pages::runs::{RunPage, RunsPage};
-use crate::pages::set_up::SetUpPage;
-use crate::pages::settings::{FirstSettings, SettingsPage};
-use crate::pages::sign_in::SignInPage;
-use crate::pages::tools::{
-    CatalogEntryPage, CatalogPage, NewContainerPage, NewServerPage, ServerPage, ToolsPage,
-};
-use crate::pages::usage::UsagePage;
+use crate::pages::approvals::provide_approval_news;
+use crate::parts::{Agents, Place, Talk, Tools, Watch};
 use crate::ui::{ToastRegion, provide_toasts};
 
 /// The whole dashboard.
@@ -31,6 +17,7 @@ use crate::ui::{ToastRegion, provide_toasts};
 pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_visit();
+    provide_approval_news();
     let toasts = provide_toasts();
     view! {
         <Title formatter=|page: String| format!("{page} · AgentArea") />
@@ -46,37 +33,44 @@ pub fn App() -> impl IntoView {
 fn Pages() -> impl IntoView {
     view! {
         <Routes fallback=LostPage>
-            <Route path=path!("/setup") view=SetUpPage ssr=SsrMode::Async />
-            <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async />
-            <Route path=path!("/invitations/:token") view=InvitationPage ssr=SsrMode::Async />
-            <ParentRoute path=path!("") view=Frame ssr=SsrMode::Async>
-                <Route path=path!("/") view=HomePage />
-                <Route path=path!("/conversations") view=ConversationsPage />
-                <Route path=path!("/conversations/:id") view=ConversationPage />
-                <Route path=path!("/conversations/:id/files") view=ConversationFilesPage />
-                <Route path=path!("/agents") view=AgentsPage />
-                <Route path=path!("/agents/new") view=NewAgentPage />
-                <Route path=path!("/agents/import") view=ImportAgentPage />
-                <Route path=path!("/agents/:id") view=AgentPage />
-                <Route path=path!("/agents/:id/versions") view=AgentHistoryPage />
-                <Route path=path!("/approvals") view=ApprovalsPage />
-                <Route path=path!("/tools") view=ToolsPage />
-                <Route path=path!("/tools/new") view=NewServerPage />
-                <Route path=path!("/tools/new/container") view=NewContainerPage />
-                <Route path=path!("/tools/catalog") view=CatalogPage />
-                <Route path=path!("/tools/catalog/:key") view=CatalogEntryPage />
-                <Route path=path!("/tools/:id") view=ServerPage />
-                <Route path=path!("/models") view=ModelsPage />
-                <Route path=path!("/models/new") view=NewConnectionPage />
-                <Route path=path!("/models/model") view=ModelPage />
-                <Route path=path!("/models/:id") view=ConnectionPage />
-                <Route path=path!("/runs") view=RunsPage />
-                <Route path=path!("/runs/:id") view=RunPage />
-                <Route path=path!("/usage") view=UsagePage />
-                <Route path=path!("/settings") view=FirstSettings />
-                <Route path=path!("/settings/:section") view=SettingsPage />
+            <Route path=at(path!("/setup")) view=Place::Watch(Watch::SetUp) ssr=SsrMode::Async />
+            <Route path=at(path!("/sign-in")) view=Place::Watch(Watch::SignIn) ssr=SsrMode::Async />
+            <Route path=at(path!("/invitations/:token")) view=Place::Watch(Watch::Invitation) ssr=SsrMode::Async />
+            <ParentRoute path=at(path!("")) view=Frame ssr=SsrMode::Async>
+                <Route path=at(path!("/")) view=Place::Watch(Watch::Home) />
+                <Route path=at(path!("/conversations")) view=Place::Talk(Talk::Conversations) />
+                <Route path=at(path!("/conversations/:id")) view=Place::Talk(Talk::Conversation) />
+                <Route path=at(path!("/conversations/:id/files")) view=Place::Talk(Talk::Files) />
+                <Route path=at(path!("/agents")) view=Place::Agents(Agents::Agents) />
+                <Route path=at(path!("/agents/new")) view=Place::Agents(Agents::NewAgent) />
+                <Route path=at(path!("/agents/import")) view=Place::Agents(Agents::ImportAgent) />
+                <Route path=at(path!("/agents/:id")) view=Place::Agents(Agents::Agent) />
+                <Route path=at(path!("/agents/:id/versions")) view=Place::Agents(Agents::AgentHistory) />
+                <Route path=at(path!("/approvals")) view=Place::Watch(Watch::Approvals) />
+                <Route path=at(path!("/tools")) view=Place::Tools(Tools::Tools) />
+                <Route path=at(path!("/tools/new")) view=Place::Tools(Tools::NewServer) />
+                <Route path=at(path!("/tools/new/container")) view=Place::Tools(Tools::NewContainer) />
+                <Route path=at(path!("/tools/catalog")) view=Place::Tools(Tools::Catalog) />
+                <Route path=at(path!("/tools/catalog/:key")) view=Place::Tools(Tools::CatalogEntry) />
+                <Route path=at(path!("/tools/:id")) view=Place::Tools(Tools::Server) />
+                <Route path=at(path!("/models")) view=Place::Agents(Agents::Models) />
+                <Route path=at(path!("/models/new")) view=Place::Agents(Agents::NewConnection) />
+                <Route path=at(path!("/models/model")) view=Place::Agents(Agents::Model) />
+                <Route path=at(path!("/models/:id")) view=Place::Agents(Agents::Connection) />
+                <Route path=at(path!("/runs")) view=Place::Watch(Watch::Runs) />
+                <Route path=at(path!("/runs/:id")) view=Place::Watch(Watch::Run) />
+                <Route path=at(path!("/usage")) view=Place::Watch(Watch::Usage) />
+                <Route path=at(path!("/settings")) view=Place::Watch(Watch::FirstSettings) />
+                <Route path=at(path!("/settings/:section")) view=Place::Watch(Watch::Settings) />
             </ParentRoute>
         </Routes>
     }
     .into_any()
+}
+
+/// A path as one type: the machinery of routes is compiled once per type.
+fn at(
+    path: impl PossibleRouteMatch + Send + Sync + 'static,
+) -> Arc<dyn PossibleRouteMatch + Send + Sync> {
+    Arc::new(path)
 }

@@ -7,40 +7,20 @@ export const SETTINGS = ["profile", "sessions", "api-keys", "workspace", "member
 
 /** Opens a page and waits until its browser half is at work. */
 export async function open(page: Page, path: string): Promise<void> {
-  await watchHydration(page);
   await page.goto(path);
   await hydrated(page);
 }
 
 /** Loads the page again and waits until its browser half is at work. */
 export async function reload(page: Page): Promise<void> {
-  await watchHydration(page);
   await page.reload();
   await hydrated(page);
 }
 
 /** Waits until the WebAssembly of the page in view has taken over. */
 export async function hydrated(page: Page): Promise<void> {
-  await page.waitForFunction(() => "isHydrated" in window);
+  await page.waitForFunction(() => performance.getEntriesByName("hydrated").length > 0);
 }
-
-/** Notes when the WebAssembly is there; hydration follows before the next task. */
-export async function watchHydration(page: Page): Promise<void> {
-  if (watched.has(page)) return;
-  watched.add(page);
-  await page.addInitScript(() => {
-    const note = <T>(result: Promise<T>): Promise<T> => {
-      void result.then(() => setTimeout(() => requestAnimationFrame(() => Object.assign(window, { isHydrated: true }))));
-      return result;
-    };
-    const { instantiate, instantiateStreaming } = WebAssembly;
-    WebAssembly.instantiateStreaming = (...args) => note(instantiateStreaming(...args));
-    WebAssembly.instantiate = ((...args: Parameters<typeof instantiate>) =>
-      note(instantiate(...args))) as typeof instantiate;
-  });
-}
-
-const watched = new WeakSet<Page>();
 
 export async function fillSetUp(page: Page, password: string = ADA.password): Promise<void> {
   await page.getByLabel("Workspace", { exact: true }).fill(ADA.workspace);

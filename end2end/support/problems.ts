@@ -75,8 +75,8 @@ export function failedPage(path: string, status: number): RegExp[] {
   ];
 }
 
-/** Without JavaScript, Chromium reports the preload of our script as blocked by its own policy. */
-export const SCRIPT_OFF = /^request: csp https?:\/\/[^/]+\/pkg\/agentarea\.[0-9a-f]+\.js$/;
+/** Without JavaScript, Chromium reports the preloads of our scripts as blocked by its own policy. */
+export const SCRIPT_OFF = /^request: csp https?:\/\/[^/]+\/pkg\/[0-9a-f]+\/\w+\.js$/;
 
 /** What a broken line looks like in the browser. */
 export const LINE_BROKEN =

@@ -2,6 +2,7 @@ import type { Locator, Page } from "@playwright/test";
 import { readFile } from "node:fs/promises";
 import { answerOf, ask, composer, open, reload, stopButton } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
+import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
 const MARKDOWN = [
@@ -248,7 +249,7 @@ test("a long conversation is read in windows and does not jump", async ({ page, 
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
   test.beforeEach(({ problems }) => {
-    problems.allow(/^request: csp https?:\/\/[^/]+\/pkg\/agentarea\.[0-9a-f]+\.js$/);
+    problems.allow(SCRIPT_OFF);
   });
 
   test("answers are regenerated, messages edited, branches and windows chosen", async ({ page, api, agent, model }) => {

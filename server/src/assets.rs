@@ -2,7 +2,16 @@
 
 use app::Assets;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::CACHE_CONTROL;
 use memory_serve::CacheControl;
+
+/// What `scripts/build.sh` says of the browser half: a line with its folder, then a line for each
+/// part with its name and files. Empty if it was not built, or built by `cargo leptos`.
+const LIST: &str = include_str!(concat!(env!("OUT_DIR"), "/browser.txt"));
 
 /// Serves every file under its own name and, for ever cached, under a name with its hash.
 /// Gives the names for the pages as well.
@@ -11,12 +20,50 @@ pub fn assets<S: Clone + Send + Sync + 'static>() -> (Router<S>, Assets) {
         .index_file(None)
         .cache_control(CacheControl::NoCache)
         .enable_hashed_routes(true);
-    let manifest = files.manifest();
-    let hashed = |plain: &str| manifest.get(plain).unwrap_or(plain).to_owned();
-    let names = Assets {
-        css: hashed("/pkg/agentarea.css"),
-        js: hashed("/pkg/agentarea.js"),
-        wasm: hashed("/pkg/agentarea.wasm"),
-    };
-    (files.into_router(), names)
+    let mut names = browser_half(LIST).unwrap_or_default();
+    if let Some(hashed) = files.manifest().get(&names.css) {
+        names.css = hashed.to_owned();
+    }
+    let folder = folder(LIST).map(|folder| format!("{folder}/"));
+    let files = files
+        .into_router()
+        .layer(from_fn(move |req: Request, next: Next| {
+            let is_lasting = folder
+                .as_ref()
+                .is_some_and(|folder| req.uri().path().starts_with(folder));
+            keep(is_lasting, req, next)
+        }));
+    (files, names)
+}
+
+fn folder(list: &str) -> Option<&str> {
+    list.lines().next()
+}
+
+/// The files name each other, so they keep their names and their folder has the hash.
+fn browser_half(list: &str) -> Option<Assets> {
+    let folder = folder(list)?;
+    let file = |name: &str| format!("{folder}/{name}");
+    let parts = list.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let part = words.next()?;
+        Some((part.to_owned(), words.map(file).collect()))
+    });
+    Some(Assets {
+        js: file("agentarea.js"),
+        imports: vec![file("__wasm_split.js")],
+        wasm: file("agentarea.wasm"),
+        parts: parts.collect(),
+        ..Assets::default()
+    })
+}
+
+/// What has a hash in its address never changes.
+async fn keep(is_lasting: bool, req: Request, next: Next) -> Response {
+    let mut response = next.run(req).await;
+    if is_lasting && response.status().is_success() {
+        let lasting = HeaderValue::from_static("max-age=31536000, immutable");
+        response.headers_mut().insert(CACHE_CONTROL, lasting);
+    }
+    response
 }

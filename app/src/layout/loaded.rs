@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::call::{Answer, Datum};
 use crate::layout::allowed::{learn_role, require};
 use crate::layout::failure::Failure;
-use crate::layout::{Data, Page, awaited, use_visit};
+use crate::layout::{Data, Page, PageSkeleton, awaited, use_visit};
 
 /// Shows `fallback` until the data is there, then the view or why there is none.
 ///
@@ -34,6 +34,34 @@ where
 {
     let view = move |answer: Answer| answer.read().map(&view);
     loaded(data.answer(), fallback, Arc::new(view), section, action)
+}
+
+/// A page about data that only some may see; until it is there, the title is.
+#[component]
+pub fn LoadedPage<T: Datum, V>(
+    /// Title while the data is on its way.
+    title: &'static str,
+    /// The crumb.
+    section: &'static str,
+    /// What the page is for; who may not do it is told so.
+    action: Action,
+    /// The data.
+    data: Data<T>,
+    /// The page.
+    view: V,
+) -> impl IntoView
+where
+    V: Fn(T) -> AnyView + Send + Sync + 'static,
+{
+    let fallback = ViewFn::from(move || view! { <PageSkeleton title section /> });
+    let view = move |answer: Answer| answer.read().map(&view);
+    loaded(
+        data.answer(),
+        fallback,
+        Arc::new(view),
+        section,
+        Some(action),
+    )
 }
 
 /// The part that does not depend on the type of the data.

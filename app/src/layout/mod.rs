@@ -23,7 +23,7 @@ pub use entrance::EntranceFrame;
 pub use failure::{Failure, LostPage, Obstacle};
 pub use frame::Frame;
 pub use list_page::{ListPage, NewButton};
-pub use loaded::Loaded;
+pub use loaded::{Loaded, LoadedPage};
 pub use page::{FullPage, Page, PageHead, PageSkeleton};
 #[cfg(feature = "ssr")]
 pub use preferences::{NAV, THEME, preference_cookie};

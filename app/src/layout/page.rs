@@ -58,9 +58,11 @@ pub fn FullPage(
 #[component]
 pub fn PageHead(
     /// The heading.
-    title: &'static str,
+    #[prop(into)]
+    title: String,
     /// One sentence below it.
-    lead: &'static str,
+    #[prop(into)]
+    lead: String,
     /// The buttons.
     #[prop(optional)]
     children: Option<Children>,
@@ -68,7 +70,7 @@ pub fn PageHead(
     view! {
         <header class="page-head">
             <div class="grow min-w-0 basis-72">
-                <h1 class="page-title">{title}</h1>
+                <h1 class="page-title break-words">{title}</h1>
                 <p class="page-lead">{lead}</p>
             </div>
             {children.map(|children| view! { <div class="toolbar">{children()}</div> }.into_any())}

@@ -103,17 +103,31 @@ pub fn FieldsForm<S: Call>(
     /// Classes of the button.
     #[prop(default = "btn btn-primary")]
     class: &'static str,
+    /// Address of the link beside it.
+    #[prop(optional)]
+    back: &'static str,
+    /// Words of the link.
+    #[prop(default = "Cancel")]
+    back_label: &'static str,
     /// The fields.
     children: Children,
 ) -> impl IntoView {
-    fields_form(action.calls, fields, button, class, children)
+    let back = (!back.is_empty()).then(|| {
+        view! {
+            <a class="btn btn-ghost" href=back>
+                {back_label}
+            </a>
+        }
+        .into_any()
+    });
+    fields_form(action.calls, fields, (button, class), back, children)
 }
 
 fn fields_form(
     calls: Calls,
     fields: &'static [&'static str],
-    button: &'static str,
-    class: &'static str,
+    (button, class): (&'static str, &'static str),
+    back: Option<AnyView>,
     children: Children,
 ) -> AnyView {
     let errors = calls.errors();
@@ -126,6 +140,7 @@ fn fields_form(
                 {children()}
                 <div class="toolbar">
                     <SubmitButton class is_busy=calls.pending()>{button}</SubmitButton>
+                    {back}
                 </div>
             </div>
         }

@@ -191,7 +191,23 @@ pub(crate) fn Field(
     /// The control.
     children: Children,
 ) -> impl IntoView {
-    let below = live(move || match error.get() {
+    view! {
+        <div class="field">
+            <label class="field-label" for=id>
+                {label}
+                {(!note.is_empty()).then(|| view! { <small>{note}</small> }.into_any())}
+            </label>
+            {children()}
+            <div id=format!("{id}-note") class="empty:hidden">
+                {field_note(error, hint)}
+            </div>
+        </div>
+    }
+}
+
+/// What stands below a control: what is wrong, else the hint.
+pub fn field_note(error: Signal<Option<String>>, hint: &'static str) -> AnyView {
+    live(move || match error.get() {
         Some(message) => view! {
             <p class="field-error">
                 <Icon name="circle-alert" />
@@ -201,19 +217,7 @@ pub(crate) fn Field(
         .into_any(),
         None if hint.is_empty() => ().into_any(),
         None => view! { <p class="field-hint">{hint}</p> }.into_any(),
-    });
-    view! {
-        <div class="field">
-            <label class="field-label" for=id>
-                {label}
-                {(!note.is_empty()).then(|| view! { <small>{note}</small> }.into_any())}
-            </label>
-            {children()}
-            <div id=format!("{id}-note") class="empty:hidden">
-                {below}
-            </div>
-        </div>
-    }
+    })
 }
 
 /// As raw content of a text area: an empty text child would be rendered as a blank.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// What went wrong, in terms a caller can act on. Carries no causes and no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", from = "Wire")]
 pub enum Error {
     /// Nobody is signed in, or the credentials are wrong or expired.
     #[error("sign in first")]
@@ -45,6 +45,58 @@ pub enum Error {
         /// Finds the cause in the log.
         request_id: String,
     },
+}
+
+/// An error as JSON has it. Reading a tagged enum takes much more code, which every page of the
+/// dashboard would load.
+#[derive(Deserialize)]
+struct Wire {
+    kind: Kind,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    fields: Vec<FieldError>,
+    #[serde(default)]
+    retry_after_seconds: u32,
+    #[serde(default)]
+    request_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    Conflict,
+    Invalid,
+    RateLimited,
+    Unavailable,
+    Internal,
+}
+
+impl From<Wire> for Error {
+    fn from(wire: Wire) -> Self {
+        let Wire {
+            kind,
+            message,
+            fields,
+            retry_after_seconds,
+            request_id,
+        } = wire;
+        match kind {
+            Kind::Unauthenticated => Self::Unauthenticated,
+            Kind::Forbidden => Self::Forbidden,
+            Kind::NotFound => Self::NotFound,
+            Kind::Conflict => Self::Conflict { message },
+            Kind::Invalid => Self::Invalid { fields },
+            Kind::RateLimited => Self::RateLimited {
+                retry_after_seconds,
+            },
+            Kind::Unavailable => Self::Unavailable { message },
+            Kind::Internal => Self::Internal { request_id },
+        }
+    }
 }
 
 /// One wrong field of an input.
@@ -112,6 +164,34 @@ impl server_fn::error::FromServerFnError for Error {
             }
             Fault::Args(message) | Fault::MissingArg(message) => Self::invalid("form", message),
             fault => Self::unavailable(fault.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_read_as_they_are_written() {
+        let request_id = "r-1".to_owned();
+        for error in [
+            Error::Unauthenticated,
+            Error::Forbidden,
+            Error::NotFound,
+            Error::conflict("taken"),
+            Error::invalid("name", "is empty"),
+            Error::RateLimited {
+                retry_after_seconds: 7,
+            },
+            Error::unavailable("down"),
+            Error::Internal { request_id },
+        ] {
+            let json = serde_json::to_string(&error).expect("is written");
+
+            let read: Error = serde_json::from_str(&json).expect("is read");
+
+            assert_eq!(read, error);
         }
     }
 }

@@ -7,6 +7,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::layout::{Data, Loaded, Page, PageHead, load_by_query};
 use crate::pages::approvals::arguments::argument_rows;
+use crate::pages::approvals::badge::use_approval_news;
 use crate::pages::approvals::form::ApprovalForm;
 use crate::pages::approvals::server::ListApprovals;
 use crate::time::{Age, AsOf};
@@ -89,7 +90,11 @@ fn list(
 
 fn card(approval: Approval, now: Timestamp, approvals: Approvals) -> AnyView {
     let is_open = approval.status == ApprovalStatus::Pending && approval.expires_at > now;
-    let done = Callback::new(move |()| approvals.refetch());
+    let news = use_approval_news();
+    let done = Callback::new(move |()| {
+        approvals.refetch();
+        news.tell();
+    });
     let foot = match is_open {
         true => view! {
             <ApprovalForm id=approval.id arguments=approval.arguments.clone() done />
@@ -106,7 +111,7 @@ fn card(approval: Approval, now: Timestamp, approvals: Approvals) -> AnyView {
                     name=approval.agent_name.clone()
                     class="avatar-agent"
                 />
-                <div class="min-w-0 grow">
+                <div class="min-w-0 grow basis-48">
                     <h2 class="font-semibold truncate">
                         <span class="tool-name"><span>{approval.server.clone()} " › "</span> {approval.tool.clone()}</span>
                     </h2>

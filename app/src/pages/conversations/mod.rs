@@ -10,6 +10,7 @@ mod files_page;
 mod html;
 mod list;
 mod live_thread;
+mod logged;
 mod message;
 mod reasoning;
 pub mod server;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use domain::ConversationId;
-use domain::events::{Event, HtmlBlock, TextDelta};
+use domain::events::{HtmlBlock, TextDelta};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use serde::Deserialize;
@@ -14,30 +14,11 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
 use crate::layout::use_visit;
+use crate::pages::approvals::{ApprovalNews, use_approval_news};
 use crate::pages::conversations::live_thread::LiveThread;
+use crate::pages::conversations::logged::{self, LOGGED};
 use crate::ui::on_change;
 
-/// Logged events that change what the page shows.
-const LOGGED: [&str; 18] = [
-    "message_created",
-    "run_queued",
-    "run_started",
-    "run_adopted",
-    "text_delta",
-    "text_truncated",
-    "message_completed",
-    "model_switched",
-    "reasoning_delta",
-    "tool_call_started",
-    "tool_call_completed",
-    "approval_requested",
-    "approval_decided",
-    "budget_warning",
-    "budget_exceeded",
-    "run_completed",
-    "run_failed",
-    "run_cancelled",
-];
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Follows a conversation from after hydration until the view goes.
@@ -46,6 +27,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
     let is_interrupted = RwSignal::new(false);
     let visit = use_visit();
+    let shown = Shown {
+        thread,
+        id,
+        is_interrupted,
+        news: use_approval_news(),
+    };
     on_change(move || {
         let stream = Rc::new(RefCell::new(Stream::default()));
         let lost = move || {
@@ -53,7 +40,7 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
             // The guard leads to the sign-in page if the session has ended.
             visit.refetch();
         };
-        open(&stream, thread, id, is_interrupted, Rc::new(lost));
+        open(&stream, shown, Rc::new(lost));
         let stream = StoredValue::new_local(stream);
         on_cleanup(move || {
             stream.try_with_value(|stream| stream.borrow_mut().close());
@@ -66,6 +53,15 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
 #[derive(Deserialize)]
 struct NewTitle {
     title: String,
+}
+
+/// What the events change.
+#[derive(Clone, Copy)]
+struct Shown {
+    thread: LiveThread,
+    id: ConversationId,
+    is_interrupted: RwSignal<bool>,
+    news: ApprovalNews,
 }
 
 /// One connection with its listeners, and the timer of the next.
@@ -114,13 +110,13 @@ impl Stream {
     }
 }
 
-fn open(
-    stream: &Rc<RefCell<Stream>>,
-    thread: LiveThread,
-    id: ConversationId,
-    is_interrupted: RwSignal<bool>,
-    lost: Rc<dyn Fn()>,
-) {
+fn open(stream: &Rc<RefCell<Stream>>, shown: Shown, lost: Rc<dyn Fn()>) {
+    let Shown {
+        thread,
+        id,
+        is_interrupted,
+        news,
+    } = shown;
     if stream.borrow().is_closed {
         return;
     }
@@ -133,10 +129,13 @@ fn open(
     };
     let mut current = stream.borrow_mut();
     current.listeners.clear();
-    for name in LOGGED {
+    for (name, read) in LOGGED {
         current.listen(&source, name, move |data| {
-            if let Ok(event) = serde_json::from_str::<Event>(&data) {
+            if let Ok(event) = logged::event(&data, read) {
                 thread.apply(event);
+            }
+            if name.starts_with("approval_") {
+                news.tell();
             }
         });
     }
@@ -171,7 +170,7 @@ fn open(
         // While it connects the browser tries by itself; once closed it has given up.
         if failing.ready_state() == EventSource::CLOSED {
             lost();
-            reopen_later(&failed, thread, id, is_interrupted, Rc::clone(&lost));
+            reopen_later(&failed, shown, Rc::clone(&lost));
         }
     });
     source.set_onerror(Some(on_error.as_ref().unchecked_ref()));
@@ -179,13 +178,7 @@ fn open(
     current.source = Some(source);
 }
 
-fn reopen_later(
-    stream: &Rc<RefCell<Stream>>,
-    thread: LiveThread,
-    id: ConversationId,
-    is_interrupted: RwSignal<bool>,
-    lost: Rc<dyn Fn()>,
-) {
+fn reopen_later(stream: &Rc<RefCell<Stream>>, shown: Shown, lost: Rc<dyn Fn()>) {
     let pause = {
         let mut stream = stream.borrow_mut();
         stream.drop_source();
@@ -194,8 +187,7 @@ fn reopen_later(
         pause
     };
     let next = Rc::clone(stream);
-    let timer =
-        set_timeout_with_handle(move || open(&next, thread, id, is_interrupted, lost), pause);
+    let timer = set_timeout_with_handle(move || open(&next, shown, lost), pause);
     if let Ok(timer) = timer {
         stream.borrow_mut().timer = Some(timer);
     }

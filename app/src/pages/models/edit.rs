@@ -2,19 +2,17 @@
 
 use domain::models::{ConnectionKind, ModelConnection};
 use domain::{Action, ConnectionId};
-use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
-use crate::layout::{Loaded, Page, PageSkeleton, load_by_id};
+use crate::layout::{LoadedPage, Page, PageHead, load_by_id};
 use crate::pages::models::connection_row::outcome;
 use crate::pages::models::form::{BaseUrlField, KeyField, TYPED_KEY};
 use crate::pages::models::server::{
     DeleteConnection, GetConnection, TestConnection, UpdateConnection,
 };
 use crate::ui::{
-    ActionForm, DeleteDialog, DialogButton, FormAction, FormAlert, Icon, SubmitButton, TextField,
-    focus_first_error,
+    ActionForm, DeleteDialog, DialogButton, FieldsForm, FormAction, Icon, SubmitButton, TextField,
 };
 
 const DELETE: &str = "delete-connection";
@@ -24,19 +22,15 @@ const DELETE: &str = "delete-connection";
 pub fn ConnectionPage() -> impl IntoView {
     let connection = load_by_id(|id: ConnectionId| GetConnection { id });
     view! {
-        <Loaded
+        <LoadedPage
+            title="Connection"
             section="Models"
             action=Action::ManageModels
             data=connection
-            fallback=skeleton
             view=|connection| view! { <EditConnection connection /> }.into_any()
         />
     }
     .into_any()
-}
-
-fn skeleton() -> impl IntoView {
-    view! { <PageSkeleton title="Connection" section="Models" /> }
 }
 
 #[component]
@@ -44,8 +38,6 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
     let action = FormAction::<UpdateConnection>::new();
     let test = FormAction::<TestConnection>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     let ModelConnection {
         id,
         name,
@@ -88,47 +80,31 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
     view! {
         <Page title=name.clone() section="Models" href="/models">
             <div class="page">
-                <header class="page-head">
-                    <div class="grow min-w-0 basis-72">
-                        <h1 class="page-title">{name.clone()}</h1>
-                        <p class="page-lead">{kind.label()}</p>
-                    </div>
-                    <div class="toolbar">
-                        <ActionForm action=test>
-                            <input type="hidden" name="id" value=id.to_string() />
-                            <SubmitButton class="btn btn-secondary" is_busy=test.pending()>
-                                "Test"
-                            </SubmitButton>
-                        </ActionForm>
-                        <DialogButton dialog=DELETE class="btn btn-danger-quiet">
-                            <Icon name="trash-2" />
-                            " Delete"
-                        </DialogButton>
-                    </div>
-                </header>
+                <PageHead title=name.clone() lead=kind.label()>
+                    <ActionForm action=test>
+                        <input type="hidden" name="id" value=id.to_string() />
+                        <SubmitButton class="btn btn-secondary" is_busy=test.pending()>
+                            "Test"
+                        </SubmitButton>
+                    </ActionForm>
+                    <DialogButton dialog=DELETE class="btn btn-danger-quiet">
+                        <Icon name="trash-2" />
+                        " Delete"
+                    </DialogButton>
+                </PageHead>
                 <div class="mb-4 empty:hidden" role="status">
                     {move || test.value().get().map(outcome)}
                 </div>
-                <ActionForm action=action>
+                <FieldsForm
+                    action=action
+                    fields=&["name", "base_url", "api_key"]
+                    button="Save"
+                    back="/models"
+                >
                     <input type="hidden" name="id" value=id.to_string() />
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=&["name", "base_url", "api_key"] />
-                        <TextField
-                            id="name"
-                            label="Name"
-                            value=name.clone()
-                            required=true
-                            errors
-                        />
-                        {remote}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Save"</SubmitButton>
-                            <a class="btn btn-ghost" href="/models">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
+                    <TextField id="name" label="Name" value=name.clone() required=true errors />
+                    {remote}
+                </FieldsForm>
                 {dialog}
             </div>
         </Page>

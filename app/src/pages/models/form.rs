@@ -2,16 +2,12 @@
 
 use domain::Action;
 use domain::models::{ConnectionKind, Provider};
-use leptos::html;
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, PageSkeleton, load_by_query};
+use crate::layout::{LoadedPage, Page, PageHead, load_by_query};
 use crate::pages::models::picker::Picker;
 use crate::pages::models::server::{CreateConnection, GetChoice};
-use crate::ui::{
-    ActionForm, FormAction, FormAlert, FormErrors, SecretField, SelectField, SubmitButton,
-    TextField, focus_first_error,
-};
+use crate::ui::{FieldsForm, FormAction, FormErrors, SecretField, SelectField, TextField};
 
 pub(super) const TYPED_KEY: &str = "Encrypted before it is stored; never shown again.";
 const FIELDS: &[&str] = &["name", "kind", "base_url", "api_key"];
@@ -24,11 +20,11 @@ pub fn NewConnectionPage() -> impl IntoView {
         wanted: query.get("q").unwrap_or_default(),
     });
     view! {
-        <Loaded
+        <LoadedPage
+            title="Add connection"
             section="Models"
             action=Action::ManageModels
             data=choice
-            fallback=|| view! { <PageSkeleton title="Add connection" section="Models" /> }
             view=|choice| match choice.chosen {
                 Some(chosen) => view! { <NewConnection provider=chosen.provider /> }.into_any(),
                 None => {
@@ -45,8 +41,6 @@ pub fn NewConnectionPage() -> impl IntoView {
 fn NewConnection(provider: Option<Provider>) -> impl IntoView {
     let action = FormAction::<CreateConnection>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     let (title, lead, fields) = match provider {
         Some(provider) => (
             format!("Connect to {}", provider.name),
@@ -62,24 +56,16 @@ fn NewConnection(provider: Option<Provider>) -> impl IntoView {
     view! {
         <Page title=title.clone() section="Models" href="/models">
             <div class="page">
-                <header class="page-head">
-                    <div class="grow min-w-0 basis-72">
-                        <h1 class="page-title">{title.clone()}</h1>
-                        <p class="page-lead">{lead}</p>
-                    </div>
-                </header>
-                <ActionForm action=action>
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=FIELDS />
-                        {fields}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Add connection"</SubmitButton>
-                            <a class="btn btn-ghost" href="/models/new">
-                                "Back"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
+                <PageHead title=title.clone() lead />
+                <FieldsForm
+                    action=action
+                    fields=FIELDS
+                    button="Add connection"
+                    back="/models/new"
+                    back_label="Back"
+                >
+                    {fields}
+                </FieldsForm>
             </div>
         </Page>
     }

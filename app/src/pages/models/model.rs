@@ -2,15 +2,13 @@
 
 use domain::Action;
 use domain::models::Model;
-use leptos::html;
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, PageSkeleton, load_by_query};
+use crate::layout::{LoadedPage, Page, PageHead, load_by_query};
 use crate::pages::models::model_form::ModelForm;
 use crate::pages::models::server::{GetModel, ResetModel, SaveModel};
 use crate::ui::{
-    ActionForm, FormAction, FormAlert, FormErrors, Section, SelectField, SubmitButton, TextField,
-    focus_first_error,
+    ActionForm, FieldsForm, FormAction, FormErrors, Section, SelectField, SubmitButton, TextField,
 };
 
 const FIELDS: &[&str] = &[
@@ -29,11 +27,11 @@ pub fn ModelPage() -> impl IntoView {
         id: query.get("id").unwrap_or_default(),
     });
     view! {
-        <Loaded
+        <LoadedPage
+            title="Model"
             section="Models"
             action=Action::ManageModels
             data=model
-            fallback=|| view! { <PageSkeleton title="Model" section="Models" /> }
             view=|model| view! { <EditModel model /> }.into_any()
         />
     }
@@ -45,8 +43,6 @@ fn EditModel(model: Model) -> impl IntoView {
     let action = FormAction::<SaveModel>::new();
     let reset = FormAction::<ResetModel>::new();
     let errors = action.errors();
-    let fields = NodeRef::<html::Div>::new();
-    focus_first_error(fields, errors);
     let form = ModelForm::of(&model);
     let Model {
         id,
@@ -69,29 +65,19 @@ fn EditModel(model: Model) -> impl IntoView {
     view! {
         <Page title=name.clone() section="Models" href="/models">
             <div class="page">
-                <header class="page-head">
-                    <div class="grow min-w-0 basis-72">
-                        <h1 class="page-title break-words">{name.clone()}</h1>
-                        <p class="page-lead">
-                            "Costs, budgets and the choice of a fallback go by these values."
-                        </p>
-                    </div>
+                <PageHead
+                    title=name.clone()
+                    lead="Costs, budgets and the choice of a fallback go by these values."
+                >
                     {back}
-                </header>
-                <ActionForm action=action>
+                </PageHead>
+                <FieldsForm action=action fields=FIELDS button="Save" back="/models">
                     <input type="hidden" name="id" value=id />
-                    <div class="max-w-(--container-form)" node_ref=fields>
-                        <FormAlert errors fields=FIELDS />
+                    <div>
                         <Prices form=form.clone() errors />
                         <Abilities form errors />
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Save"</SubmitButton>
-                            <a class="btn btn-ghost" href="/models">
-                                "Cancel"
-                            </a>
-                        </div>
                     </div>
-                </ActionForm>
+                </FieldsForm>
             </div>
         </Page>
     }
@@ -103,47 +89,39 @@ fn Prices(form: ModelForm, errors: FormErrors) -> impl IntoView {
     view! {
         <Section title="Price" lead="Dollars for a million tokens. Empty: nobody knows.">
             <div class="grid gap-4 sm:grid-cols-2">
-                <TextField
+                <NumberField
                     id="input_price"
                     name="input[input_price]"
                     label="Reading"
-                    class="tabular-nums"
-                    inputmode="decimal"
                     affix="$ per M"
                     value=form.input_price
                     field="price.input_usd_micros"
                     errors
                 />
-                <TextField
+                <NumberField
                     id="output_price"
                     name="input[output_price]"
                     label="Writing"
-                    class="tabular-nums"
-                    inputmode="decimal"
                     affix="$ per M"
                     value=form.output_price
                     field="price.output_usd_micros"
                     errors
                 />
-                <TextField
+                <NumberField
                     id="cached_price"
                     name="input[cached_price]"
                     label="Reading from the cache"
                     note="Optional"
-                    class="tabular-nums"
-                    inputmode="decimal"
                     affix="$ per M"
                     value=form.cached_price
                     field="price.cached_input_usd_micros"
                     errors
                 />
-                <TextField
+                <NumberField
                     id="cache_write_price"
                     name="input[cache_write_price]"
                     label="Writing to the cache"
                     note="Optional"
-                    class="tabular-nums"
-                    inputmode="decimal"
                     affix="$ per M"
                     value=form.cache_write_price
                     field="price.cache_write_usd_micros"
@@ -155,29 +133,56 @@ fn Prices(form: ModelForm, errors: FormErrors) -> impl IntoView {
     .into_any()
 }
 
+/// A number with its unit; may be empty.
+#[component]
+fn NumberField(
+    id: &'static str,
+    name: &'static str,
+    label: &'static str,
+    #[prop(optional)] note: &'static str,
+    affix: &'static str,
+    value: String,
+    field: &'static str,
+    errors: FormErrors,
+) -> impl IntoView {
+    view! {
+        <TextField
+            id
+            name
+            label
+            note
+            class="tabular-nums"
+            inputmode="decimal"
+            affix
+            value
+            field
+            errors
+        />
+    }
+    .into_any()
+}
+
 #[component]
 fn Abilities(form: ModelForm, errors: FormErrors) -> impl IntoView {
     view! {
         <Section title="Limits and abilities" lead="Empty leaves it to the provider or the catalog.">
             <div class="grid gap-4 sm:grid-cols-2">
-                <TextField
+                <NumberField
                     id="context_window"
                     name="input[context_window]"
                     label="Context window"
-                    class="tabular-nums"
-                    inputmode="numeric"
                     affix="tokens"
                     value=form.context_window
+                    field="context_window"
                     errors
                 />
-                <TextField
+                <NumberField
                     id="max_output_tokens"
                     name="input[max_output_tokens]"
                     label="Longest answer"
-                    class="tabular-nums"
-                    inputmode="numeric"
                     affix="tokens"
                     value=form.max_output_tokens
+                    field="max_output_tokens"
                     errors
                 />
                 <SelectField

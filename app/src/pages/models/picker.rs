@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use crate::call::call;
-use crate::layout::Page;
+use crate::layout::{Page, PageHead};
 use crate::pages::models::server::FindServers;
 use crate::ui::{Avatar, Icon, live, on_change};
 
@@ -20,11 +20,7 @@ pub fn Picker(providers: Vec<Provider>, wanted: String) -> impl IntoView {
     view! {
         <Page title="Add connection" section="Models" href="/models">
             <div class="page">
-                <header class="page-head">
-                    <div class="grow min-w-0 basis-72">
-                        <h1 class="page-title">"Add connection"</h1>
-                        <p class="page-lead">"Whose models do you want to use?"</p>
-                    </div>
+                <PageHead title="Add connection" lead="Whose models do you want to use?">
                     <form method="get" action="/models/new" role="search" class="max-sm:w-full sm:w-60">
                         <label class="input-group">
                             <span class="sr-only">"Search providers"</span>
@@ -40,13 +36,13 @@ pub fn Picker(providers: Vec<Provider>, wanted: String) -> impl IntoView {
                             />
                         </label>
                     </form>
-                </header>
+                </PageHead>
                 <Found />
                 <ul class="grid gap-2 sm:grid-cols-2 lg:grid-cols-3" aria-label="Providers">
                     {tiles}
                     <li>
                         <a class="card flex items-center gap-3 p-3 h-full hover:bg-hover" href="/models/new?provider=custom">
-                            <span class="tile" aria-hidden="true">
+                            <span class="tile !size-7" aria-hidden="true">
                                 <Icon name="plus" />
                             </span>
                             <span class="min-w-0">

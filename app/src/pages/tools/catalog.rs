@@ -2,28 +2,35 @@
 
 use domain::Action;
 use domain::containers::{CatalogEntry, CatalogSetting};
-use leptos::html;
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use crate::layout::{Loaded, Page, PageSkeleton, load};
+use crate::layout::{LoadedPage, Page, PageHead, load};
 use crate::pages::tools::container_server::{AddCatalogServer, ListCatalog};
-use crate::ui::{
-    ActionForm, Callout, Empty, FormAction, FormAlert, FormErrors, Icon, LinkRow, SubmitButton,
-    TextField, Tone, focus_first_error, live,
-};
+use crate::pages::tools::form::NameField;
+use crate::ui::{Callout, Empty, FieldsForm, FormAction, Icon, LinkRow, Tone, live};
 
 /// Lists the catalog; `?q=` picks.
 #[component]
 pub fn CatalogPage() -> impl IntoView {
+    of_catalog(|entries| view! { <Catalog entries /> }.into_any())
+}
+
+/// Fills in a server's settings and adds it.
+#[component]
+pub fn CatalogEntryPage() -> impl IntoView {
+    of_catalog(|entries| view! { <ChosenEntry entries /> }.into_any())
+}
+
+fn of_catalog(view: fn(Vec<CatalogEntry>) -> AnyView) -> AnyView {
     let entries = load(|| ListCatalog {});
     view! {
-        <Loaded
+        <LoadedPage
+            title="Catalog"
             section="Tools"
             action=Action::ManageTools
             data=entries
-            fallback=|| view! { <PageSkeleton title="Catalog" section="Tools" /> }
-            view=|entries| view! { <Catalog entries /> }.into_any()
+            view=view
         />
     }
     .into_any()
@@ -62,24 +69,29 @@ fn Catalog(entries: Vec<CatalogEntry>) -> impl IntoView {
     view! {
         <Page title="Catalog" section="Tools" href="/tools">
             <div class="page">
-                <header class="page-head">
-                    <div class="grow basis-80">
-                        <h1 class="page-title">"Catalog"</h1>
-                        <p class="page-lead">
-                            "Servers that run here in a container of their own, or that somebody else runs."
-                        </p>
-                    </div>
-                    <form method="get" action="/tools/catalog" role="search">
-                        <input
-                            class="input"
-                            type="search"
-                            name="q"
-                            value=start
-                            placeholder="Search"
-                            aria-label="Search the catalog"
-                        />
+                <PageHead
+                    title="Catalog"
+                    lead="Servers that run here in a container of their own, or that somebody else runs."
+                >
+                    <form
+                        class="max-sm:w-full sm:w-60"
+                        method="get"
+                        action="/tools/catalog"
+                        role="search"
+                    >
+                        <label class="input-group">
+                            <span class="sr-only">"Search the catalog"</span>
+                            <Icon name="search" class="icon-sm" />
+                            <input
+                                class="input"
+                                type="search"
+                                name="q"
+                                value=start
+                                placeholder="Search"
+                            />
+                        </label>
                     </form>
-                </header>
+                </PageHead>
                 <section class="card" aria-label="Servers">
                     {list}
                 </section>
@@ -114,22 +126,6 @@ fn row(entry: &CatalogEntry) -> AnyView {
     .into_any()
 }
 
-/// Fills in a server's settings and adds it.
-#[component]
-pub fn CatalogEntryPage() -> impl IntoView {
-    let entries = load(|| ListCatalog {});
-    view! {
-        <Loaded
-            section="Tools"
-            action=Action::ManageTools
-            data=entries
-            fallback=|| view! { <PageSkeleton title="Catalog" section="Tools" /> }
-            view=|entries| view! { <ChosenEntry entries /> }.into_any()
-        />
-    }
-    .into_any()
-}
-
 #[component]
 fn ChosenEntry(entries: Vec<CatalogEntry>) -> impl IntoView {
     let key = use_params_map()
@@ -155,10 +151,7 @@ fn ChosenEntry(entries: Vec<CatalogEntry>) -> impl IntoView {
 fn EntryForm(entry: CatalogEntry) -> impl IntoView {
     let action = FormAction::<AddCatalogServer>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
-    let settings = entry.settings.iter().map(|setting| field(setting, errors));
-    let settings = settings.collect::<Vec<_>>();
+    let settings = entry.settings.iter().map(field).collect::<Vec<_>>();
     let reach = match (entry.kind.as_str(), entry.egress.join(", ")) {
         ("remote", _) => {
             "Somebody else runs it; what you send to it leaves this server.".to_owned()
@@ -182,35 +175,23 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
                     " · "
                     {reach}
                 </p>
-                <ActionForm action=action>
+                <FieldsForm
+                    action=action
+                    fields=&["name"]
+                    button="Add server"
+                    back="/tools/catalog"
+                >
                     <input type="hidden" name="key" value=entry.key />
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=&["name"] />
-                        <TextField
-                            id="name"
-                            label="Name"
-                            class="font-mono"
-                            value=name
-                            hint="Small letters, digits, - and _; it stands in front of each tool’s name."
-                            required=true
-                            errors
-                        />
-                        {settings}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Add server"</SubmitButton>
-                            <a class="btn btn-ghost" href="/tools/catalog">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
+                    <NameField value=name placeholder="" errors />
+                    {settings}
+                </FieldsForm>
             </div>
         </Page>
     }
     .into_any()
 }
 
-fn field(setting: &CatalogSetting, _errors: FormErrors) -> AnyView {
+fn field(setting: &CatalogSetting) -> AnyView {
     let id = format!("setting-{}", setting.name);
     let kind = match (setting.is_secret, setting.kind.as_str()) {
         (true, _) => "password",

@@ -3,15 +3,14 @@
 use domain::Action;
 use domain::containers::ContainerSettings;
 use domain::mcp_servers::{McpServer, McpServerSource};
-use leptos::html;
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, PageSkeleton, use_visit};
+use crate::layout::{LoadedPage, Page, use_visit};
 use crate::pages::tools::container_server::{AddContainerServer, ChangeContainerServer};
+use crate::pages::tools::form::NameField;
 use crate::pages::tools::headers::HeaderRows;
 use crate::ui::{
-    ActionForm, Card, FormAction, FormAlert, FormErrors, SubmitButton, TextAreaField, TextField,
-    focus_first_error, use_toasts, when_done,
+    Card, FieldsForm, FormAction, FormErrors, TextAreaField, TextField, use_toasts, when_done,
 };
 
 /// Fields that show their own error.
@@ -31,11 +30,11 @@ const FIELDS: &[&str] = &[
 #[component]
 pub fn NewContainerPage() -> impl IntoView {
     view! {
-        <Loaded
+        <LoadedPage
+            title="Run an image"
             section="Tools"
             action=Action::ManageTools
             data=use_visit()
-            fallback=|| view! { <PageSkeleton title="Run an image" section="Tools" /> }
             view=|_| view! { <NewContainer /> }.into_any()
         />
     }
@@ -46,8 +45,6 @@ pub fn NewContainerPage() -> impl IntoView {
 fn NewContainer() -> impl IntoView {
     let action = FormAction::<AddContainerServer>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     let fields = fields(
         String::new(),
         Program::Image(String::new()),
@@ -58,18 +55,9 @@ fn NewContainer() -> impl IntoView {
         <Page title="Run an image" section="Tools" href="/tools">
             <div class="page">
                 <h1 class="page-title mb-5">"Run a tool server from an image"</h1>
-                <ActionForm action=action>
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=FIELDS />
-                        {fields}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Add server"</SubmitButton>
-                            <a class="btn btn-ghost" href="/tools">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
+                <FieldsForm action=action fields=FIELDS button="Add server" back="/tools">
+                    {fields}
+                </FieldsForm>
             </div>
         </Page>
     }
@@ -81,8 +69,6 @@ fn NewContainer() -> impl IntoView {
 pub fn ContainerSettingsCard(server: McpServer, refresh: Callback<()>) -> impl IntoView {
     let action = FormAction::<ChangeContainerServer>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     let toasts = use_toasts();
     when_done(action.has_succeeded(), move || {
         toasts.success("Saved and started anew".to_owned());
@@ -97,16 +83,10 @@ pub fn ContainerSettingsCard(server: McpServer, refresh: Callback<()>) -> impl I
     view! {
         <Card id="settings" title="Settings">
             <div class="card-body">
-                <ActionForm action=action>
+                <FieldsForm action=action fields=FIELDS button="Save and restart">
                     <input type="hidden" name="id" value=server.id.to_string() />
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=FIELDS />
-                        {fields}
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Save and restart"</SubmitButton>
-                        </div>
-                    </div>
-                </ActionForm>
+                    {fields}
+                </FieldsForm>
             </div>
         </Card>
     }
@@ -161,16 +141,7 @@ fn fields(
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     view! {
-        <TextField
-            id="name"
-            label="Name"
-            class="font-mono"
-            value=name
-            placeholder="tools"
-            hint="Small letters, digits, - and _; it stands in front of each tool’s name."
-            required=true
-            errors
-        />
+        <NameField value=name placeholder="tools" errors />
         {program}
         <TextAreaField
             id="command"

@@ -2,7 +2,6 @@
 
 use domain::mcp_servers::{McpOffer, McpServer, McpServerSource, McpServerState, McpToolState};
 use domain::{Action, McpServerId, Timestamp};
-use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
@@ -21,8 +20,8 @@ use crate::pages::tools::tool_list::ToolList;
 use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
 use crate::ui::{
-    ActionForm, Callout, Card, DeleteDialog, DialogButton, FormAction, FormAlert, Icon,
-    SubmitButton, Tone, focus_first_error, sentence, use_toasts, when_done,
+    ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert, Icon,
+    SubmitButton, Tone, sentence, use_toasts, when_done,
 };
 
 const DELETE: &str = "delete-server";
@@ -188,8 +187,6 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
 fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
     let action = FormAction::<ChangeToolServer>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     let toasts = use_toasts();
     when_done(action.has_succeeded(), move || {
         toasts.success("Saved".to_owned());
@@ -201,17 +198,11 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
     view! {
         <Card id="settings" title="Settings">
             <div class="card-body">
-                <ActionForm action=action>
+                <FieldsForm action=action fields=FIELDS button="Save">
                     <input type="hidden" name="id" value=server.id.to_string() />
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=FIELDS />
-                        <ServerFields name=server.name url=remote.url errors />
-                        <HeaderRows stored=remote.header_names errors />
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Save"</SubmitButton>
-                        </div>
-                    </div>
-                </ActionForm>
+                    <ServerFields name=server.name url=remote.url errors />
+                    <HeaderRows stored=remote.header_names errors />
+                </FieldsForm>
             </div>
         </Card>
     }

@@ -1,15 +1,12 @@
 //! Adding a tool server by its address.
 
 use domain::Action;
-use leptos::html;
 use leptos::prelude::*;
 
-use crate::layout::{Loaded, Page, PageSkeleton, use_visit};
+use crate::layout::{LoadedPage, Page, use_visit};
 use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::AddToolServer;
-use crate::ui::{
-    ActionForm, FormAction, FormAlert, FormErrors, SubmitButton, TextField, focus_first_error,
-};
+use crate::ui::{FieldsForm, FormAction, FormErrors, TextField};
 
 /// Fields that show their own error.
 pub const FIELDS: &[&str] = &["name", "source.url", "source.headers"];
@@ -18,11 +15,11 @@ pub const FIELDS: &[&str] = &["name", "source.url", "source.headers"];
 #[component]
 pub fn NewServerPage() -> impl IntoView {
     view! {
-        <Loaded
+        <LoadedPage
+            title="Add server"
             section="Tools"
             action=Action::ManageTools
             data=use_visit()
-            fallback=|| view! { <PageSkeleton title="Add server" section="Tools" /> }
             view=|_| view! { <NewServer /> }.into_any()
         />
     }
@@ -33,27 +30,41 @@ pub fn NewServerPage() -> impl IntoView {
 fn NewServer() -> impl IntoView {
     let action = FormAction::<AddToolServer>::new();
     let errors = action.errors();
-    let form = NodeRef::<html::Div>::new();
-    focus_first_error(form, errors);
     view! {
         <Page title="Add server" section="Tools" href="/tools">
             <div class="page">
                 <h1 class="page-title mb-5">"Add a tool server"</h1>
-                <ActionForm action=action>
-                    <div class="grid gap-4 max-w-(--container-form)" node_ref=form>
-                        <FormAlert errors fields=FIELDS />
-                        <ServerFields name=String::new() url=String::new() errors />
-                        <HeaderRows stored=Vec::new() errors />
-                        <div class="toolbar">
-                            <SubmitButton is_busy=action.pending()>"Add server"</SubmitButton>
-                            <a class="btn btn-ghost" href="/tools">
-                                "Cancel"
-                            </a>
-                        </div>
-                    </div>
-                </ActionForm>
+                <FieldsForm action=action fields=FIELDS button="Add server" back="/tools">
+                    <ServerFields name=String::new() url=String::new() errors />
+                    <HeaderRows stored=Vec::new() errors />
+                </FieldsForm>
             </div>
         </Page>
+    }
+    .into_any()
+}
+
+/// The name of a server.
+#[component]
+pub(super) fn NameField(
+    /// The name so far.
+    value: String,
+    /// An example.
+    placeholder: &'static str,
+    /// What was wrong with the form.
+    errors: FormErrors,
+) -> impl IntoView {
+    view! {
+        <TextField
+            id="name"
+            label="Name"
+            class="font-mono"
+            value=value
+            placeholder=placeholder
+            hint="Small letters, digits, - and _; it stands in front of each tool’s name."
+            required=true
+            errors
+        />
     }
     .into_any()
 }
@@ -69,16 +80,7 @@ pub fn ServerFields(
     errors: FormErrors,
 ) -> impl IntoView {
     view! {
-        <TextField
-            id="name"
-            label="Name"
-            class="font-mono"
-            value=name
-            placeholder="github"
-            hint="Small letters, digits, - and _; it stands in front of each tool’s name."
-            required=true
-            errors
-        />
+        <NameField value=name placeholder="github" errors />
         <TextField
             id="url"
             label="URL"

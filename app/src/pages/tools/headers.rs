@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::ui::{FormErrors, Icon, live};
+use crate::ui::{FormErrors, field_note};
 
 /// Rows for headers that are not there yet.
 const BLANK_ROWS: usize = 2;
@@ -36,24 +36,11 @@ pub fn HeaderRows(
         ),
     };
     let error = errors.field(field);
-    let below = live(move || match error.get() {
-        Some(message) => view! {
-            <p class="field-error">
-                <Icon name="circle-alert" />
-                <span>{message}</span>
-            </p>
-        }
-        .into_any(),
-        None => view! {
-            <p class="field-hint">{hint}</p>
-        }
-        .into_any(),
-    });
     view! {
         <fieldset class="field">
             <legend class="field-label mb-1.5">{title} <small>"Optional"</small></legend>
             <div class="grid gap-2">{rows} {blanks}</div>
-            {below}
+            {field_note(error, hint)}
         </fieldset>
     }
     .into_any()
@@ -63,7 +50,7 @@ fn stored_row(name: String) -> AnyView {
     let keep = format!("New value of {name}; empty keeps the stored one");
     let remove = format!("Remove {name}");
     view! {
-        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)_auto] items-center">
+        <div class="grid gap-2 grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,12rem)_minmax(0,1fr)_auto] items-center">
             <input
                 class="input font-mono"
                 name="header_names[]"
@@ -97,7 +84,7 @@ fn stored_row(name: String) -> AnyView {
 fn blank_row(index: usize, is_example: bool) -> AnyView {
     let number = index + 1;
     view! {
-        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)] items-center">
+        <div class="grid gap-2 grid-cols-2 sm:grid-cols-[minmax(0,12rem)_minmax(0,1fr)] items-center">
             <input
                 class="input font-mono"
                 name="header_names[]"

@@ -12,6 +12,7 @@ use crate::{money::micros, pages::models::dollars, time::until};
 #[cfg(feature = "ssr")]
 use domain::{
     Page, Timestamp,
+    agents::AgentFilter,
     budgets::{Budget, CreateBudget as NewBudget, UpdateBudget},
 };
 
@@ -37,7 +38,9 @@ pub struct BudgetList {
 pub async fn list_budgets(after: Option<String>) -> Result<BudgetList, Error> {
     let platform = crate::context::platform()?;
     let budgets = platform.list_budgets(Page::new(None, after)?).await?;
-    let agents = platform.list_agents(Page::first(100)).await?;
+    let agents = platform
+        .list_agents(AgentFilter::default(), Page::first(100))
+        .await?;
     let now = crate::context::now();
     Ok(BudgetList {
         budgets: budgets
