@@ -37,6 +37,7 @@ pub enum Part {
 
 impl Part {
     /// Every part; what is most likely wanted next comes first.
+    #[cfg(feature = "hydrate")]
     const ALL: [Self; 4] = [Self::Talk, Self::Watch, Self::Agents, Self::Tools];
 
     /// The part with the page at a path.
@@ -74,12 +75,14 @@ impl Part {
 ///
 /// # Errors
 /// If it cannot be had, as after an update of the server. The page then stays as it was sent.
+#[cfg(feature = "hydrate")]
 pub async fn load_first() -> Result<(), SplitLoaderError> {
     let path = window().location().pathname().unwrap_or_default();
     Part::of(&path).load().await
 }
 
 /// Loads the other parts, so that going to their pages does not wait.
+#[cfg(feature = "hydrate")]
 pub async fn load_rest() {
     for part in Part::ALL {
         // What cannot be had now is asked for again by the page that needs it.

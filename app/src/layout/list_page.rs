@@ -16,6 +16,8 @@ pub struct NewButton {
     pub href: &'static str,
     /// Its words.
     pub label: &'static str,
+    /// Other ways to the same, before it: addresses and words.
+    pub others: &'static [(&'static str, &'static str)],
 }
 
 impl NewButton {
@@ -77,9 +79,22 @@ fn NewLink(button: NewButton) -> impl IntoView {
         action,
         href,
         label,
+        others,
     } = button;
+    let others = move || {
+        let link = |(href, label): &(&'static str, &'static str)| {
+            view! {
+                <a class="btn btn-secondary" href=*href>
+                    {*label}
+                </a>
+            }
+            .into_any()
+        };
+        others.iter().map(link).collect::<Vec<_>>()
+    };
     view! {
         <Allowed action>
+            {others()}
             <a class="btn btn-primary" href=href>
                 <Icon name="plus" />
                 " "

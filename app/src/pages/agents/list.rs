@@ -13,6 +13,7 @@ const NEW: NewButton = NewButton {
     action: Action::BuildAgents,
     href: "/agents/new",
     label: "New agent",
+    others: &[],
 };
 
 /// Every agent of the workspace.

@@ -111,7 +111,7 @@ fn card(approval: Approval, now: Timestamp, approvals: Approvals) -> AnyView {
                     name=approval.agent_name.clone()
                     class="avatar-agent"
                 />
-                <div class="min-w-0 grow">
+                <div class="min-w-0 grow basis-48">
                     <h2 class="font-semibold truncate">
                         <span class="tool-name"><span>{approval.server.clone()} " › "</span> {approval.tool.clone()}</span>
                     </h2>

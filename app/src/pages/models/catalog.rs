@@ -97,7 +97,7 @@ pub fn Catalog(
                             <tr>
                                 <th>"Model"</th>
                                 <th class="max-sm:hidden">"Connection"</th>
-                                <th class="num">"Context"</th>
+                                <th class="num max-sm:hidden">"Context"</th>
                                 <th class="!text-center max-sm:hidden">"Tools"</th>
                                 <th class="!text-center max-md:hidden">"Images"</th>
                                 <th class="num">"In per M"</th>
@@ -144,11 +144,11 @@ fn model_row(model: Model, connection: Option<String>) -> AnyView {
         .then(|| view! { <span class="tag">"edited"</span> }.into_any());
     view! {
         <tr>
-            <td class="wide min-w-40">
+            <td class="wide max-sm:!min-w-32">
                 <span class="flex items-center gap-2 font-medium">{model.name} {edited}</span>
             </td>
             <td class="text-ink-2 max-sm:hidden">{connection}</td>
-            <td class="num">{context}</td>
+            <td class="num max-sm:hidden">{context}</td>
             <td class="!text-center max-sm:hidden">
                 {ability(model.facts.supports_tools, "Tools: yes")}
             </td>

@@ -16,6 +16,7 @@ const NEW: NewButton = NewButton {
     action: Action::ManageModels,
     href: "/models/new",
     label: "Add connection",
+    others: &[],
 };
 
 /// Connections with their tests, and the models they offer.

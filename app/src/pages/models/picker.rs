@@ -42,7 +42,7 @@ pub fn Picker(providers: Vec<Provider>, wanted: String) -> impl IntoView {
                     {tiles}
                     <li>
                         <a class="card flex items-center gap-3 p-3 h-full hover:bg-hover" href="/models/new?provider=custom">
-                            <span class="tile" aria-hidden="true">
+                            <span class="tile !size-7" aria-hidden="true">
                                 <Icon name="plus" />
                             </span>
                             <span class="min-w-0">

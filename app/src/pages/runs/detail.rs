@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::runs::{Run, RunStep, RunSummary, StepStatus};
+use domain::runs::{Run, RunStep, RunSummary, StepKind, StepStatus};
 use domain::{Action, RunId, Timestamp};
 use leptos::prelude::*;
 
@@ -197,17 +197,23 @@ fn Step(step: RunStep, now: Timestamp) -> impl IntoView {
     let reason = step.error.map(|error| {
         view! { <p class="text-xs text-danger-ink">{sentence(&error.message)}</p> }.into_any()
     });
-    let tokens = format!(
-        "{} in · {} out",
-        grouped(step.usage.input_tokens),
-        grouped(step.usage.output_tokens)
-    );
+    let (what, tokens) = match step.kind {
+        StepKind::ModelCall => (
+            "Model call ",
+            format!(
+                "{} in · {} out",
+                grouped(step.usage.input_tokens),
+                grouped(step.usage.output_tokens)
+            ),
+        ),
+        StepKind::ToolCall => ("Tool call ", String::new()),
+    };
     view! {
         <li>
             {mark}
             <div class="min-w-0 grow">
                 <p class="truncate">
-                    "Model call " <span class="text-ink-3">{step.target}{attempt}</span>
+                    {what} <span class="text-ink-3">{step.target}{attempt}</span>
                 </p>
                 {reason}
             </div>

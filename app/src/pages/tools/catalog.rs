@@ -73,8 +73,13 @@ fn Catalog(entries: Vec<CatalogEntry>) -> impl IntoView {
                     title="Catalog"
                     lead="Servers that run here in a container of their own, or that somebody else runs."
                 >
-                    <form method="get" action="/tools/catalog" role="search">
-                        <label class="input-group sm:w-60">
+                    <form
+                        class="max-sm:w-full sm:w-60"
+                        method="get"
+                        action="/tools/catalog"
+                        role="search"
+                    >
+                        <label class="input-group">
                             <span class="sr-only">"Search the catalog"</span>
                             <Icon name="search" class="icon-sm" />
                             <input

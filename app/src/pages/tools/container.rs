@@ -86,6 +86,11 @@ fn facts(report: &ContainerReport, settings: &ContainerSettings, now: Timestamp)
         None => String::new(),
     };
     let share = f64::from(resources.cpu_millis) / 1000.0;
+    let cores = if resources.cpu_millis <= 1000 {
+        "core"
+    } else {
+        "cores"
+    };
     let pids = match report.pids {
         Some(pids) => format!("{pids} of {}", resources.pids),
         None => format!("at most {}", resources.pids),
@@ -101,7 +106,7 @@ fn facts(report: &ContainerReport, settings: &ContainerSettings, now: Timestamp)
     view! {
         <dl class="grid gap-x-4 gap-y-2 grid-cols-[auto_minmax(0,1fr)]">
             {fact("State", since)} {fact("Memory", memory.into_any())}
-            {fact("Processor", format!("{cpu}at most {share} cores").into_any())}
+            {fact("Processor", format!("{cpu}at most {share} {cores}").into_any())}
             {fact("Processes", pids.into_any())}
             {(!image.is_empty())
                 .then(|| {

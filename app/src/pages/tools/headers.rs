@@ -50,7 +50,7 @@ fn stored_row(name: String) -> AnyView {
     let keep = format!("New value of {name}; empty keeps the stored one");
     let remove = format!("Remove {name}");
     view! {
-        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)_auto] items-center">
+        <div class="grid gap-2 grid-cols-[minmax(0,1fr)_minmax(0,1fr)_auto] sm:grid-cols-[minmax(0,12rem)_minmax(0,1fr)_auto] items-center">
             <input
                 class="input font-mono"
                 name="header_names[]"
@@ -84,7 +84,7 @@ fn stored_row(name: String) -> AnyView {
 fn blank_row(index: usize, is_example: bool) -> AnyView {
     let number = index + 1;
     view! {
-        <div class="grid gap-2 grid-cols-[minmax(0,12rem)_minmax(0,1fr)] items-center">
+        <div class="grid gap-2 grid-cols-2 sm:grid-cols-[minmax(0,12rem)_minmax(0,1fr)] items-center">
             <input
                 class="input font-mono"
                 name="header_names[]"

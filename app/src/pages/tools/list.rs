@@ -4,7 +4,7 @@ use domain::Action;
 use domain::mcp_servers::McpServer;
 use leptos::prelude::*;
 
-use crate::layout::{ListPage, NewButton, load, may};
+use crate::layout::{ListPage, NewButton, load};
 use crate::pages::tools::server::ListToolServers;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
 use crate::ui::{EmptyCard, Icon, LinkRow, sentence};
@@ -13,6 +13,10 @@ const NEW: NewButton = NewButton {
     action: Action::ManageTools,
     href: "/tools/new",
     label: "Add server",
+    others: &[
+        ("/tools/catalog", "Catalog"),
+        ("/tools/new/container", "Run an image"),
+    ],
 };
 
 /// The workspace's tool servers.
@@ -41,36 +45,17 @@ fn Servers(servers: Vec<McpServer>) -> impl IntoView {
                 text="Add a server by its address, from the catalog or from an image; agents can then use its tools."
                 link=NEW.link()
             />
-            <div class="mt-4">{more_ways()}</div>
         }
         .into_any();
     }
     let rows = servers.into_iter().map(row).collect::<Vec<_>>();
     view! {
-        {more_ways()}
         <section class="card mb-6" aria-label="Servers">
             <ul class="rows">{rows}</ul>
         </section>
         <Gateway />
     }
     .into_any()
-}
-
-/// Servers need not be added by an address.
-fn more_ways() -> Option<AnyView> {
-    may(Action::ManageTools).then(|| {
-        view! {
-            <div class="toolbar mb-4">
-                <a class="btn btn-secondary" href="/tools/catalog">
-                    "Browse the catalog"
-                </a>
-                <a class="btn btn-secondary" href="/tools/new/container">
-                    "Run an image"
-                </a>
-            </div>
-        }
-        .into_any()
-    })
 }
 
 fn row(server: McpServer) -> AnyView {

@@ -101,8 +101,8 @@ fn whole(report: UsageReport) -> AnyView {
             {totals(total)}
             {chart}
             <div class="grid gap-6 xl:grid-cols-2 items-start [&>*]:min-w-0">
-                <Card id="by-agent" title="By agent">{table("Agent", "Model calls", agents)}</Card>
-                <Card id="by-model" title="By model">{table("Model", "Calls", models)}</Card>
+                <Card id="by-agent" title="By agent">{table("Agent", agents)}</Card>
+                <Card id="by-model" title="By model">{table("Model", models)}</Card>
                 {(!tools.is_empty())
                     .then(|| {
                         view! { <Card id="by-tool" title="By tool">{tool_table(tools)}</Card> }.into_any()
@@ -130,10 +130,13 @@ fn totals(total: UsageSum) -> AnyView {
         errors,
         usage,
     } = total;
-    let per_call = usage.cost_usd_micros / model_calls.max(1);
+    let spend_note = match usage.cost_usd_micros {
+        0 => "Nothing had a price".to_owned(),
+        cost => format!("{} per model call", price(cost / model_calls.max(1))),
+    };
     view! {
         <section class="stats grid-cols-2 lg:grid-cols-4" aria-label="Totals">
-            {stat("Spend", price(usage.cost_usd_micros), format!("{} per model call", price(per_call)))}
+            {stat("Spend", price(usage.cost_usd_micros), spend_note)}
             {stat("Input tokens", short(usage.input_tokens), String::new())}
             {stat("Output tokens", short(usage.output_tokens), String::new())}
             {stat(
@@ -146,7 +149,7 @@ fn totals(total: UsageSum) -> AnyView {
     .into_any()
 }
 
-fn table(what: &'static str, calls: &'static str, rows: Vec<UsageRow>) -> AnyView {
+fn table(what: &'static str, rows: Vec<UsageRow>) -> AnyView {
     let row = |row: UsageRow| {
         view! {
             <tr>
@@ -164,7 +167,7 @@ fn table(what: &'static str, calls: &'static str, rows: Vec<UsageRow>) -> AnyVie
                 <thead>
                     <tr>
                         <th>{what}</th>
-                        <th class="num">{calls}</th>
+                        <th class="num">"Calls"</th>
                         <th class="num">"Tokens"</th>
                         <th class="num">"Cost"</th>
                     </tr>
