@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use leptos::prelude::*;
 
-use crate::ui::Icon;
+use crate::ui::{Icon, Keyed, keyed};
 
 /// Remarks on screen.
 #[derive(Clone, Copy)]
@@ -96,9 +96,18 @@ pub fn ToastRegion(
         }
         .into_any()
     };
+    let entries = move || {
+        let entry = |shown: Toast| Keyed::new(shown.number.to_string(), move || toast(shown));
+        toasts
+            .shown
+            .get()
+            .into_iter()
+            .map(entry)
+            .collect::<Vec<_>>()
+    };
     view! {
         <div class="fixed right-4 top-16 z-50 grid gap-2 pointer-events-none">
-            <For each=move || toasts.shown.get() key=|toast| toast.number children=toast />
+            {keyed(entries)}
         </div>
     }
 }

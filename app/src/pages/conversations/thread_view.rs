@@ -15,11 +15,11 @@ use crate::pages::conversations::actions::ConversationMenu;
 use crate::pages::conversations::composer::Composer;
 use crate::pages::conversations::deeds::{Deeds, copy_clicked};
 use crate::pages::conversations::list::shown_title;
-use crate::pages::conversations::live_thread::LiveThread;
+use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
 use crate::pages::runs::RunState;
-use crate::ui::{self, Avatar, Callout, Empty, Icon, Tone, on_change};
+use crate::ui::{self, Avatar, Callout, Empty, Icon, Keyed, Tone, keyed, on_change};
 
 /// How near the beginning older messages are asked for, in pixels.
 const NEAR_PX: i32 = 800;
@@ -69,7 +69,17 @@ pub fn ThreadView(
     };
     let head = conversation.clone();
     let stored = StoredValue::new(conversation);
-    let is_empty = move || live.messages.with(Vec::is_empty);
+    let is_empty = Memo::new(move |_| live.messages.with(Vec::is_empty));
+    let messages = move || {
+        let messages = live.messages.get().into_iter();
+        let entry = |message: LiveMessage| {
+            Keyed::new(message.id.to_string(), move || {
+                view! { <MessageView message thread=live conversation=stored can_ask now /> }
+                    .into_any()
+            })
+        };
+        messages.map(entry).collect::<Vec<_>>()
+    };
     let deeds = Deeds::new(live);
     view! {
         <section class="flex flex-col min-h-0" aria-label="Conversation">
@@ -89,25 +99,25 @@ pub fn ThreadView(
                     on:submit=move |event| deeds.submit(&event)
                 >
                     {older_link(live)}
-                    <Show when=is_empty>
-                        <Empty
-                            icon="messages-square"
-                            title="Nothing said yet"
-                            text="Write the first message below."
-                        />
-                    </Show>
-                    <For
-                        each=move || live.messages.get()
-                        key=|message| message.id
-                        children=move |message| {
-                            view! { <MessageView message thread=live conversation=stored can_ask now /> }.into_any()
+                    {ui::live(move || match is_empty.get() {
+                        true => view! {
+                            <Empty
+                                icon="messages-square"
+                                title="Nothing said yet"
+                                text="Write the first message below."
+                            />
                         }
-                    />
+                        .into_any(),
+                        false => ().into_any(),
+                    })}
+                    {keyed(messages)}
                 </div>
             </div>
-            <Show when=move || is_interrupted.get()>
-                <p class="note-line px-4 py-1">"Connection lost, trying again"</p>
-            </Show>
+            {ui::live(move || match is_interrupted.get() {
+                true => view! { <p class="note-line px-4 py-1">"Connection lost, trying again"</p> }
+                    .into_any(),
+                false => ().into_any(),
+            })}
             {deeds.alerts()}
             {foot}
             <div class="sr-only" role="status" aria-live="polite">

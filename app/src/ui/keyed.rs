@@ -1,0 +1,31 @@
+//! A list whose entries come and go, each staying the element it is.
+
+use leptos::prelude::*;
+
+/// One entry: what tells it from the others, and its view.
+pub struct Keyed {
+    key: String,
+    view: Box<dyn FnOnce() -> AnyView + Send>,
+}
+
+impl Keyed {
+    /// An entry; the view is asked for once, when the entry is new.
+    pub fn new(key: String, view: impl FnOnce() -> AnyView + Send + 'static) -> Self {
+        Self {
+            key,
+            view: Box::new(view),
+        }
+    }
+}
+
+/// Shows the entries, again after each change of what `entries` reads.
+///
+/// The machinery of such lists is large and compiled once per type, so there is one type.
+pub fn keyed(entries: impl Fn() -> Vec<Keyed> + Send + Sync + 'static) -> AnyView {
+    erased(Box::new(entries))
+}
+
+fn erased(entries: Box<dyn Fn() -> Vec<Keyed> + Send + Sync>) -> AnyView {
+    view! { <For each=entries key=|entry: &Keyed| entry.key.clone() children=|entry: Keyed| (entry.view)() /> }
+        .into_any()
+}
