@@ -1,7 +1,15 @@
+import type { Locator, Page } from "@playwright/test";
 import { answerOf, ask, open, reload } from "../support/pages";
 import { createScriptedAgent, startConversation } from "../support/people";
 import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
+
+/** Sooner than the navigation looks by itself. */
+const AT_ONCE_MS = 8_000;
+
+/** The number of questions in the navigation. */
+const waiting = (page: Page): Locator =>
+  page.getByRole("navigation", { name: "Pages" }).getByLabel(/^\d+ waiting$/);
 
 const ASKING = [{ builtin: "calculator", approval: "always" }];
 
@@ -14,6 +22,7 @@ test("a tool call is shown with its arguments and its result", async ({ page, ap
   await ask(page, "What is 6*7?");
 
   await expect(answerOf(page, agent.name)).toHaveText("It is 42.");
+  await expect(page.locator(".message-head:visible"), "the agent is named once").toHaveCount(1);
   for (const step of ["live", "reloaded"]) {
     if (step === "reloaded") await reload(page);
     const call = page.getByRole("article", { name: agent.name }).first().locator("details.tool");
@@ -32,6 +41,7 @@ test("a call that asks waits for a person in the conversation", async ({ page, a
   await ask(page, "What is 1+1?");
   const question = page.getByRole("region", { name: /May the agent call/ });
   await expect(question).toContainText("1+1");
+  await expect(waiting(page)).toBeVisible({ timeout: AT_ONCE_MS });
 
   await reload(page);
   await question.getByRole("button", { name: "Approve once" }).click();
@@ -73,9 +83,13 @@ test("a question is rejected in the inbox, and the count goes down", async ({ pa
   const card = page.getByRole("main").locator("section.approval").filter({ hasText: "2+2" });
   await card.getByText("Edit arguments or give a reason").click();
   await card.getByLabel("Reason, told to the agent").fill("too easy");
+  const count = async (): Promise<number> =>
+    (await waiting(page).count()) > 0 ? Number(await waiting(page).textContent()) : 0;
+  const before = await count();
   await card.getByRole("button", { name: "Reject" }).click();
 
   await expect(card).toBeHidden();
+  await expect.poll(count, { timeout: AT_ONCE_MS }).toBe(before - 1);
   await open(page, conversation);
   await expect(answerOf(page, agent.name)).toHaveText("then not");
   expect(JSON.stringify(model.requests.at(-1))).toContain("too easy");
