@@ -4,7 +4,7 @@ import { open, SETTINGS } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
-const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/tools", "/tools/new", "/models", "/models/new", "/approvals", "/usage", "/runs", ...SETTINGS];
+const PAGES = ["/", "/conversations", "/agents", "/agents/new", "/agents/import", "/tools", "/tools/new", "/models", "/models/new", "/approvals", "/usage", "/runs", ...SETTINGS];
 
 /** What hurts people: serious and critical findings, with the elements. */
 async function barriers(page: Page): Promise<string[]> {
@@ -33,7 +33,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       const run = await postMessage(api, conversation, "Did it regress?");
       expect(await runEnd(api, run)).toBe("completed");
 
-      for (const path of [`/agents/${agent.id}`, conversation, `/runs/${run}`]) {
+      for (const path of [`/agents/${agent.id}`, `/agents/${agent.id}/versions`, conversation, `/runs/${run}`]) {
         await open(page, path);
         await expect(page.getByRole("main")).toBeVisible();
         expect(await barriers(page), path).toEqual([]);

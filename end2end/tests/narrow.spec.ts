@@ -23,9 +23,9 @@ test("every page fits a phone", async ({ page, api, agent, model }) => {
   const conversation = await startConversation(api, agent);
   const run = await postMessage(api, conversation, "unbroken".repeat(40));
   await runEnd(api, run);
-  const paths = ["/", "/conversations", "/agents", "/agents/new", "/tools", "/tools/new", "/models", "/models/new", "/runs", ...SETTINGS];
+  const paths = ["/", "/conversations", "/agents", "/agents/new", "/agents/new?template=editor", "/agents/import", "/tools", "/tools/new", "/models", "/models/new", "/runs", ...SETTINGS];
 
-  for (const path of [...paths, `/agents/${agent.id}`, conversation, `/runs/${run}`]) {
+  for (const path of [...paths, `/agents/${agent.id}`, `/agents/${agent.id}/versions`, conversation, `/runs/${run}`]) {
     await open(page, path);
     await expect(page.getByRole("main")).toBeVisible();
     expect(await overflow(page), path).toEqual([]);

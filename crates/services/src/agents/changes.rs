@@ -1,6 +1,6 @@
 //! The difference between a version of an agent and the one before, in words.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::Paged;
 use domain::agents::{
@@ -14,19 +14,22 @@ use super::names::Names;
 
 /// Lines around each change that are shown as they are.
 const CONTEXT_LINES: usize = 3;
-/// Past this the difference of two texts is told more coarsely.
-const PATIENCE: Duration = Duration::from_millis(200);
+/// Past this the differences of texts are told more coarsely.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Compares each version of a page with the one before; `before` is the one before the last.
+///
+/// Keeps a thread busy, though not for long.
 pub(super) fn of(
     versions: Paged<AgentVersion>,
     before: Option<AgentConfig>,
     names: &Names,
 ) -> Paged<VersionChanges> {
+    let deadline = Instant::now() + PATIENCE;
     let configs = versions.items.iter().skip(1).map(|it| Some(&it.config));
     let befores: Vec<Option<&AgentConfig>> = configs.chain([before.as_ref()]).collect();
     let changed = versions.items.iter().zip(befores).map(|(version, before)| {
-        let changes = before.map(|before| compare(before, &version.config, names));
+        let changes = before.map(|before| compare(before, &version.config, names, deadline));
         VersionChanges {
             version: version.version,
             author_id: version.author_id,
@@ -41,7 +44,12 @@ pub(super) fn of(
     }
 }
 
-fn compare(before: &AgentConfig, after: &AgentConfig, names: &Names) -> Vec<FieldChange> {
+fn compare(
+    before: &AgentConfig,
+    after: &AgentConfig,
+    names: &Names,
+    deadline: Instant,
+) -> Vec<FieldChange> {
     let mut changes = Vec::new();
     let mut field = |field: &str, before: String, after: String| {
         if before != after {
@@ -120,7 +128,7 @@ fn compare(before: &AgentConfig, after: &AgentConfig, names: &Names) -> Vec<Fiel
             field: "instructions".to_owned(),
             before: before.instructions.clone(),
             after: after.instructions.clone(),
-            lines: diff(&before.instructions, &after.instructions),
+            lines: diff(&before.instructions, &after.instructions, deadline),
         };
         changes.insert(place.unwrap_or(changes.len()), change);
     }
@@ -205,9 +213,9 @@ fn shown(number: Option<impl ToString>) -> String {
 }
 
 /// What became of each line, without those far from any change.
-fn diff(before: &str, after: &str) -> Vec<DiffLine> {
+fn diff(before: &str, after: &str, deadline: Instant) -> Vec<DiffLine> {
     let diff = TextDiff::configure()
-        .timeout(PATIENCE)
+        .deadline(deadline)
         .diff_lines(before, after);
     let mut lines = Vec::new();
     let mut shown_until = 0;
@@ -259,7 +267,7 @@ mod tests {
         let before: String = (1..=20).map(|line| format!("line {line}\n")).collect();
         let after = before.replace("line 10\n", "line ten\n");
 
-        let lines = diff(&before, &after);
+        let lines = diff(&before, &after, Instant::now() + PATIENCE);
 
         let told: Vec<(LineKind, &str)> = lines.iter().map(|it| (it.kind, &*it.text)).collect();
         assert_eq!(told.first(), Some(&(LineKind::Gap, "6")));

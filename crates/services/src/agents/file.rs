@@ -42,7 +42,9 @@ pub(super) fn read(text: &str) -> Result<AgentFile, Error> {
             return Error::invalid("file", message);
         }
         // The message begins with the path as well.
-        let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
+        let message = message
+            .strip_prefix(&format!("{path}: "))
+            .unwrap_or(&message);
         Error::invalid(&path, message)
     })?;
     if file.format != FILE_FORMAT {

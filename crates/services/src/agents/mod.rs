@@ -123,7 +123,10 @@ impl Agents for Session {
         };
         let names = Names::read(&mut tx).await?;
         drop(tx);
-        Ok(changes::of(versions, before, &names))
+        let compare = move || changes::of(versions, before, &names);
+        tokio::task::spawn_blocking(compare)
+            .await
+            .map_err(|error| crate::internal(&error.into()))
     }
 
     async fn restore_agent_version(&self, id: AgentId, version: u32) -> Result<Agent, Error> {
