@@ -86,7 +86,9 @@ test("a wrong name is refused and nothing typed is lost", async ({ page, problem
   await expect(page.getByLabel("URL", { exact: true })).toHaveValue("https://tools.example.com/mcp");
 });
 
-test("a server that asks for it is signed in at, and out again", async ({ page, api, tools }) => {
+test("a server that asks for it is signed in at, and out again", async ({ page, api, tools, problems }) => {
+  // The person goes there, and comes back.
+  problems.allow(/^foreign request: http:\/\/127\.0\.0\.1:\d+\/authorize\?/);
   tools.isGuarded = true;
   const added = await api.post("/api/v1/mcp-servers", {
     data: { name: "guarded", source: { type: "remote", url: tools.url } },

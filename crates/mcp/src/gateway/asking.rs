@@ -36,14 +36,14 @@ impl Gateway {
     ) -> Result<Answer, CallError> {
         let Caller(caller) = caller(&context.extensions)
             .map_err(|_| CallError::Server("nobody is signed in".to_owned()))?;
+        if is_modern(context) {
+            return self.once(caller.as_ref(), ask, context).await;
+        }
         for _ in 0..MAX_ROUNDS {
             let mut answer = self.once(caller.as_ref(), ask.clone(), context).await?;
             let ServerResult::InputRequiredResult(needed) = &mut answer.0 else {
                 return Ok(answer);
             };
-            if is_modern(context) {
-                return Ok(answer);
-            }
             let questions = needed.input_requests.take().unwrap_or_default();
             ask.state = needed.request_state.take();
             ask.responses = Some(put_questions(questions, context).await?);
