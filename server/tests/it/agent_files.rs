@@ -151,7 +151,7 @@ async fn wrong_files_are_refused_with_the_place() {
     for (file, field) in [
         ("", "file"),
         ("name: [", "name"),
-        ("name: Scout\n\t", "file"),
+        ("name: Scout\n\t", "name"),
         ("- a\n- b\n", "file"),
         (&format!("name: Scout\n{model}\n---\nname: b\n"), "file"),
         ("name: Scout\n", "file"),
