@@ -22,6 +22,7 @@ mod entrance;
 mod fault;
 mod files;
 mod gateway;
+mod history;
 mod housekeeping;
 mod idempotency;
 mod invitations;

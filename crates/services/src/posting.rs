@@ -6,23 +6,22 @@ use std::sync::Arc;
 use domain::conversations::{MessageRole, PostedMessage};
 use domain::events::{EventBody, QueuedRun, RunBegin};
 use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
-use engine::{AskedCall, Spent};
+use engine::Spent;
 use llm::ModelMessage;
 use store::TenantTx;
 use store::attachments::Attachment;
 use store::audit::Author;
 use store::events::NewEvent;
-use store::messages::{PriorMessage, Question};
+use store::messages::Question;
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
-use crate::attachments::{self, Picture, as_read, pictures};
+use crate::attachments::{self, as_read, pictures};
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
-use crate::worker::{Begun, Slot, StartedRun, asked_call};
+use crate::history::{History, PRIOR_MESSAGES, history};
+use crate::worker::{Begun, Slot, StartedRun};
 use crate::{Session, mint, watch};
 
-/// Earlier messages that a model is shown at most.
-pub(crate) const PRIOR_MESSAGES: u32 = 200;
 /// Longest title taken from a message, in characters.
 const TITLE_CHARS: usize = 60;
 
@@ -350,52 +349,6 @@ async fn find_question(
         return Err(Error::conflict(text));
     }
     Ok(Some(question))
-}
-
-/// What a model reads of a conversation.
-#[derive(Debug, Default)]
-pub(crate) struct History {
-    /// The messages, oldest first.
-    pub(crate) messages: Vec<ModelMessage>,
-    /// Their pictures that are not loaded yet, in the same order.
-    pub(crate) pictures: Vec<Picture>,
-}
-
-/// The messages of the past as a model reads them.
-pub(crate) fn history(prior: Vec<PriorMessage>) -> History {
-    let mut history = History::default();
-    for message in prior {
-        let index = history.messages.len();
-        history.pictures.extend(pictures(index, &message.files));
-        history.messages.extend(model_messages(message));
-    }
-    history
-}
-
-/// A message of the past as the model reads it, with what came of the tools that it asked for.
-fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
-    match message.role {
-        MessageRole::User => vec![ModelMessage::user(as_read(&message.text, &message.files))],
-        MessageRole::Assistant => {
-            let calls: Vec<AskedCall> = message.calls.into_iter().map(asked_call).collect();
-            asking_messages(message.text.into(), None, &calls)
-        }
-    }
-}
-
-/// A message of an agent, followed by what came of its tool calls.
-pub(crate) fn asking_messages(
-    text: Arc<str>,
-    carry: Option<Arc<str>>,
-    calls: &[AskedCall],
-) -> Vec<ModelMessage> {
-    let message = ModelMessage::Assistant {
-        text,
-        tool_calls: calls.iter().map(|call| call.asked.clone()).collect(),
-        carry,
-    };
-    let results = calls.iter().map(AskedCall::message);
-    std::iter::once(message).chain(results).collect()
 }
 
 /// The first line of a message that says something, without marks of Markdown, cut at a word.

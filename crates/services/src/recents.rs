@@ -10,7 +10,7 @@ use llm::ModelMessage;
 use moka::sync::Cache;
 use store::runs::AnsweringAgent;
 
-use crate::posting::PRIOR_MESSAGES;
+use crate::history::PRIOR_MESSAGES;
 
 /// Bytes of text remembered in all.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;

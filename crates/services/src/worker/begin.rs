@@ -20,7 +20,7 @@ use super::{Slot, StartedRun, Worker};
 use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::mint;
-use crate::posting::{History, PRIOR_MESSAGES, asking_messages, history};
+use crate::history::{History, PRIOR_MESSAGES, asking_messages, history};
 
 /// Where a run stands.
 #[derive(Default)]

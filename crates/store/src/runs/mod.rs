@@ -1,12 +1,14 @@
 //! Runs: posting, the lease queue, the journal, and what lists show.
 
+mod ending;
 mod journal;
 mod posting;
 mod progress;
 mod queue;
 mod reading;
 
-pub use journal::{Attempt, Ending, NewStep, StartedCall, WholeMessage};
+pub use ending::Ending;
+pub use journal::{Attempt, NewStep, StartedCall, WholeMessage};
 pub use posting::{AnsweringAgent, NewRun, PostingContext, Unchanged};
 pub use progress::RunMessage;
 pub use queue::{ClaimedRun, HeldRun, Lease};
