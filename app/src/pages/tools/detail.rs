@@ -127,7 +127,10 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
         }
         .into_any()
     });
-    let reason = server.reason.as_deref().map(sentence).map(|reason| {
+    // What keeps people from signing in stands where they do that.
+    let is_told = server.state != McpServerState::SignInNeeded;
+    let reason = server.reason.as_deref().filter(|_| is_told);
+    let reason = reason.map(sentence).map(|reason| {
         let (tone, icon) = match server.state {
             McpServerState::Unhealthy => (Tone::Warning, "circle-alert"),
             _ => (Tone::Danger, "circle-x"),

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use crate::layout::may;
 use crate::pages::tools::server::{BeginToolServerSignIn, EndToolServerSignIn};
 use crate::ui::{
-    ActionForm, Callout, FormAction, FormAlert, SubmitButton, Tone, use_toasts, when_done,
+    ActionForm, Callout, FormAction, FormAlert, SubmitButton, Tone, sentence, use_toasts, when_done,
 };
 
 /// Says that a server wants somebody to sign in, and begins that; or that somebody has.
@@ -22,6 +22,7 @@ pub fn SignInPanel(server: McpServer, refresh: Callback<()>) -> impl IntoView {
     });
     let id = server.id.to_string();
     if server.state == McpServerState::SignInNeeded {
+        let reason = server.reason.as_deref().map(sentence);
         let button = may(Action::ManageTools).then(|| {
             view! {
                 <ActionForm action=begin>
@@ -37,7 +38,7 @@ pub fn SignInPanel(server: McpServer, refresh: Callback<()>) -> impl IntoView {
             <Callout tone=Tone::Warning icon="key-round" class="mb-6">
                 <div class="flex flex-wrap items-center justify-between gap-3">
                     <div class="min-w-0">
-                        <p class="font-medium">"Sign in needed"</p>
+                        <p class="font-medium">{reason}</p>
                         <p>
                             "The server’s tools work once somebody has signed in there for this workspace. You come back here afterwards."
                         </p>
