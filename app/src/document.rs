@@ -76,7 +76,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
 
 /// Leptos makes elements of HTML texts, and answers come as HTML that the server has sanitised; so
 /// these may. No text becomes a script or the address of one: that has no policy.
-const TRUSTED_TYPES: &str = "window.trustedTypes?.createPolicy('default', { createHTML: (html) => html });";
+const TRUSTED_TYPES: &str =
+    "window.trustedTypes?.createPolicy('default', { createHTML: (html) => html });";
 
 #[component]
 fn Hydration(assets: Assets) -> impl IntoView {

@@ -189,9 +189,7 @@ mod tests {
 
     #[test]
     fn periods_begin_at_midnight_utc() {
-        let at = |text: &str| -> Timestamp {
-            serde_json::from_value(text.into()).expect("a time")
-        };
+        let at = |text: &str| -> Timestamp { serde_json::from_value(text.into()).expect("a time") };
         for (now, day, next_day, month, next_month) in [
             (
                 "2026-02-28T23:59:59.999Z",

@@ -33,8 +33,9 @@ mod validation;
 pub use access::{Action, Actor, Role, Scopes, can, can_assign};
 pub use error::{Error, FieldError};
 pub use ids::{
-    AgentId, ApiKeyId, ApprovalId, AuditId, BudgetId, CallId, ConnectionId, ConversationId, EventId, FileId,
-    InvitationId, McpServerId, MessageId, RunId, SecretId, SessionId, StepId, UserId, WorkspaceId,
+    AgentId, ApiKeyId, ApprovalId, AuditId, BudgetId, CallId, ConnectionId, ConversationId,
+    EventId, FileId, InvitationId, McpServerId, MessageId, RunId, SecretId, SessionId, StepId,
+    UserId, WorkspaceId,
 };
 pub use paging::{Cursor, Page, Paged};
 pub use platform::{Entrance, Platform};

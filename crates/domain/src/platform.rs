@@ -44,7 +44,7 @@ impl<T> Platform for T where
         + Approvals
         + Audit
         + Budgets
-    + Budgets
+        + Budgets
         + Conversations
         + Files
         + Invitations

@@ -81,7 +81,13 @@ impl Budgets for Session {
         }
         let (id, now) = (mint::id(), mint::now());
         let created = tx
-            .create_budget(id, input.agent_id, input.period, input.limit_usd_micros, now)
+            .create_budget(
+                id,
+                input.agent_id,
+                input.period,
+                input.limit_usd_micros,
+                now,
+            )
             .await;
         match created {
             Err(store::Error::Constraint(name)) if name.starts_with("budgets_of_") => {
@@ -104,7 +110,9 @@ impl Budgets for Session {
             .change(Action::ManageWorkspace, Deed::BudgetUpdate)
             .await?;
         input.validate()?;
-        tx.save_budget(id, input.limit_usd_micros).await.or_fault()?;
+        tx.save_budget(id, input.limit_usd_micros)
+            .await
+            .or_fault()?;
         let budget = tx.find_budget(id, mint::now()).await.or_fault()?;
         let budget = budget.ok_or(Error::NotFound)?;
         tx.commit(id.uuid(), name_of(&budget)).await?;

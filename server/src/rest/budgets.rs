@@ -36,10 +36,7 @@ pub async fn update(
     Ok(Json(session.update_budget(id(&budget)?, input).await?))
 }
 
-pub async fn delete(
-    SignedIn(session): SignedIn,
-    Path(budget): Path<String>,
-) -> Answer<StatusCode> {
+pub async fn delete(SignedIn(session): SignedIn, Path(budget): Path<String>) -> Answer<StatusCode> {
     session.delete_budget(id(&budget)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

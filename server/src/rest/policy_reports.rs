@@ -63,7 +63,9 @@ pub async fn create(headers: HeaderMap, body: Bytes) -> Result<StatusCode, Probl
         Problem::Http(StatusCode::BAD_REQUEST, detail)
     })?;
     for Report { body, .. } in reports.iter().filter(|it| it.kind == "csp-violation") {
-        let directive = DIRECTIVES.iter().find(|it| **it == body.effective_directive);
+        let directive = DIRECTIVES
+            .iter()
+            .find(|it| **it == body.effective_directive);
         let directive = directive.copied().unwrap_or("other");
         let disposition = match body.disposition.as_str() {
             "report" => "report",

@@ -84,7 +84,10 @@ async fn pictures_are_shown_to_models_and_stay_in_the_conversation() {
         let text = content[0]["text"].as_str().expect("text");
         assert!(text.starts_with("What is this?"), "{text}");
         let url = content[1]["image_url"]["url"].as_str().expect("a picture");
-        assert!(url.starts_with("data:image/png;base64,iVBORw0KGgo"), "{url}");
+        assert!(
+            url.starts_with("data:image/png;base64,iVBORw0KGgo"),
+            "{url}"
+        );
     }
 }
 

@@ -47,7 +47,9 @@ async fn call_that_there_is_no_money_for_is_not_made() {
 
     // With a higher limit it goes on.
     let path = format!("/budgets/{}", created.body["id"].as_str().expect("an id"));
-    let raised = app.patch(&path, json!({"limit_usd_micros": 1_000_000})).await;
+    let raised = app
+        .patch(&path, json!({"limit_usd_micros": 1_000_000}))
+        .await;
     assert_eq!(raised.status, StatusCode::OK);
     app.ask(&refused, "count once more").await;
     let log = app.log(&refused).await;

@@ -66,9 +66,15 @@ async fn agent_writes_reads_searches_and_lists() {
         &[
             ("write_file", plan),
             ("search_files", json!({"text": "margin"})),
-            ("read_file", json!({"path": "/notes/plan.md", "first_line": 2, "lines": 1})),
+            (
+                "read_file",
+                json!({"path": "/notes/plan.md", "first_line": 2, "lines": 1}),
+            ),
             ("read_file", json!({"path": "brief.txt"})),
-            ("write_file", json!({"path": "notes/plan.md", "content": "new"})),
+            (
+                "write_file",
+                json!({"path": "notes/plan.md", "content": "new"}),
+            ),
             ("list_files", json!({})),
         ],
     )
@@ -76,14 +82,23 @@ async fn agent_writes_reads_searches_and_lists() {
 
     assert!(results.iter().all(|(_, is_error)| !is_error), "{results:?}");
     let texts: Vec<&str> = results.iter().map(|(text, _)| text.as_str()).collect();
-    assert_eq!(texts[1], "notes/plan.md:2: raise the MARGIN\nbrief.txt:1: Margin\n");
+    assert_eq!(
+        texts[1],
+        "notes/plan.md:2: raise the MARGIN\nbrief.txt:1: Margin\n"
+    );
     assert_eq!(texts[2], "raise the MARGIN\n\n[lines 2 to 2 of 3]");
     assert_eq!(texts[3], "Margin\nTwelve percent");
-    assert!(texts[5].starts_with("notes/plan.md (text/markdown, 3 bytes)\n"), "{}", texts[5]);
+    assert!(
+        texts[5].starts_with("notes/plan.md (text/markdown, 3 bytes)\n"),
+        "{}",
+        texts[5]
+    );
     assert!(texts[5].contains("brief.txt (text/plain, 21 bytes, attached by a person)"));
 
     // People find the same, and can download it.
-    let listed = app.get(&format!("/conversations/{conversation}/files")).await;
+    let listed = app
+        .get(&format!("/conversations/{conversation}/files"))
+        .await;
     let items = listed.body["items"].as_array().expect("items").clone();
     assert_eq!(items[0]["path"], "notes/plan.md");
     assert_eq!(items[0]["is_attached"], false);
@@ -109,7 +124,10 @@ async fn paths_lead_nowhere_else_and_mistakes_are_explained() {
             ("read_file", json!({"path": "secret.txt"})),
             ("read_file", json!({"path": "../../etc/passwd"})),
             ("write_file", json!({"path": "..", "content": "x"})),
-            ("write_file", json!({"path": "a.txt", "content": "nul \u{0} nul"})),
+            (
+                "write_file",
+                json!({"path": "a.txt", "content": "nul \u{0} nul"}),
+            ),
             ("read_file", json!({"path": "a.txt"})),
             ("search_files", json!({"text": "only"})),
             ("list_files", json!({})),
@@ -136,7 +154,10 @@ async fn files_of_a_deleted_conversation_are_used_by_nobody() {
     calls(&app, &model, &conversation, &[("write_file", note)]).await;
     let path = format!("/conversations/{conversation}/files");
     let listed = app.get(&path).await.body;
-    let file = listed["items"][0]["file_id"].as_str().expect("an id").to_owned();
+    let file = listed["items"][0]["file_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     app.create_user(inputs::GRACE, "Initech");
     let grace = Person::sign_in(&app, inputs::GRACE).await;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::authorization::inventory;
 use crate::support::{TestApp, client};
 
-const HOW: &str = "describe the route by a line in server/src/openapi/routes.rs; a type that goes in \
+const HOW: &str = "describe the route by a line in server/src/openapi/routes; a type that goes in \
      or out needs #[cfg_attr(feature = \"openapi\", derive(utoipa::ToSchema))] in domain";
 
 /// The document, as the program prints it.

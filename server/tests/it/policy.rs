@@ -39,9 +39,7 @@ async fn reports_are_counted_whoever_brings_them() {
     ])
     .to_string();
 
-    let answer = deliver(&app, &reports, |req| {
-        req.header("cookie", cookie)
-    });
+    let answer = deliver(&app, &reports, |req| req.header("cookie", cookie));
     let answer = answer.await;
     let metrics = client().get(app.url("/metrics")).send().await;
     let metrics = metrics.expect("metrics").text().await.expect("text");
@@ -71,7 +69,9 @@ async fn what_is_no_report_is_refused() {
     let plain = deliver(&app, &one, |req| req.header("content-type", "text/plain"));
     let garbled = deliver(&app, "[{", |req| req);
     let too_large = deliver(&app, &large, |req| req);
-    let foreign = deliver(&app, &one, |req| req.header("origin", "https://evil.example"));
+    let foreign = deliver(&app, &one, |req| {
+        req.header("origin", "https://evil.example")
+    });
 
     assert_eq!(plain.await, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     assert_eq!(garbled.await, StatusCode::BAD_REQUEST);

@@ -5,10 +5,10 @@ use domain::{AgentId, ConversationId, Error, FileId, MessageId, Paged, RunId};
 #[cfg(feature = "ssr")]
 use domain::{
     Cursor, Page,
-    files::ConversationFile,
     conversations::{
         ConversationFilter, CreateConversation, PostMessage as NewMessage, UpdateConversation,
     },
+    files::ConversationFile,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};

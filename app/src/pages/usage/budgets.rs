@@ -83,7 +83,8 @@ fn card(
 
 fn form(agents: Vec<(String, String)>, create: FormAction<CreateBudget>) -> AnyView {
     let errors = create.errors();
-    let option = |(id, name): (String, String)| view! { <option value=id>{name}</option> }.into_any();
+    let option =
+        |(id, name): (String, String)| view! { <option value=id>{name}</option> }.into_any();
     let agents = agents.into_iter().map(option).collect::<Vec<_>>();
     view! {
         <div class="card-body border-t border-line">

@@ -68,12 +68,13 @@ pub async fn create_budget(
     limit: String,
 ) -> Result<(), Error> {
     let platform = crate::context::platform()?;
-    let agent_id = match agent_id.as_str() {
-        WHOLE_WORKSPACE => None,
-        id => Some(id.parse().map_err(|_| {
-            Error::invalid("agent_id", "there is no such agent in this workspace")
-        })?),
-    };
+    let agent_id =
+        match agent_id.as_str() {
+            WHOLE_WORKSPACE => None,
+            id => Some(id.parse().map_err(|_| {
+                Error::invalid("agent_id", "there is no such agent in this workspace")
+            })?),
+        };
     let input = NewBudget {
         agent_id,
         period,
@@ -109,7 +110,10 @@ fn parse_limit(text: &str) -> Result<u64, Error> {
 #[cfg(feature = "ssr")]
 fn at_limit(mut error: Error) -> Error {
     if let Error::Invalid { fields } = &mut error {
-        for field in fields.iter_mut().filter(|it| it.field == "limit_usd_micros") {
+        for field in fields
+            .iter_mut()
+            .filter(|it| it.field == "limit_usd_micros")
+        {
             field.field = "limit".to_owned();
         }
     }

@@ -59,7 +59,9 @@ impl Arguments {
     pub(crate) fn parse(&self, text: &str) -> Result<Value, String> {
         let arguments = match text.trim() {
             "" => Value::Object(Default::default()),
-            text => read(text).map_err(|error| format!("the arguments are not valid JSON: {error}"))?,
+            text => {
+                read(text).map_err(|error| format!("the arguments are not valid JSON: {error}"))?
+            }
         };
         self.check(&arguments)?;
         Ok(arguments)

@@ -61,7 +61,9 @@ impl Artifacts {
         tx.commit().await?;
         let content = Bytes::copy_from_slice(text.as_bytes());
         let sha256 = Sha256::digest(&content);
-        self.blobs.put(&blob_key(lease.workspace_id, id), content).await?;
+        self.blobs
+            .put(&blob_key(lease.workspace_id, id), content)
+            .await?;
         let file = File {
             id,
             name,

@@ -19,8 +19,8 @@ use super::calls::{asked, asked_call, question};
 use super::{Slot, StartedRun, Worker};
 use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
-use crate::mint;
 use crate::history::{History, PRIOR_MESSAGES, asking_messages, history};
+use crate::mint;
 
 /// Where a run stands.
 #[derive(Default)]

@@ -72,7 +72,9 @@ impl RunBudget {
             Some(Estimate {
                 input_usd_micros: cost(price, input_tokens, 0),
                 price,
-                answer_tokens: facts.max_output_tokens.map_or(wanted, |max| max.min(wanted)),
+                answer_tokens: facts
+                    .max_output_tokens
+                    .map_or(wanted, |max| max.min(wanted)),
             })
         });
         estimates.max_by_key(Estimate::usd_micros)
@@ -100,9 +102,9 @@ impl RunBudget {
             self.note(EventBody::BudgetExceeded(state(&tightest.budget)));
             return Ok(Err(exceeded(&tightest.budget)));
         }
-        let amount =
-            estimate.input_usd_micros + cost(estimate.price, 0, u64::from(answer_tokens));
-        tx.reserve_budget(&self.lease, self.agent_id, amount).await?;
+        let amount = estimate.input_usd_micros + cost(estimate.price, 0, u64::from(answer_tokens));
+        tx.reserve_budget(&self.lease, self.agent_id, amount)
+            .await?;
         let nearly: Vec<&Budget> = charged
             .iter()
             .filter(|it| !it.is_warned && is_nearly_spent(&it.budget))

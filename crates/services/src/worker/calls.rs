@@ -51,7 +51,11 @@ pub(super) fn asked(approval: &NewApproval, message_id: MessageId) -> NewEvent {
 }
 
 /// The event of a result.
-pub(super) fn completed(call_id: CallId, result: &CallResult, artifact_id: Option<FileId>) -> NewEvent {
+pub(super) fn completed(
+    call_id: CallId,
+    result: &CallResult,
+    artifact_id: Option<FileId>,
+) -> NewEvent {
     new_event(EventBody::ToolCallCompleted(ToolCallCompleted {
         call_id,
         is_error: result.is_error,

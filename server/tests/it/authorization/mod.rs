@@ -83,7 +83,10 @@ fn every_route_has_a_row() {
 pub(super) async fn start(db: &TestDb) -> TestApp {
     let mut program = Program::new(Some(db.url()));
     for quota in ["SERVERS", "MEMORY_MB", "CPU_MILLIS"] {
-        program.set(&format!("AGENTAREA_CONTAINERS__{quota}_PER_WORKSPACE"), "1000000");
+        program.set(
+            &format!("AGENTAREA_CONTAINERS__{quota}_PER_WORKSPACE"),
+            "1000000",
+        );
     }
     TestApp::on(program).await
 }

@@ -393,7 +393,9 @@ pub fn rows() -> Vec<Row> {
             |_| "/budgets".into(),
             |o| json!({"agent_id": o.agent, "period": "day", "limit_usd_micros": 1}),
         ),
-        get("/budgets/{id}", May(Read), |o| format!("/budgets/{}", o.budget)),
+        get("/budgets/{id}", May(Read), |o| {
+            format!("/budgets/{}", o.budget)
+        }),
         row(
             Method::PATCH,
             "/budgets/{id}",

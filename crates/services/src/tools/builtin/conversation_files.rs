@@ -56,7 +56,11 @@ impl ConversationFiles {
             ..
         } in files
         {
-            let note = if is_attached { ", attached by a person" } else { "" };
+            let note = if is_attached {
+                ", attached by a person"
+            } else {
+                ""
+            };
             let _ = writeln!(text, "{path} ({media_type}, {size_bytes} bytes{note})");
         }
         Ok(text)
@@ -67,11 +71,17 @@ impl ConversationFiles {
         let path = check_path(path)?;
         let mut files = self.texts(Some(&path), 1).await?;
         let text = match files.pop() {
-            None => return Err(format!("there is no file {path:?}; list_files shows them all")),
+            None => {
+                return Err(format!(
+                    "there is no file {path:?}; list_files shows them all"
+                ));
+            }
             Some(ReadableFile { text: None, .. }) => {
                 return Err(format!("{path:?} holds no text"));
             }
-            Some(ReadableFile { text: Some(text), .. }) => text,
+            Some(ReadableFile {
+                text: Some(text), ..
+            }) => text,
         };
         let first = usize::try_from(first.max(1)).unwrap_or(usize::MAX);
         let count = count.clamp(1, MAX_LINES) as usize;
@@ -114,7 +124,9 @@ impl ConversationFiles {
     pub(super) async fn write(&self, path: &str, content: &str) -> Result<String, String> {
         let path = check_path(path)?;
         if content.chars().count() > MAX_TEXT_CHARS {
-            return Err(format!("a file may have at most {MAX_TEXT_CHARS} characters"));
+            return Err(format!(
+                "a file may have at most {MAX_TEXT_CHARS} characters"
+            ));
         }
         let id: FileId = mint::id();
         let written = self.try_write(id, &path, content).await;
@@ -123,7 +135,10 @@ impl ConversationFiles {
         }
         written.map_err(away)??;
         let lines = content.lines().count();
-        Ok(format!("Wrote {path} ({lines} lines, {} bytes).", content.len()))
+        Ok(format!(
+            "Wrote {path} ({lines} lines, {} bytes).",
+            content.len()
+        ))
     }
 
     async fn try_write(
@@ -152,7 +167,9 @@ impl ConversationFiles {
         tx.commit().await?;
         let bytes = Bytes::copy_from_slice(content.as_bytes());
         let sha256 = Sha256::digest(&bytes);
-        self.blobs.put(&blob_key(self.workspace_id, id), bytes).await?;
+        self.blobs
+            .put(&blob_key(self.workspace_id, id), bytes)
+            .await?;
         let file = File {
             id,
             name: name.to_owned(),
@@ -168,7 +185,9 @@ impl ConversationFiles {
             .keep_conversation_file(self.conversation_id, path, id, MAX_FILES, now)
             .await?;
         if !is_kept {
-            return Ok(Err(format!("a conversation may have at most {MAX_FILES} files")));
+            return Ok(Err(format!(
+                "a conversation may have at most {MAX_FILES} files"
+            )));
         }
         tx.commit().await?;
         Ok(Ok(()))

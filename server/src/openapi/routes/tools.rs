@@ -1,0 +1,56 @@
+//! Tool servers.
+
+use crate::openapi::route::{Route, delete, get, patch, post};
+use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
+use domain::mcp_servers::{CreateMcpServer, McpServer, McpTool, UpdateMcpServer};
+use serde_json::json;
+
+pub(super) fn mcp_servers() -> Vec<Route> {
+    let tag = "Tool servers";
+    let acceptance = json!({
+        "type": "object",
+        "properties": {"definition_hash": {
+            "type": "string",
+            "description": "Hash of the definition that was looked at.",
+        }},
+    });
+    vec![
+        get(tag, "/mcp-servers", "Lists the servers").pages::<McpServer>(),
+        post(tag, "/mcp-servers", "Adds a server")
+            .takes::<CreateMcpServer>()
+            .creates::<McpServer>()
+            .conflicts("The name is taken"),
+        get(tag, "/mcp-servers/{id}", "One server").gives::<McpServer>(),
+        patch(tag, "/mcp-servers/{id}", "Changes a server")
+            .takes::<UpdateMcpServer>()
+            .gives::<McpServer>()
+            .conflicts("The name is taken"),
+        delete(tag, "/mcp-servers/{id}", "Removes a server").conflicts("Agents use it"),
+        post(
+            tag,
+            "/mcp-servers/{id}/restart",
+            "Connects again and reads the tools anew",
+        )
+        .gives::<McpServer>(),
+        post(tag, "/mcp-servers/{id}/stop", "Ends a server's container")
+            .gives::<McpServer>()
+            .conflicts("It is not one that runs in a container"),
+        get(tag, "/mcp-servers/{id}/logs", "The end of a server's log").pages::<ServerLogLine>(),
+        get(
+            tag,
+            "/mcp-servers/{id}/container",
+            "How a server's container is",
+        )
+        .gives::<ContainerReport>(),
+        get(tag, "/mcp-catalog", "Lists the servers to choose from").pages::<CatalogEntry>(),
+        get(tag, "/mcp-servers/{id}/tools", "Lists a server's tools").pages::<McpTool>(),
+        post(
+            tag,
+            "/mcp-servers/{id}/tools/{name}/approval",
+            "Accepts a changed definition",
+        )
+        .takes_raw("application/json", acceptance)
+        .gives::<McpTool>()
+        .conflicts("The definition has changed again"),
+    ]
+}
