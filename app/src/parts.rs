@@ -33,7 +33,7 @@ pub enum Part {
     Watch,
     /// Who answers: agents and models.
     Agents,
-    /// Tool servers.
+    /// Tool servers, and what is seldom done with agents.
     Tools,
 }
 
@@ -44,10 +44,13 @@ impl Part {
 
     /// The part with the page at a path.
     pub fn of(path: &str) -> Self {
-        match path.split('/').nth(1).unwrap_or_default() {
-            "conversations" => Self::Talk,
-            "agents" | "models" => Self::Agents,
-            "tools" => Self::Tools,
+        let mut names = path.split('/').skip(1);
+        let mut name = || names.next().unwrap_or_default();
+        match (name(), name(), name()) {
+            ("conversations", ..) => Self::Talk,
+            // Seldom gone to, and large: not what every look at agents loads.
+            ("agents", "import", _) | ("agents", _, "versions") | ("tools", ..) => Self::Tools,
+            ("agents" | "models", ..) => Self::Agents,
             _ => Self::Watch,
         }
     }
@@ -204,9 +207,7 @@ fn watch(page: Watch) -> Result<AnyView, SplitLoaderError> {
 pub enum Agents {
     Agents,
     NewAgent,
-    ImportAgent,
     Agent,
-    AgentHistory,
     Models,
     NewConnection,
     Model,
@@ -218,9 +219,7 @@ fn agents(page: Agents) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
         Agents::Agents => AgentsPage().into_any(),
         Agents::NewAgent => NewAgentPage().into_any(),
-        Agents::ImportAgent => ImportAgentPage().into_any(),
         Agents::Agent => AgentPage().into_any(),
-        Agents::AgentHistory => AgentHistoryPage().into_any(),
         Agents::Models => ModelsPage().into_any(),
         Agents::NewConnection => NewConnectionPage().into_any(),
         Agents::Model => ModelPage().into_any(),
@@ -237,6 +236,8 @@ pub enum Tools {
     Catalog,
     CatalogEntry,
     Server,
+    ImportAgent,
+    AgentHistory,
 }
 
 #[wasm_split(tools, wasm_split_path = leptos::wasm_split, preload(load_tools), fallible)]
@@ -248,5 +249,7 @@ fn tools(page: Tools) -> Result<AnyView, SplitLoaderError> {
         Tools::Catalog => CatalogPage().into_any(),
         Tools::CatalogEntry => CatalogEntryPage().into_any(),
         Tools::Server => ServerPage().into_any(),
+        Tools::ImportAgent => ImportAgentPage().into_any(),
+        Tools::AgentHistory => AgentHistoryPage().into_any(),
     })
 }

@@ -43,9 +43,9 @@ fn Pages() -> impl IntoView {
                 <Route path=at(path!("/conversations/:id/files")) view=Place::Talk(Talk::Files) />
                 <Route path=at(path!("/agents")) view=Place::Agents(Agents::Agents) />
                 <Route path=at(path!("/agents/new")) view=Place::Agents(Agents::NewAgent) />
-                <Route path=at(path!("/agents/import")) view=Place::Agents(Agents::ImportAgent) />
+                <Route path=at(path!("/agents/import")) view=Place::Tools(Tools::ImportAgent) />
                 <Route path=at(path!("/agents/:id")) view=Place::Agents(Agents::Agent) />
-                <Route path=at(path!("/agents/:id/versions")) view=Place::Agents(Agents::AgentHistory) />
+                <Route path=at(path!("/agents/:id/versions")) view=Place::Tools(Tools::AgentHistory) />
                 <Route path=at(path!("/approvals")) view=Place::Watch(Watch::Approvals) />
                 <Route path=at(path!("/tools")) view=Place::Tools(Tools::Tools) />
                 <Route path=at(path!("/tools/new")) view=Place::Tools(Tools::NewServer) />
