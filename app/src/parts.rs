@@ -204,6 +204,7 @@ fn watch(page: Watch) -> Result<AnyView, SplitLoaderError> {
 
 /// Pages of `Part::Agents`.
 #[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "pages are called so")]
 pub enum Agents {
     Agents,
     NewAgent,
@@ -229,6 +230,7 @@ fn agents(page: Agents) -> Result<AnyView, SplitLoaderError> {
 
 /// Pages of `Part::Tools`.
 #[derive(Clone, Copy)]
+#[allow(clippy::enum_variant_names, reason = "pages are called so")]
 pub enum Tools {
     Tools,
     NewServer,

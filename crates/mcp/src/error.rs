@@ -201,10 +201,10 @@ fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
         if current.downcast_ref::<InsufficientScopeError>().is_some() {
             return ConnectError::Unauthorized { status: 403 };
         }
-        if let Some(error) = current.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
-            if let Some(known) = from_http(error) {
-                return known;
-            }
+        if let Some(error) = current.downcast_ref::<StreamableHttpError<reqwest::Error>>()
+            && let Some(known) = from_http(error)
+        {
+            return known;
         }
         if let Some(error) = current.downcast_ref::<reqwest::Error>() {
             return from_reqwest(error);

@@ -107,10 +107,10 @@ impl ClientHandler for Handler {
         // Nothing says which request a line is about: it is told only if there is but one, so that
         // nobody reads what concerns another.
         let mut all = waiting.values();
-        if let (Some(only), None) = (all.next(), all.next()) {
-            if only.wants_logs {
-                let _ = only.asides.try_send(Aside::Log(LogLine(line)));
-            }
+        if let (Some(only), None) = (all.next(), all.next())
+            && only.wants_logs
+        {
+            let _ = only.asides.try_send(Aside::Log(LogLine(line)));
         }
     }
 

@@ -44,7 +44,7 @@ pub fn ToolsPage() -> impl IntoView {
             lead="Servers whose tools agents can use, by the Model Context Protocol. Secrets are stored encrypted and never shown again."
             button=NEW
             data=servers
-            view=move |servers| view! { {notice.clone()} <Servers servers /> }.into_any()
+            view=move |servers| view! { {notice} <Servers servers /> }.into_any()
         />
     }
     .into_any()

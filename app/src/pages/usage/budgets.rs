@@ -135,10 +135,12 @@ fn row(budget: Entry, forms: Option<(FormAction<ChangeBudget>, Callback<()>)>) -
     view! {
         <li class="max-sm:flex-wrap">
             <div class="min-w-0 grow basis-60 grid gap-1.5">
-                <div class="flex items-baseline gap-2">
-                    <span class="font-medium truncate">{title.clone()}</span>
-                    <span class="text-xs text-ink-3 grow truncate">{note}</span>
-                    <span class="tabular-nums text-right">{detail}</span>
+                <div class="flex flex-wrap items-baseline gap-x-2">
+                    <span class="min-w-0 font-medium truncate">{title.clone()}</span>
+                    <span class="text-xs text-ink-3 grow max-sm:order-last max-sm:basis-full">
+                        {note}
+                    </span>
+                    <span class="ml-auto whitespace-nowrap tabular-nums">{detail}</span>
                 </div>
                 <svg
                     class=class

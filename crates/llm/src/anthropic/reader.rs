@@ -62,6 +62,7 @@ struct Started {
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the format calls them so")]
 enum Delta {
     TextDelta {
         text: String,
@@ -87,6 +88,7 @@ struct MessageDelta {
 
 #[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::enum_variant_names, reason = "the format calls them so")]
 enum Stop {
     EndTurn,
     StopSequence,

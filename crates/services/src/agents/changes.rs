@@ -214,9 +214,10 @@ fn shown(number: Option<impl ToString>) -> String {
 
 /// What became of each line, without those far from any change.
 fn diff(before: &str, after: &str, deadline: Instant) -> Vec<DiffLine> {
+    let (before, after) = (ended(before), ended(after));
     let diff = TextDiff::configure()
         .deadline(deadline)
-        .diff_lines(before, after);
+        .diff_lines(&before, &after);
     let mut lines = Vec::new();
     let mut shown_until = 0;
     for group in diff.grouped_ops(CONTEXT_LINES) {
@@ -241,6 +242,14 @@ fn diff(before: &str, after: &str, deadline: Instant) -> Vec<DiffLine> {
     }
     push_gap(&mut lines, diff.old_len() - shown_until);
     lines
+}
+
+/// The last line is the same with and without an end of its own.
+fn ended(text: &str) -> String {
+    match text.is_empty() || text.ends_with('\n') {
+        true => text.to_owned(),
+        false => format!("{text}\n"),
+    }
 }
 
 fn push_gap(lines: &mut Vec<DiffLine>, count: usize) {
@@ -275,5 +284,13 @@ mod tests {
         assert!(told.contains(&(LineKind::Removed, "line 10")));
         assert!(told.contains(&(LineKind::Added, "line ten")));
         assert_eq!(told.len(), 10);
+    }
+
+    #[test]
+    fn line_behind_the_last_changes_nothing_about_that() {
+        let lines = diff("one", "one\ntwo", Instant::now() + PATIENCE);
+
+        let told: Vec<(LineKind, &str)> = lines.iter().map(|it| (it.kind, &*it.text)).collect();
+        assert_eq!(told, [(LineKind::Same, "one"), (LineKind::Added, "two")]);
     }
 }

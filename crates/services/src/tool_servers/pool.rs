@@ -134,10 +134,10 @@ impl Pool {
                 is_new: false,
             });
         }
-        if let Some((at, error)) = &state.failed {
-            if at.elapsed() < REST {
-                return Err(error.clone().into());
-            }
+        if let Some((at, error)) = &state.failed
+            && at.elapsed() < REST
+        {
+            return Err(error.clone().into());
         }
         let live = self.open(&mut state, workspace_id, server_id).await?;
         Ok(Lease {

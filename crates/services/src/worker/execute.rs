@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus};
-use engine::{AgentRun, Ended, Limits, Outcome, Pieces, Said, run_agent};
+use engine::{AgentRun, Ended, Limits, Outcome, Said, run_agent};
 use llm::chain::{Candidate, Chain};
 use llm::{ChatModel, ModelRequest};
 use store::runs::{Ending, WholeMessage};
@@ -128,7 +128,7 @@ async fn find_model(
         agent_id: run.agent.id,
         stage: log.stage.clone(),
         budgeted: worker.inner.budgeted.clone(),
-        models: candidates.iter().map(|it| it.facts.clone()).collect(),
+        models: candidates.iter().map(|it| it.facts).collect(),
         notices: log.notices.clone(),
     };
     let switches = log.switches.clone();
@@ -227,7 +227,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
         _ => (RunStatus::Completed, EventBody::RunCompleted(run_end)),
     };
     let rest = outcome.said.as_ref().map(Said::rest);
-    let mut events = log.said(rest.unwrap_or_else(Pieces::default));
+    let mut events = log.said(rest.unwrap_or_default());
     if let Some(said) = &outcome.said {
         events.push(new_event(EventBody::MessageCompleted {
             message_id: log.message_id(),

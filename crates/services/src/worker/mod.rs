@@ -154,6 +154,10 @@ impl Drop for Begun {
 }
 
 impl Worker {
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "made in one place, of what that place made"
+    )]
     pub(crate) fn new(
         store: Store,
         blobs: Blobs,

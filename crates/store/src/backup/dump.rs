@@ -32,6 +32,7 @@ pub(super) struct SnapshotFile {
 }
 
 /// Where a table's content goes while it is read.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub(super) enum Sink {
     /// Only counted and hashed.
     Nowhere,

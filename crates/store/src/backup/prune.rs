@@ -87,11 +87,14 @@ impl Backups {
     }
 }
 
+/// Names the day, week, month or year that a time is in.
+type Bucket = fn(OffsetDateTime) -> (i32, u16);
+
 impl Retention {
     /// Indexes of what is kept of backups made at `times`, newest first.
     fn kept(self, times: &[Timestamp]) -> BTreeSet<usize> {
         let mut kept: BTreeSet<usize> = times.iter().take(1).map(|_| 0).collect();
-        let rules: [(usize, fn(OffsetDateTime) -> (i32, u16)); 4] = [
+        let rules: [(usize, Bucket); 4] = [
             (self.daily, |time| (time.year(), time.ordinal())),
             (self.weekly, |time| {
                 let (year, week, _) = time.to_iso_week_date();

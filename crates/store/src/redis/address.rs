@@ -17,6 +17,7 @@ const SENTINEL_PORT: u16 = 26_379;
 const REDIS_PORT: u16 = 6_379;
 
 /// A parsed `REDIS_URL`.
+#[allow(clippy::large_enum_variant, reason = "there is one in a process")]
 pub(super) enum Address {
     /// One server.
     Single(Client),

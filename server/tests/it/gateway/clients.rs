@@ -27,6 +27,7 @@ struct Peer {
 }
 
 impl Peer {
+    #[allow(clippy::zombie_processes, reason = "it is waited for when dropped")]
     async fn start(command: &mut Command, port: u16) -> Self {
         let child = command
             .stdout(Stdio::null())
