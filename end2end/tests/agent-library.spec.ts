@@ -151,7 +151,10 @@ test("thoughts stand folded above the answer, live and after a reload", async ({
 test("the model names the conversation while one looks", async ({ page, api, model }) => {
   const agent = await createScriptedAgent(api, model, "Namer");
   await api.patch(`/api/v1/agents/${agent.id}`, { data: { conversation_titles: "model" } });
+  // A page hears of the title on its stream, so that must be there.
+  const stream = page.waitForResponse(/\/events\?render=html/);
   await open(page, await startConversation(api, agent));
+  await stream;
   model.next({ chunks: ["Take the night train."] });
   model.next({ chunks: ['"Trip to Rome."'] });
 

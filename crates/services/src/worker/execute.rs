@@ -263,8 +263,9 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
             log.note(&logged);
             title::begin(worker, run.lease, &run.agent, &run.messages, &outcome);
             remember(worker, run, log, outcome);
-            log.stage.publish(&logged);
+            // Before it is shown: whoever has seen the end finds it counted.
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);
+            log.stage.publish(&logged);
         }
         Err(store::Error::LeaseLost) => {
             tracing::warn!(run.id = %run.lease.run_id, "run handed over at its end");

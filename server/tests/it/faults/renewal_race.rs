@@ -82,7 +82,7 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
             has_ended.iter().all(|has_ended| *has_ended),
             "{has_ended:?}"
         );
-        // What comes after the commit was done for every run: showing its end, then counting it.
+        // What comes after the commit was done for every run: counting its end and showing it.
         let metrics = app.client.get(app.url("/metrics")).send().await;
         let metrics = metrics.expect("an answer").text().await.expect("text");
         let completed = format!(
