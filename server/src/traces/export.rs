@@ -51,10 +51,7 @@ impl Exporter {
     }
 
     async fn send(&mut self, spans: &[FinishedSpan]) {
-        let failure = match self.try_send(spans).await {
-            Ok(()) => None,
-            Err(error) => Some(error),
-        };
+        let failure = self.try_send(spans).await.err();
         if let Some(failure) = &failure {
             let lost = spans.len() as u64;
             metrics::counter!("agentarea_trace_spans_dropped_total").increment(lost);

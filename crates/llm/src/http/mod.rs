@@ -94,7 +94,7 @@ impl Server {
         let is_there = path.len() > 1
             && url
                 .path_segments()
-                .and_then(|segments| segments.filter(|segment| !segment.is_empty()).next_back())
+                .and_then(|mut segments| segments.rfind(|segment| !segment.is_empty()))
                 == path.first().copied();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty();

@@ -125,7 +125,7 @@ impl Relay {
     }
 
     fn opened(self: &Arc<Self>, id: u32, payload: &[u8]) {
-        let is_ours = id % 2 == 0;
+        let is_ours = id.is_multiple_of(2);
         let dialled = lock(&self.dialling).remove(&id);
         if is_ours && dialled.is_none() {
             // Whoever dialled has given up.

@@ -135,8 +135,8 @@ fn progress(token: &Value, number: u64) -> Value {
 }
 
 /// An event stream of messages until there is no next one.
-fn stream(mut next: impl FnMut(u64) -> Option<Value> + Send + Sync + 'static) -> Response<Body> {
-    let messages = (1..).map_while(move |number| next(number));
+fn stream(next: impl FnMut(u64) -> Option<Value> + Send + Sync + 'static) -> Response<Body> {
+    let messages = (1..).map_while(next);
     let frames = messages.map(|message| Ok::<_, Infallible>(event(&message)));
     let body = StreamBody::new(futures::stream::iter(frames));
     let response = response(200).header("content-type", "text/event-stream");
