@@ -26,7 +26,7 @@ dev: ## Rebuild and reload on every change (needs cargo-leptos)
 	@scripts/dev.sh
 
 bench: ## Measure speed under load
-	@scripts/bench.sh
+	@scripts/bench.sh $(WORKLOADS)
 
 setup: ## Only install what is missing
 	@scripts/setup.sh

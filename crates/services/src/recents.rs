@@ -56,7 +56,7 @@ impl Recents {
     }
 
     /// Remembers a conversation whose last message is `answer`.
-    pub(crate) fn keep(&self, id: ConversationId, mut recent: Recent, answer: &str) {
+    pub(crate) fn keep(&self, id: ConversationId, mut recent: Recent, answer: String) {
         if !answer.is_empty() {
             recent.messages.push(ModelMessage::assistant(answer));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use domain::events::{Event, EventBody};
 use domain::{Action, ConversationId, Error, MessageId, WorkspaceId};
 use serde::Serialize;
@@ -19,6 +19,9 @@ const LOOK_DURING_RUN: Duration = Duration::from_secs(1);
 const LOOK_WHILE_IDLE: Duration = Duration::from_secs(15);
 /// Events read from the log at once.
 const PAGE: u32 = 200;
+/// Data of an event that is shown at once; a larger one is read from the log by each watcher when
+/// its turn comes, rather than kept for all.
+const MAX_FRAME_BYTES: usize = 512 * 1024;
 
 /// A client that follows a conversation's log.
 #[derive(Debug)]
@@ -205,14 +208,20 @@ impl Watch {
         let Some(last) = events.last() else {
             return Ok(None);
         };
-        let mut bytes = BytesMut::new();
-        for event in &events {
-            let frame = Bytes::from(logged_frame(event));
-            bytes.extend_from_slice(&self.with_html(frame).await);
+        let (last_seq, is_run_under_way) = (last.seq, !is_run_end(last));
+        let mut frames = Vec::with_capacity(events.len());
+        for event in events {
+            let frame = Bytes::from(logged_frame(&event));
+            drop(event);
+            frames.push(self.with_html(frame).await);
         }
-        self.seq = last.seq;
-        self.is_run_under_way = !is_run_end(last);
-        Ok(Some(bytes.freeze()))
+        self.seq = last_seq;
+        self.is_run_under_way = is_run_under_way;
+        // A reader who is slow holds this for long: no more of it than need be.
+        Ok(Some(match frames.len() {
+            1 => frames.swap_remove(0),
+            _ => frames.concat().into(),
+        }))
     }
 
     /// Puts the HTML of a finished message behind the event that says so.
@@ -246,10 +255,13 @@ pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
         return publisher.grown();
     }
     for event in events {
-        publisher.publish(Frame::Logged {
-            seq: event.seq,
-            is_run_end: is_run_end(event),
-            bytes: logged_frame(event).into(),
+        publisher.publish(match event.data.len() > MAX_FRAME_BYTES {
+            true => Frame::Grown,
+            false => Frame::Logged {
+                seq: event.seq,
+                is_run_end: is_run_end(event),
+                bytes: logged_frame(event).into(),
+            },
         });
     }
     publisher.grown();

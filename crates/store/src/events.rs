@@ -13,7 +13,7 @@ use crate::database::TenantTx;
 use crate::runs::Lease;
 
 /// Data of events that one page of the log may hold, but for the last of them.
-pub const PAGE_BYTES: usize = 512 * 1024;
+pub const PAGE_BYTES: usize = 256 * 1024;
 
 /// An event on its way into the log.
 #[derive(Clone, Debug)]
@@ -52,15 +52,18 @@ pub struct LogState {
     pub has_active_run: bool,
 }
 
-/// The three columns of new events, side by side for `unnest`.
-pub(crate) struct EventColumns {
+/// New events as the three columns of the log, side by side for `unnest`: made once, however often
+/// they must be written.
+#[derive(Clone, Debug)]
+pub struct EventColumns {
     pub(crate) ids: Vec<Uuid>,
     pub(crate) kinds: Vec<String>,
     pub(crate) data: Vec<String>,
 }
 
 impl EventColumns {
-    pub(crate) fn new(events: &[NewEvent]) -> Self {
+    /// The columns of these events.
+    pub fn new(events: &[NewEvent]) -> Self {
         Self {
             ids: events.iter().map(|event| event.id.uuid()).collect(),
             kinds: events
@@ -72,7 +75,7 @@ impl EventColumns {
     }
 
     /// The events as the log holds them, the last with number `last_seq`.
-    pub(crate) fn into_logged(
+    pub fn into_logged(
         self,
         last_seq: i64,
         conversation_id: ConversationId,
@@ -284,8 +287,14 @@ impl LoggedEvent {
 
 /// JSON of what an event says, without its kind.
 fn data_json(body: &EventBody) -> String {
-    let mut json = serde_json::to_string(body).expect("event bodies are plain data");
-    // In place: what a message says may be large.
+    // In place and with room from the start: what a message says may be large.
+    let room = match body {
+        EventBody::MessageCompleted { text, .. } => text.len() + text.len() / 16 + 512,
+        _ => 256,
+    };
+    let mut json = Vec::with_capacity(room);
+    serde_json::to_writer(&mut json, body).expect("event bodies are plain data");
+    let mut json = String::from_utf8(json).expect("JSON is UTF-8");
     let head = format!(r#"{{"type":"{}","data":"#, body.kind());
     assert!(json.starts_with(&head), "an event begins with its kind");
     json.truncate(json.len() - 1);

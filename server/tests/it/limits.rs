@@ -89,9 +89,12 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
 /// Pieces of an answer, larger together than what sockets hold.
 const PIECES: usize = 256;
 const PIECE_BYTES: usize = 60 * 1024;
-/// When somebody who does not read must be gone, and how much memory that may cost meanwhile.
+/// When those who do not read must be gone, and how much more memory they may cost meanwhile than
+/// the same answer does without them.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
-const MEMORY_KIB: u64 = 128 * 1024;
+const MEMORY_KIB: u64 = 384 * 1024;
+/// How many do not read. An answer kept for each of them would be 960 MiB.
+const ASLEEP: usize = 64;
 
 #[tokio::test]
 async fn reader_who_stops_reading_a_stream_is_dropped_and_delays_nobody() {
@@ -100,10 +103,13 @@ async fn reader_who_stops_reading_a_stream_is_dropped_and_delays_nobody() {
     let pieces = (0..PIECES).map(|n| format!("{n:>PIECE_BYTES$}")).collect();
     model.always(Scripted::of(pieces).paced(Duration::from_millis(10)));
     let agent = app.create_agent(&model).await;
+    let undisturbed = app.create_conversation(&agent).await;
+    app.ask(&undisturbed, "tell me everything").await;
+    check_gapless(&app.log(&undisturbed).await).expect("no gap");
     let conversation = app.create_conversation(&agent).await;
     let path = format!("/api/v1/conversations/{conversation}/events");
     let mut asleep = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..ASLEEP {
         asleep.push(open_stream(&app, &path).await);
     }
     let resident = resident_kib(app.program().pid());

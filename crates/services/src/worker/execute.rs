@@ -8,6 +8,7 @@ use domain::runs::{RunError, RunStatus};
 use engine::{AgentRun, Ended, Limits, Outcome, Said, run_agent};
 use llm::chain::{Candidate, Chain};
 use llm::{ChatModel, ModelRequest};
+use store::events::EventColumns;
 use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
 
@@ -252,16 +253,22 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
         error: outcome.error.as_ref(),
         now: mint::now(),
     };
+    let columns = EventColumns::new(&events);
+    // What was said may be large, and the columns hold it.
+    drop(events);
+    let lease = run.lease;
     let written = retrying(|| async {
-        let mut tx = worker.inner.store.begin(run.lease.workspace_id).await?;
-        let logged = tx.end_run(&run.lease, &ending, &events).await?;
+        let mut tx = worker.inner.store.begin(lease.workspace_id).await?;
+        let last_seq = tx.end_run(&lease, &ending, &columns).await?;
         tx.commit().await?;
-        Ok(logged)
+        Ok(last_seq)
     });
     match written.await {
-        Ok(logged) => {
+        Ok(last_seq) => {
+            let now = ending.now;
+            let logged = columns.into_logged(last_seq, lease.conversation_id, lease.run_id, now);
             log.note(&logged);
-            title::begin(worker, run.lease, &run.agent, &run.messages, &outcome);
+            title::begin(worker, lease, &run.agent, &run.messages, &outcome);
             remember(worker, run, log, outcome);
             // Before it is shown: whoever has seen the end finds it counted.
             metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);
@@ -292,5 +299,5 @@ fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     worker
         .inner
         .recents
-        .keep(run.lease.conversation_id, recent, &said.text);
+        .keep(run.lease.conversation_id, recent, said.text);
 }

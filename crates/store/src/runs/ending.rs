@@ -6,7 +6,7 @@ use sqlx::types::Json;
 
 use super::{Lease, WholeMessage};
 use crate::database::TenantTx;
-use crate::events::{EventColumns, LoggedEvent, NewEvent};
+use crate::events::EventColumns;
 use crate::{Error, Result};
 
 /// How a run ended.
@@ -26,7 +26,7 @@ pub struct Ending<'a> {
 
 impl TenantTx {
     /// Ends a run: last events, the open message, what is left of its calls, the final status. The
-    /// message gets its text from its `message_completed`.
+    /// message gets its text from its `message_completed`. Gives the number of the last event.
     ///
     /// # Errors
     /// `LeaseLost`; nothing is written then.
@@ -34,14 +34,13 @@ impl TenantTx {
         &mut self,
         lease: &Lease,
         ending: &Ending<'_>,
-        events: &[NewEvent],
-    ) -> Result<Vec<LoggedEvent>> {
+        events: &EventColumns,
+    ) -> Result<i64> {
         if ending.message.is_none() {
             self.close_calls(lease.run_id, ending.now).await?;
         }
-        let columns = EventColumns::new(events);
         // The message's text is sent once, in its event: it may be large.
-        let completed = columns
+        let completed = events
             .kinds
             .iter()
             .position(|kind| kind == "message_completed");
@@ -53,7 +52,7 @@ impl TenantTx {
         let step_usage = message.map(|message| message.usage).unwrap_or_default();
         // Gives the new end of the log, or no row if the fence does not hold. One statement, since
         // everybody who waits for the answer waits for it.
-        let last_seq = sqlx::query_scalar!(
+        sqlx::query_scalar!(
             "with ended as (
                update runs set status = $4, input_tokens = $5, output_tokens = $6,
                  cost_usd_micros = $7, error = $8, finished_at = $9, lease_owner = null,
@@ -97,11 +96,11 @@ impl TenantTx {
             ending.usage.cost_usd_micros as i64,
             ending.error.map(Json) as _,
             ending.now.date_time(),
-            events.len() as i64,
+            events.ids.len() as i64,
             lease.conversation_id.uuid(),
-            &columns.ids,
-            &columns.kinds,
-            &columns.data,
+            &events.ids,
+            &events.kinds,
+            &events.data,
             message.map(|message| message.id.uuid()),
             completed.map(|index| index as i32 + 1),
             message.map(|message| message.finish_reason.as_str()),
@@ -114,7 +113,6 @@ impl TenantTx {
         )
         .fetch_optional(self.connection())
         .await?
-        .ok_or(Error::LeaseLost)?;
-        Ok(columns.into_logged(last_seq, lease.conversation_id, lease.run_id, ending.now))
+        .ok_or(Error::LeaseLost)
     }
 }

@@ -7,7 +7,7 @@ use domain::events::{EventBody, RunEnd, TextDelta};
 use domain::runs::{RunStatus, Usage};
 use domain::{ConversationId, RunId, Timestamp, WorkspaceId};
 use sqlx::{Connection, PgConnection, Row};
-use store::events::NewEvent;
+use store::events::{EventColumns, NewEvent};
 use store::runs::{Ending, Lease};
 use store::{Config, Store};
 use testkit::scripted_model::Answer as Scripted;
@@ -247,7 +247,9 @@ async fn assert_refused(store: &Store, held: &Held, lease: Lease, when: &str) {
         usage: Usage::default(),
         error: None,
     }));
-    let ended = tx.end_run(&lease, &ending, &[last]).await;
+    let ended = tx
+        .end_run(&lease, &ending, &EventColumns::new(&[last]))
+        .await;
     tx.commit().await.expect("committed");
 
     assert!(matches!(appended, Err(store::Error::LeaseLost)), "{when}");
