@@ -20,6 +20,7 @@ has npm || want npm
 has unzip || has python3 || want unzip
 if [[ "${1:-}" == test ]]; then
   find_chromium >/dev/null || want chromium
+  has openssl || want openssl
   # Tests of tool servers start an engine of their own, which takes root.
   has dockerd || ((EUID != 0)) || want docker.io iptables iproute2
   has redis-server || want redis-server

@@ -1,5 +1,12 @@
-// The line between browser and server: a TCP proxy that a test can cut.
+// The line between browser and server: a TCP proxy that a test can cut, with TLS if wanted.
 import { createConnection, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
+
+/** Key and certificate, both PEM. */
+export interface Identity {
+  key: string;
+  cert: string;
+}
 
 export class Network {
   private readonly sockets = new Set<Socket>();
@@ -13,11 +20,11 @@ export class Network {
   ) {}
 
   /** Opens a line to `target`, which may change when the server comes back elsewhere. */
-  static async start(target: () => number): Promise<Network> {
-    const listener = createServer();
+  static async start(target: () => number, identity?: Identity): Promise<Network> {
+    const listener = identity ? createTlsServer(identity) : createServer();
     await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
     const network = new Network(listener, (listener.address() as AddressInfo).port);
-    listener.on("connection", (client) => network.forward(client, target()));
+    listener.on(identity ? "secureConnection" : "connection", (client: Socket) => network.forward(client, target()));
     return network;
   }
 

@@ -1,12 +1,12 @@
 // Starts, stops and kills the shipped binary, each with a data folder of its own.
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { Network } from "./network";
+import { Network, type Identity } from "./network";
 
 const BINARY = resolve(process.env["AGENTAREA_BIN"] ?? join(import.meta.dirname, "../../target/release/agentarea"));
 const START_TIMEOUT_MS = 90_000;
@@ -21,27 +21,28 @@ export class AgentArea {
     private readonly port: number,
     network: Network,
     readonly logPath: string,
+    private readonly scheme: "http" | "https",
   ) {
     this.network = network;
   }
 
-  /** A running server on an empty data folder. */
-  static async start(): Promise<AgentArea> {
+  /** A running server on an empty data folder; with `https` behind a certificate nobody knows. */
+  static async start(scheme: "http" | "https" = "http"): Promise<AgentArea> {
     const folder = await mkdtemp(join(tmpdir(), "agentarea-e2e-"));
     // The embedded database runs as another user when the tests run as root.
     await chmod(folder, 0o755);
     const logs = resolve(import.meta.dirname, "../test-results/logs");
     mkdirSync(logs, { recursive: true });
     const port = await freePort();
-    const network = await Network.start(() => port);
-    const server = new AgentArea(folder, port, network, join(logs, `${network.port}.log`));
+    const network = await Network.start(() => port, scheme === "https" ? identity(folder) : undefined);
+    const server = new AgentArea(folder, port, network, join(logs, `${network.port}.log`), scheme);
     await server.launch();
     return server;
   }
 
   /** What the browser sees: every connection goes over the line that can be cut. */
   get origin(): string {
-    return `http://127.0.0.1:${this.network.port}`;
+    return `${this.scheme}://127.0.0.1:${this.network.port}`;
   }
 
   /** Ends as an operator would and starts again on the same data. */
@@ -135,6 +136,16 @@ export class AgentArea {
       AGENTAREA_PUBLIC_URL: this.origin,
     };
   }
+}
+
+function identity(folder: string): Identity {
+  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+  execFileSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", cert, "-days", "2", ...name], {
+    stdio: "pipe",
+  });
+  return { key: readFileSync(key, "utf8"), cert: readFileSync(cert, "utf8") };
 }
 
 function exited(child: ChildProcess): Promise<void> {

@@ -1,5 +1,4 @@
 // What the browser itself refuses, whatever found its way into a page.
-import { chromium, type APIRequestContext } from "@playwright/test";
 import { open } from "../support/pages";
 import { expect, test } from "../support/fixtures";
 
@@ -77,30 +76,3 @@ test("no page is framed", async ({ page }) => {
 
   expect(refused).toBe("frame-src");
 });
-
-test("the browser sends its reports to the server", async ({ server, api, launchOptions }) => {
-  // By itself it collects reports for a minute.
-  const args = [...(launchOptions.args ?? []), "--short-reporting-delay"];
-  const browser = await chromium.launch({ ...launchOptions, args });
-  try {
-    const context = await browser.newContext({ storageState: await api.storageState() });
-    const page = await context.newPage();
-    await page.goto(server.origin);
-    const before = await reports(api);
-
-    await page.evaluate(() => (document.createElement("script").text = "1"));
-
-    await expect.poll(() => reports(api), { timeout: 30_000 }).toBe(before + 1);
-  } finally {
-    await browser.close();
-  }
-});
-
-async function reports(api: APIRequestContext): Promise<number> {
-  const metrics = await (await api.get("/metrics")).text();
-  const lines = metrics.split("\n").filter((line) => line.startsWith("agentarea_policy_reports_total"));
-  const counts = lines
-    .filter((line) => line.includes('"require-trusted-types-for"'))
-    .map((line) => Number(line.slice(line.lastIndexOf(" "))));
-  return counts.reduce((sum, count) => sum + count, 0);
-}
