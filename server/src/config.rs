@@ -18,11 +18,12 @@ use crate::roles::Roles;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "allow_private_hosts",
     "backup_store",
     "container_engine",
     "data_dir",
+    "database_replica_urls",
     "database_url",
     "listen",
     "master_key",
@@ -49,6 +50,8 @@ pub struct Config {
     data_dir: Option<PathBuf>,
     /// An external PostgreSQL.
     pub database_url: Option<SecretString>,
+    /// Copies of it that lists and reports may be read from, separated by commas.
+    pub database_replica_urls: Option<SecretString>,
     /// Shared by the processes of one installation.
     pub redis_url: Option<SecretString>,
     /// Collector of traces.
@@ -313,6 +316,9 @@ impl Config {
 
     fn check(&self) -> anyhow::Result<()> {
         self.redis()?;
+        if self.database_replica_urls.is_some() && self.database_url.is_none() {
+            bail!("DATABASE_REPLICA_URLS needs DATABASE_URL: the embedded database has no copies");
+        }
         self.allowed_private_hosts()?;
         self.object_store()?;
         self.backup_store()?;
@@ -379,6 +385,7 @@ fn usual_sockets() -> Vec<String> {
 fn key_path(name: &str) -> Option<Vec<String>> {
     match name {
         "DATABASE_URL" => Some(vec!["database_url".to_owned()]),
+        "DATABASE_REPLICA_URLS" => Some(vec!["database_replica_urls".to_owned()]),
         "DOCKER_HOST" => Some(vec!["container_engine".to_owned()]),
         "REDIS_URL" => Some(vec!["redis_url".to_owned()]),
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(vec!["otlp_endpoint".to_owned()]),

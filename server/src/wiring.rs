@@ -122,7 +122,14 @@ pub async fn open_database(
     joining: Joining,
 ) -> anyhow::Result<(Store, Option<Embedded>)> {
     let (database, embedded) = match &config.database_url {
-        Some(url) => (DatabaseConfig::from_url(url.expose_secret())?, None),
+        Some(url) => {
+            let database = DatabaseConfig::from_url(url.expose_secret())?;
+            let replicas = config.database_replica_urls.as_ref();
+            let replicas = replicas
+                .map(|urls| urls.expose_secret())
+                .unwrap_or_default();
+            (database.with_replicas(replicas)?, None)
+        }
         None => {
             let embedded = Embedded::open(&config.data_dir()?, joining).await?;
             (DatabaseConfig::new(embedded.options()), Some(embedded))

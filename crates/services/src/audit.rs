@@ -14,7 +14,7 @@ impl Audit for Session {
         filter: AuditFilter,
         page: Page,
     ) -> Result<Paged<AuditEvent>, Error> {
-        let mut tx = self.begin(Action::ReadAudit).await?;
+        let mut tx = self.begin_reading(Action::ReadAudit).await?;
         tx.list_audit_events(filter, &page).await.or_fault()
     }
 }

@@ -11,7 +11,7 @@ use crate::fault::OrFault;
 #[async_trait]
 impl Runs for Session {
     async fn list_runs(&self, page: Page) -> Result<Paged<RunSummary>, Error> {
-        let mut tx = self.begin(Action::Read).await?;
+        let mut tx = self.begin_reading(Action::Read).await?;
         tx.list_runs(&page).await.or_fault()
     }
 

@@ -173,6 +173,8 @@ impl Services {
     pub fn start(&self, stopping: &CancellationToken) {
         self.listen(stopping);
         self.tool_servers.start(stopping);
+        let (store, stopping) = (self.store.clone(), stopping.clone());
+        tokio::spawn(async move { store.watch_replicas(&stopping).await });
     }
 
     /// Starts taking runs, and the housekeeping; they stop when `stopping` is cancelled.
@@ -215,6 +217,17 @@ impl Session {
         self.services
             .store
             .begin(self.actor.workspace_id)
+            .await
+            .or_fault()
+    }
+
+    /// Authorizes, then begins a transaction for a list or a report; see
+    /// [`Store::begin_reading`].
+    pub(crate) async fn begin_reading(&self, action: Action) -> Result<TenantTx, Error> {
+        self.actor.require(action)?;
+        self.services
+            .store
+            .begin_reading(self.actor.workspace_id)
             .await
             .or_fault()
     }

@@ -11,7 +11,7 @@ use crate::{Session, mint};
 impl Usages for Session {
     async fn report_usage(&self, days: u32) -> Result<UsageReport, Error> {
         check_days(days)?;
-        let mut tx = self.begin(Action::Read).await?;
+        let mut tx = self.begin_reading(Action::Read).await?;
         let now = mint::now();
         let first = now.date_time().date() - time::Duration::days(i64::from(days) - 1);
         let since = first.midnight().assume_utc().into();

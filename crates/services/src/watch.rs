@@ -41,6 +41,8 @@ pub struct Watch {
     may_be_idle: bool,
     /// Where HTML of what is written comes from, for those who asked for it.
     html: Option<(LiveHtmlWatch, Markdown)>,
+    /// What is said before anything else.
+    greeting: Option<Bytes>,
 }
 
 /// A page of the log as JSON texts, ascending.
@@ -81,10 +83,12 @@ impl Session {
             is_run_under_way: false,
             may_be_idle: true,
             html: None,
+            greeting: None,
         })
     }
 
-    /// As [`Session::watch`], with `html_live` frames: what is written, as HTML.
+    /// As [`Session::watch`], with `html_live` frames: what is written, as HTML. Begins with the
+    /// title if one was given: the page may have been loaded before.
     ///
     /// # Errors
     /// `NotFound`.
@@ -96,6 +100,9 @@ impl Session {
                 .live_html
                 .watch(&services.store, &services.bus, self.actor.workspace_id, id);
         watch.html = Some((live, services.markdown.clone()));
+        let mut tx = self.begin(Action::Read).await?;
+        let title = tx.find_given_title(id).await.or_fault()?;
+        watch.greeting = title.as_deref().map(title_frame);
         Ok(watch)
     }
 
@@ -153,6 +160,9 @@ impl Watch {
     /// # Errors
     /// `Unavailable` if the log cannot be read; the client comes back and resumes.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if let Some(greeting) = self.greeting.take() {
+            return Ok(Some(greeting));
+        }
         loop {
             if self.is_behind {
                 // Boxed, so that a stream which waits keeps no room for it.
@@ -265,6 +275,16 @@ pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
         });
     }
     publisher.grown();
+}
+
+/// Tells what a conversation is called now; no part of the log.
+pub(crate) fn title_frame(title: &str) -> Bytes {
+    #[derive(Serialize)]
+    struct Live<'a> {
+        title: &'a str,
+    }
+    let json = serde_json::to_string(&Live { title }).expect("plain data");
+    format!("event: title_live\ndata: {json}\n\n").into()
 }
 
 /// Shows text that is not logged yet.

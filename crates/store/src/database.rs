@@ -1,5 +1,6 @@
 //! The pool, and the only two ways to a connection.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -12,6 +13,7 @@ use sqlx::{
 };
 
 use crate::Result;
+use crate::replicas::Replicas;
 
 /// How long a connection is trusted after it was proven to live.
 const PROOF_LASTS: Duration = Duration::from_secs(1);
@@ -21,14 +23,17 @@ const PROOF_LASTS: Duration = Duration::from_secs(1);
 pub struct Config {
     /// Where it is.
     pub options: PgConnectOptions,
-    /// Most connections at once.
+    /// Most connections at once, to each.
     pub max_connections: u32,
+    /// Where copies of it are that can be read.
+    pub replicas: Vec<PgConnectOptions>,
 }
 
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    replicas: Option<Arc<Replicas>>,
 }
 
 /// A connection that sees across workspaces, for sign-in and the run queue only.
@@ -41,6 +46,8 @@ pub type SystemConnection = PoolConnection<Postgres>;
 pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     workspace_id: WorkspaceId,
+    /// To be told of a commit.
+    replicas: Option<Arc<Replicas>>,
 }
 
 impl Config {
@@ -49,10 +56,20 @@ impl Config {
     /// # Errors
     /// If the URL is malformed.
     pub fn from_url(url: &str) -> anyhow::Result<Self> {
-        let options = url
-            .parse::<PgConnectOptions>()
-            .context("DATABASE_URL is no postgres:// URL")?;
-        Ok(Self::new(options))
+        Ok(Self::new(options_of(url, "DATABASE_URL")?))
+    }
+
+    /// Reads the addresses of copies, separated by commas.
+    ///
+    /// # Errors
+    /// If one is malformed.
+    pub fn with_replicas(self, urls: &str) -> anyhow::Result<Self> {
+        let urls = urls.split(',').map(str::trim).filter(|url| !url.is_empty());
+        let replicas = urls.map(|url| options_of(url, "DATABASE_REPLICA_URLS"));
+        Ok(Self {
+            replicas: replicas.collect::<anyhow::Result<_>>()?,
+            ..self
+        })
     }
 
     /// Default pool size for given options.
@@ -60,6 +77,7 @@ impl Config {
         Self {
             options,
             max_connections: 16,
+            replicas: Vec::new(),
         }
     }
 }
@@ -67,36 +85,10 @@ impl Config {
 impl Store {
     /// Makes the pool; connects only when first used.
     pub fn new(config: Config) -> Self {
-        let options = config
-            .options
-            .application_name("agentarea")
-            // Every statement is prepared once; planning it again for each use costs more than a
-            // plan made for the very values could save.
-            .options([("plan_cache_mode", "force_generic_plan")])
-            .statement_cache_capacity(256)
-            .log_statements(tracing::log::LevelFilter::Off);
-        let pool = PgPoolOptions::new()
-            .max_connections(config.max_connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .idle_timeout(Duration::from_secs(600))
-            // The hooks below prove that a connection lives and is clean.
-            .test_before_acquire(false)
-            .after_release(|connection, _| {
-                // What was sent last may have been large.
-                connection.shrink_buffers();
-                Box::pin(end_leaked_transaction(connection))
-            })
-            .before_acquire(|connection, meta| {
-                Box::pin(async move {
-                    // A connection that was just proven clean needs no second proof.
-                    match meta.idle_for < PROOF_LASTS {
-                        true => Ok(true),
-                        false => end_leaked_transaction(connection).await,
-                    }
-                })
-            })
-            .connect_lazy_with(options);
-        Self { pool }
+        Self {
+            pool: pool(config.options, config.max_connections),
+            replicas: Replicas::new(config.replicas, config.max_connections),
+        }
     }
 
     /// A connection that sees across workspaces where a policy lets it.
@@ -112,12 +104,13 @@ impl Store {
     /// # Errors
     /// `Unavailable` if there is no connection within 5 s.
     pub async fn begin(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
-        // One round trip. The id is a UUID, so the text cannot hold anything else.
-        let statement = format!(
-            "begin; set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'"
-        );
+        let statement = enter_statement("begin", workspace_id);
         let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(TenantTx { tx, workspace_id })
+        Ok(TenantTx {
+            tx,
+            workspace_id,
+            replicas: self.replicas.clone(),
+        })
     }
 
     /// Begins a transaction that sees one workspace, as it was at one moment, and writes nothing.
@@ -125,12 +118,10 @@ impl Store {
     /// # Errors
     /// `Unavailable` if there is no connection within 5 s.
     pub async fn begin_snapshot(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
-        let statement = format!(
-            "begin isolation level repeatable read read only; \
-             set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'"
-        );
+        let begin = "begin isolation level repeatable read read only";
+        let statement = enter_statement(begin, workspace_id);
         let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(TenantTx { tx, workspace_id })
+        Ok(TenantTx::inside(tx, workspace_id))
     }
 
     /// Asks the database for a sign of life.
@@ -155,6 +146,10 @@ impl Store {
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
     }
+
+    pub(crate) fn replicas(&self) -> Option<&Replicas> {
+        self.replicas.as_deref()
+    }
 }
 
 impl TenantTx {
@@ -163,12 +158,20 @@ impl TenantTx {
     /// # Errors
     /// `Unavailable`; nothing was kept then, unless the answer got lost on the way.
     pub async fn commit(self) -> Result<()> {
-        Ok(self.tx.commit().await?)
+        self.tx.commit().await?;
+        if let Some(replicas) = self.replicas {
+            replicas.note_write(self.workspace_id);
+        }
+        Ok(())
     }
 
     /// Wraps a transaction that has entered the workspace; see [`enter`].
     pub(crate) fn inside(tx: Transaction<'static, Postgres>, workspace_id: WorkspaceId) -> Self {
-        Self { tx, workspace_id }
+        Self {
+            tx,
+            workspace_id,
+            replicas: None,
+        }
     }
 
     /// The workspace it sees.
@@ -179,6 +182,51 @@ impl TenantTx {
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
+}
+
+/// A pool of connections, each clean when it is used; connects only when first used.
+pub(crate) fn pool(options: PgConnectOptions, max_connections: u32) -> PgPool {
+    let options = options
+        .application_name("agentarea")
+        // Every statement is prepared once; planning it again for each use costs more than a
+        // plan made for the very values could save.
+        .options([("plan_cache_mode", "force_generic_plan")])
+        .statement_cache_capacity(256)
+        .log_statements(tracing::log::LevelFilter::Off);
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .idle_timeout(Duration::from_secs(600))
+        // The hooks below prove that a connection lives and is clean.
+        .test_before_acquire(false)
+        .after_release(|connection, _| {
+            // What was sent last may have been large.
+            connection.shrink_buffers();
+            Box::pin(end_leaked_transaction(connection))
+        })
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                // A connection that was just proven clean needs no second proof.
+                match meta.idle_for < PROOF_LASTS {
+                    true => Ok(true),
+                    false => end_leaked_transaction(connection).await,
+                }
+            })
+        })
+        .connect_lazy_with(options)
+}
+
+fn options_of(url: &str, variable: &str) -> anyhow::Result<PgConnectOptions> {
+    url.parse()
+        .with_context(|| format!("{variable} holds something that is no postgres:// URL"))
+}
+
+/// Begins a transaction that sees one workspace, in one round trip.
+pub(crate) fn enter_statement(begin: &str, workspace_id: WorkspaceId) -> String {
+    // The id is a UUID, so the text cannot hold anything else.
+    format!(
+        "{begin}; set local role agentarea_tenant; set local app.workspace_id = '{workspace_id}'"
+    )
 }
 
 /// Makes the rest of a transaction see one workspace only.

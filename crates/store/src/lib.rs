@@ -34,6 +34,7 @@ mod migrations;
 pub mod models;
 mod reasoning;
 pub mod redis;
+pub mod replicas;
 mod rewrapping;
 pub mod runs;
 pub mod sessions;

@@ -38,6 +38,18 @@ impl TenantTx {
         Ok(is_titled == Some(false))
     }
 
+    /// The title that a person or a model gave to a conversation; `None` if it has its first words.
+    pub async fn find_given_title(&mut self, id: ConversationId) -> Result<Option<String>> {
+        let title = sqlx::query_scalar!(
+            "select title from conversations where workspace_id = $1 and id = $2 and is_titled",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(title)
+    }
+
     /// Gives a conversation its title unless it has one that a person gave; tells whether it did.
     pub async fn give_title(&mut self, id: ConversationId, title: &str) -> Result<bool> {
         let done = sqlx::query!(

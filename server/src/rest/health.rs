@@ -7,6 +7,7 @@ use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Value, json};
 use store::redis::Health;
+use store::replicas::ReplicaState;
 
 use crate::router::AppState;
 
@@ -41,7 +42,14 @@ pub async fn redis(State(state): State<AppState>) -> (StatusCode, Json<Value>) {
 async fn check_database(state: &AppState) -> (StatusCode, Value) {
     let started = Instant::now();
     match tokio::time::timeout(PATIENCE, state.services.store().ping()).await {
-        Ok(Ok(())) => (StatusCode::OK, ok(started.elapsed())),
+        Ok(Ok(())) => {
+            let mut body = ok(started.elapsed());
+            let replicas = state.services.store().replica_states();
+            if !replicas.is_empty() {
+                body["replicas"] = replicas.into_iter().map(replica).collect();
+            }
+            (StatusCode::OK, body)
+        }
         Ok(Err(_)) | Err(_) => down("the database does not answer"),
     }
 }
@@ -57,6 +65,16 @@ async fn check_redis(state: &AppState) -> (StatusCode, Value) {
             json!({"status": "degraded", "detail": detail}),
         ),
         Health::Down => down("Redis does not answer; everything goes on without it"),
+    }
+}
+
+/// A copy that is not asked makes nothing worse but the primary's load.
+fn replica(replica: ReplicaState) -> Value {
+    match replica.lag {
+        Some(lag) => {
+            json!({"name": replica.name, "status": "ok", "lag_ms": lag.as_millis() as u64})
+        }
+        None => json!({"name": replica.name, "status": "not used"}),
     }
 }
 

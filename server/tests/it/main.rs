@@ -38,6 +38,7 @@ mod reasoning;
 mod redis_faults;
 mod rendering;
 mod renewal;
+mod replicas;
 mod roles;
 mod setup;
 mod slow_clients;

@@ -49,6 +49,8 @@ async fn first_exchange_gets_a_title_that_watchers_see_and_the_ledger_counts() {
         .expect("a title");
     let named = title(&app, &conversation).await;
     let log = app.log(&conversation).await;
+    let mut later = app.events(&conversation, "?render=html").await;
+    let greeting = later.collect_until(|_| true).await.expect("an event");
     app.ask(&conversation, "And back?").await;
     app.log(&conversation).await;
 
@@ -57,6 +59,8 @@ async fn first_exchange_gets_a_title_that_watchers_see_and_the_ledger_counts() {
     assert_eq!(last.data, json!({"title": "Trip to Rome"}));
     assert!(seen.iter().any(|event| event.event == "run_completed"));
     assert_eq!(named, "Trip to Rome");
+    assert_eq!(greeting[0].event, "title_live", "whoever comes later");
+    assert_eq!(greeting[0].data, json!({"title": "Trip to Rome"}));
     assert!(log.iter().all(|event| !event.event.contains("title")));
     let requests = model.requests();
     assert_eq!(requests.len(), 3, "a later exchange changes no title");

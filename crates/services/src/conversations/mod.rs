@@ -27,7 +27,7 @@ impl Conversations for Session {
         filter: ConversationFilter,
         page: Page,
     ) -> Result<Paged<Conversation>, Error> {
-        let mut tx = self.begin(Action::Read).await?;
+        let mut tx = self.begin_reading(Action::Read).await?;
         let filter = filter.checked()?;
         tx.list_conversations(&filter, &page).await.or_fault()
     }

@@ -14,7 +14,6 @@ use engine::Outcome;
 use futures::StreamExt;
 use llm::chain::Chain;
 use llm::{ChatModel, ModelEvent, ModelMessage, ModelRequest};
-use serde::Serialize;
 use store::bus::Frame;
 use store::runs::{AnsweringAgent, Lease};
 use store::titles::TitleCall;
@@ -24,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Worker;
-use crate::mint;
+use crate::{mint, watch};
 
 /// Titles that are made at once; beyond that the first words stay.
 const AT_ONCE: usize = 4;
@@ -192,17 +191,11 @@ async fn ask(model: &Chain, exchange: &Exchange) -> Option<(String, Usage)> {
     None
 }
 
-/// Tells those who watch; others see it when they load the page.
+/// Tells those who watch.
 fn show(worker: &Worker, lease: &Lease, title: &str) {
-    #[derive(Serialize)]
-    struct Live<'a> {
-        title: &'a str,
-    }
     let publisher = worker.inner.bus.publisher(lease.conversation_id);
     if publisher.has_watchers() {
-        let json = serde_json::to_string(&Live { title }).expect("plain data");
-        let frame = format!("event: title_live\ndata: {json}\n\n");
-        publisher.publish(Frame::Live(frame.into()));
+        publisher.publish(Frame::Live(watch::title_frame(title)));
     }
 }
 

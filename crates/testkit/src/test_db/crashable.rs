@@ -47,6 +47,14 @@ impl CrashableDb {
         Self::try_start().await.expect("a server to break")
     }
 
+    /// Starts a copy that follows this server and can be read.
+    ///
+    /// # Panics
+    /// If it cannot be copied or does not start.
+    pub async fn copy(&self) -> Self {
+        self.try_copy().await.expect("a copy")
+    }
+
     /// Address of the database, for its superuser.
     pub fn url(&self) -> String {
         let dir = self.dir.display();
@@ -101,6 +109,32 @@ impl CrashableDb {
             .arg("-R")
             .arg(&template)
             .arg(dir.join("data")))?;
+        Self::on_data(dir, binaries, account).await
+    }
+
+    async fn try_copy(&self) -> anyhow::Result<Self> {
+        let dir = make_dir(self.account)?;
+        // It comes with the settings of a copy that follows.
+        run(
+            binaries::command(self.binaries.join("pg_basebackup"), self.account)
+                .args([
+                    "--username=postgres",
+                    "--port=5432",
+                    "--write-recovery-conf",
+                ])
+                .args(["--checkpoint=fast", "--no-sync", "--host"])
+                .arg(&self.dir)
+                .arg("--pgdata")
+                .arg(dir.join("data")),
+        )?;
+        Self::on_data(dir, self.binaries.clone(), self.account).await
+    }
+
+    async fn on_data(
+        dir: PathBuf,
+        binaries: PathBuf,
+        account: Option<Account>,
+    ) -> anyhow::Result<Self> {
         let server = spawn(&binaries, account, &dir)?;
         let watchdog = binaries::command("/bin/sh", account)
             .args(["-c", WATCHDOG, "watchdog"])
