@@ -1,6 +1,7 @@
 //! A server of its own that a test may restart, kill and stop.
 
 use std::fs;
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -114,19 +115,33 @@ impl CrashableDb {
 
     async fn try_copy(&self) -> anyhow::Result<Self> {
         let dir = make_dir(self.account)?;
-        // It comes with the settings of a copy that follows.
-        run(
-            binaries::command(self.binaries.join("pg_basebackup"), self.account)
-                .args([
-                    "--username=postgres",
-                    "--port=5432",
-                    "--write-recovery-conf",
-                ])
-                .args(["--checkpoint=fast", "--no-sync", "--host"])
-                .arg(&self.dir)
-                .arg("--pgdata")
-                .arg(dir.join("data")),
-        )?;
+        let data = dir.join("data");
+        let mut db = PgConnection::connect(&self.url()).await?;
+        let begin = "select pg_backup_start('copy', true)::text";
+        let _: String = sqlx::query_scalar(begin).fetch_one(&mut db).await?;
+        let copied = run(binaries::command("cp", self.account)
+            .arg("-R")
+            .arg(self.dir.join("data"))
+            .arg(&data));
+        let end = "select labelfile from pg_backup_stop()";
+        let label: String = sqlx::query_scalar(end).fetch_one(&mut db).await?;
+        copied?;
+        fs::remove_file(data.join("postmaster.pid"))?;
+        let primary = self.dir.display();
+        let follow = format!(
+            "primary_conninfo = 'host={primary} user=postgres'\nhot_standby_feedback = on\n"
+        );
+        for (name, content) in [
+            ("backup_label", label.as_str()),
+            ("standby.signal", ""),
+            ("postgresql.auto.conf", &follow),
+        ] {
+            let path = data.join(name);
+            fs::write(&path, content)?;
+            if let Some(Account { uid, gid }) = self.account {
+                chown(&path, Some(uid), Some(gid))?;
+            }
+        }
         Self::on_data(dir, self.binaries.clone(), self.account).await
     }
 
