@@ -57,8 +57,10 @@ impl TenantTx {
         sqlx::query!(
             "insert into usage_entries
                (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
-                input_tokens, output_tokens, cost_usd_micros, duration_ms)
-             select $3, $1, $4, id, agent_id, author_id, 'model_call', $5, $6, $7, $8, $9, $10
+                input_tokens, output_tokens, cost_usd_micros, duration_ms, cached_input_tokens,
+                cache_written_tokens)
+             select $3, $1, $4, id, agent_id, author_id, 'model_call', $5, $6, $7, $8, $9, $10, $11,
+               $12
              from runs where workspace_id = $1 and id = $2",
             self.workspace_id().uuid(),
             call.run_id.uuid(),
@@ -69,7 +71,9 @@ impl TenantTx {
             call.usage.input_tokens as i64,
             call.usage.output_tokens as i64,
             call.usage.cost_usd_micros as i64,
-            call.duration_ms as i64
+            call.duration_ms as i64,
+            call.usage.cached_input_tokens as i64,
+            call.usage.cache_written_tokens as i64
         )
         .execute(self.connection())
         .await?;

@@ -43,6 +43,61 @@ async fn every_call_is_counted_once_and_outlives_its_conversation() {
 }
 
 #[tokio::test]
+async fn tokens_of_the_providers_cache_are_kept_shown_and_cheaper() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = agent_with(&app, &model, json!([{"builtin": "calculator"}])).await;
+    let connection = app.get(&format!("/agents/{agent}")).await.body["model"]["connection_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let price = json!({"price": {
+        "input_usd_micros": 1_000_000, "output_usd_micros": 1_000_000,
+        "cached_input_usd_micros": 100_000,
+    }});
+    app.patch(&format!("/models/{connection}/scripted-large"), price)
+        .await;
+    let conversation = app.create_conversation(&agent).await;
+    let call = ("a", "calculator", r#"{"expression":"1+1"}"#);
+    model.next(Scripted::tool_calls(&[call]).usage(100, 20));
+    model.next(Scripted::text("2").usage(1_000, 1).cached(900));
+
+    let run = app.ask(&conversation, "count").await;
+    app.log(&conversation).await;
+
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(run["usage"]["input_tokens"], 1_100);
+    assert_eq!(run["usage"]["cached_input_tokens"], 900);
+    // 120 at the full price, then 100 and 1 at it and 900 for a tenth.
+    assert_eq!(run["usage"]["cost_usd_micros"], 120 + 101 + 90);
+    let steps = run["steps"].as_array().expect("steps");
+    let last = steps.last().expect("a step");
+    assert_eq!(last["usage"]["cached_input_tokens"], 900);
+    assert!(steps[0]["usage"].get("cached_input_tokens").is_none());
+    let report = app.get("/usage?days=1").await.body;
+    for part in ["days", "agents", "models"] {
+        assert_eq!(report[part][0]["cached_input_tokens"], 900, "{part}");
+    }
+    assert_eq!(report["total"]["cached_input_tokens"], 900);
+    let csv = app
+        .client
+        .get(app.url("/api/v1/usage/export?days=1"))
+        .bearer_auth(&app.key)
+        .send();
+    let csv = csv.await.expect("an answer").text().await.expect("text");
+    let mut lines = csv.lines();
+    let heading = lines.next().expect("a heading");
+    assert!(
+        heading.ends_with(",cost_usd_micros,cached_input_tokens,cache_written_tokens"),
+        "{heading}"
+    );
+    assert!(
+        lines.next().expect("a day").ends_with(",311,900,0"),
+        "{csv}"
+    );
+}
+
+#[tokio::test]
 async fn report_is_exported_and_its_length_is_checked() {
     let app = TestApp::start().await;
 
