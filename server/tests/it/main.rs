@@ -18,6 +18,7 @@ mod conversation_files;
 mod conversations;
 mod crash;
 mod database;
+mod drafts;
 mod edge;
 mod embedded;
 mod faults;

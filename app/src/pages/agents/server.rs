@@ -20,6 +20,8 @@ use crate::time::AsOf;
 pub struct AgentDetail {
     /// The agent.
     pub agent: Agent,
+    /// The agent as its draft says, if it has one.
+    pub draft: Option<Agent>,
     /// Its latest versions, newest first.
     pub versions: Vec<AgentVersion>,
     /// What it can choose from.
@@ -103,6 +105,7 @@ pub async fn list_agents(
 pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
     let platform = crate::context::platform()?;
     let agent = platform.get_agent(id).await?;
+    let draft = draft(&*platform, &agent).await?;
     let versions = platform
         .list_agent_versions(id, Page::first(20))
         .await?
@@ -112,6 +115,7 @@ pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
         now: crate::context::now(),
         value: AgentDetail {
             agent,
+            draft,
             versions,
             choices,
         },
@@ -195,11 +199,39 @@ pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
     Ok(())
 }
 
-/// Saves a new version; answers its number.
+/// A version that was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedVersion {
+    /// Its number.
+    pub version: u32,
+    /// Whether it is live now.
+    pub is_live: bool,
+}
+
+#[cfg(feature = "ssr")]
+async fn draft(platform: &dyn domain::Platform, agent: &Agent) -> Result<Option<Agent>, Error> {
+    match agent.draft_version {
+        // Somebody else may just have published it.
+        Some(_) => match platform.get_agent_draft(agent.id).await {
+            Err(Error::NotFound) => Ok(None),
+            draft => draft.map(Some),
+        },
+        None => Ok(None),
+    }
+}
+
+/// Saves a new version, as a draft or for all to use.
 #[server]
-pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
+pub async fn save_agent(
+    id: AgentId,
+    input: AgentForm,
+    is_draft: Option<bool>,
+) -> Result<SavedVersion, Error> {
     let platform = crate::context::platform()?;
-    let saved = platform.get_agent(id).await?.config;
+    let agent = platform.get_agent(id).await?;
+    let draft = draft(&*platform, &agent).await?;
+    let has_draft = draft.is_some();
+    let saved = draft.map_or(agent.config, |draft| draft.config);
     let (config, rows) = input.config(Some(&saved))?;
     let change = UpdateAgent {
         name: Some(config.name),
@@ -212,8 +244,25 @@ pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
         limits: Some(config.limits),
         conversation_titles: Some(config.conversation_titles),
     };
-    let updated = platform.update_agent(id, change).await;
-    Ok(updated.map_err(|error| rows.in_form(error))?.version)
+    let is_draft = is_draft.unwrap_or_default();
+    let updated = match is_draft || has_draft {
+        true => platform.update_agent_draft(id, change).await,
+        false => platform.update_agent(id, change).await,
+    };
+    let mut agent = updated.map_err(|error| rows.in_form(error))?;
+    if has_draft && !is_draft {
+        agent = platform.publish_agent_draft(id).await?;
+    }
+    Ok(SavedVersion {
+        version: agent.version,
+        is_live: agent.draft_version.is_none(),
+    })
+}
+
+/// Lets an agent's draft go.
+#[server]
+pub async fn discard_draft(id: AgentId) -> Result<(), Error> {
+    crate::context::platform()?.discard_agent_draft(id).await
 }
 
 /// Makes a copy of an agent and shows it.

@@ -27,14 +27,16 @@ pub const MAX_TAG_CHARS: usize = 30;
 /// Longest name, in characters.
 pub const MAX_AGENT_NAME_CHARS: usize = 80;
 
-/// An agent in its current version.
+/// An agent in its live version, or as its draft says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Agent {
     /// The id.
     pub id: AgentId,
-    /// Number of the current version, from 1.
+    /// Number of the version, from 1: the live one, unless the draft was asked for.
     pub version: u32,
+    /// Number of the version that is saved and not published, if there is one.
+    pub draft_version: Option<u32>,
     /// What it is.
     #[serde(flatten)]
     pub config: AgentConfig,
@@ -224,11 +226,39 @@ pub trait Agents: Send + Sync {
     /// `Invalid` for wrong fields or an unknown connection.
     async fn create_agent(&self, input: AgentConfig) -> Result<Agent, Error>;
 
-    /// Saves a new version; a change of nothing saves nothing. Running answers keep theirs.
+    /// Saves a new version, made of the live one, and makes it live; a change of nothing saves
+    /// nothing. Running answers keep theirs. A draft is a draft no more.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
     async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error>;
+
+    /// An agent as its draft says.
+    ///
+    /// # Errors
+    /// `NotFound`, also if it has no draft.
+    async fn get_agent_draft(&self, id: AgentId) -> Result<Agent, Error>;
+
+    /// Saves a new version as the draft, made of the draft before or else of the live version; a
+    /// change of nothing saves nothing. Conversations go on with the live version. Gives the agent
+    /// as the draft says.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
+    async fn update_agent_draft(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error>;
+
+    /// Makes the draft the live version; running answers keep theirs.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if it names what is gone by now; `Conflict` if there is no draft or
+    /// the agent is deleted.
+    async fn publish_agent_draft(&self, id: AgentId) -> Result<Agent, Error>;
+
+    /// Lets the draft go; it stays in the list of versions.
+    ///
+    /// # Errors
+    /// `NotFound`, also if it has no draft; `Conflict` if the agent is deleted.
+    async fn discard_agent_draft(&self, id: AgentId) -> Result<(), Error>;
 
     /// Makes a copy of an agent, named "… (copy)", version 1.
     ///
@@ -277,7 +307,7 @@ pub trait Agents: Send + Sync {
         page: Page,
     ) -> Result<Paged<VersionChanges>, Error>;
 
-    /// Saves an old version as a new one.
+    /// Saves an old version as a new one and makes it live. A draft is a draft no more.
     ///
     /// # Errors
     /// `NotFound` for the agent or the version; `Conflict` if the agent is deleted.

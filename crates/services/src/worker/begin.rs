@@ -110,6 +110,8 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
             id: claimed.agent_id,
             version: claimed.agent_version,
             config,
+            // Only who remembers the run's conversation asks, and this one is not remembered.
+            may_be_draft: false,
             connection_updated_at: None,
         }),
         messages,

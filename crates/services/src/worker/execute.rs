@@ -279,6 +279,9 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
 
 /// Keeps the conversation for its next message, unless others wrote into it during the run.
 fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
+    if run.agent.may_be_draft {
+        return;
+    }
     let (Some(last_seq), Some(said)) = (log.whole_until(), outcome.said) else {
         return;
     };
