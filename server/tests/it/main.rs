@@ -26,6 +26,7 @@ mod files;
 mod finding;
 mod fleet;
 mod gateway;
+mod json_schema;
 mod limits;
 mod mcp_servers;
 mod model_chain;

@@ -51,6 +51,8 @@ pub struct AgentForm {
     pub tools: Vec<ToolPick>,
     /// `model` or nothing: who writes titles of conversations.
     pub conversation_titles: String,
+    /// JSON, or empty for answers that are text.
+    pub output_schema: String,
 }
 
 impl AgentForm {
@@ -72,6 +74,10 @@ impl AgentForm {
                 ConversationTitles::FirstWords => String::new(),
                 ConversationTitles::Model => MODEL.to_owned(),
             },
+            output_schema: config
+                .output_schema
+                .as_ref()
+                .map_or_else(String::new, |schema| format!("{schema:#}")),
             ..Self::limited(config.limits)
         }
     }
@@ -127,6 +133,12 @@ impl AgentForm {
         );
         let limits = saved.map(|saved| saved.limits).unwrap_or_default();
         let limits = self.limits(&mut errors, limits);
+        let schema = self.output_schema.trim();
+        let output_schema = (!schema.is_empty()).then(|| serde_json::from_str(schema));
+        if let Some(Err(error)) = &output_schema {
+            errors.push("output_schema", format!("must be JSON: {error}"));
+        }
+        let output_schema = output_schema.and_then(Result::ok);
         let known = saved.map_or(&[][..], |saved| &saved.fallbacks);
         let (fallbacks, rows) = Rows::read(&self.fallbacks, known, &mut errors);
         errors.finish()?;
@@ -155,6 +167,7 @@ impl AgentForm {
                 MODEL => ConversationTitles::Model,
                 _ => ConversationTitles::FirstWords,
             },
+            output_schema,
         };
         Ok((config, rows))
     }
@@ -257,6 +270,7 @@ mod tests {
                 max_seconds: 60,
             },
             conversation_titles: ConversationTitles::Model,
+            output_schema: Some(serde_json::json!({"type": "object"})),
         };
 
         let (typed, _) = AgentForm::of(&config).config(Some(&config)).expect("valid");

@@ -243,6 +243,7 @@ pub async fn save_agent(
         tools: Some(config.tools),
         limits: Some(config.limits),
         conversation_titles: Some(config.conversation_titles),
+        output_schema: Some(config.output_schema),
     };
     let is_draft = is_draft.unwrap_or_default();
     let updated = match is_draft || has_draft {

@@ -8,6 +8,7 @@ mod template;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::conversations::Export;
 use crate::tools::AgentTool;
@@ -24,6 +25,8 @@ pub const MAX_FALLBACKS: usize = 5;
 pub const MAX_TAGS: usize = 10;
 /// Longest tag, in characters.
 pub const MAX_TAG_CHARS: usize = 30;
+/// Longest JSON Schema of answers, in characters.
+pub const MAX_SCHEMA_CHARS: usize = 50_000;
 /// Longest name, in characters.
 pub const MAX_AGENT_NAME_CHARS: usize = 80;
 
@@ -78,6 +81,11 @@ pub struct AgentConfig {
     /// Where conversations without a title get theirs from.
     #[serde(default)]
     pub conversation_titles: ConversationTitles,
+    /// JSON Schema of its answers, at most 50,000 characters: they are JSON that fits it, or the
+    /// run fails. Without one answers are text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_schema: Option<Value>,
 }
 
 /// Where a conversation that nobody named gets its title from.
@@ -196,6 +204,21 @@ pub struct UpdateAgent {
     /// Where titles come from now on.
     #[serde(default)]
     pub conversation_titles: Option<ConversationTitles>,
+    /// New JSON Schema of its answers; `null` takes it away.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_schema: Option<Option<Value>>,
+}
+
+/// Tells `null` from a field that is left out.
+fn given<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Value>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Agents of the workspace.
@@ -340,6 +363,7 @@ impl UpdateAgent {
             conversation_titles: self
                 .conversation_titles
                 .unwrap_or(config.conversation_titles),
+            output_schema: self.output_schema.unwrap_or(config.output_schema),
         }
     }
 }

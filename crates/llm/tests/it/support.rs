@@ -121,6 +121,7 @@ pub fn hello() -> ModelRequest {
         temperature: None,
         max_output_tokens: None,
         tools: Default::default(),
+        output_schema: None,
     }
 }
 

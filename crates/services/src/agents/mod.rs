@@ -20,6 +20,7 @@ use store::TenantTx;
 use self::names::Names;
 use crate::change::Change;
 use crate::fault::OrFault;
+use crate::tools::check_schema;
 use crate::{Session, mint};
 
 #[async_trait]
@@ -280,6 +281,10 @@ fn copy_name(name: &str) -> String {
 async fn checked(tx: &mut TenantTx, config: AgentConfig) -> Result<AgentConfig, Error> {
     let config = config.tidy();
     config.validate()?;
+    if let Some(schema) = &config.output_schema {
+        check_schema(schema)
+            .map_err(|why| Error::invalid("output_schema", format!("is no JSON Schema: {why}")))?;
+    }
     let fields = (0..config.fallbacks.len()).map(|index| format!("fallbacks[{index}]"));
     let fields: Vec<String> = std::iter::once("model".to_owned()).chain(fields).collect();
     let choices = std::iter::once(&config.model).chain(&config.fallbacks);

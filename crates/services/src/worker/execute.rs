@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus};
-use engine::{AgentRun, Ended, Limits, Outcome, Said, run_agent};
+use engine::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Said, run_agent};
 use llm::chain::{Candidate, Chain};
 use llm::{ChatModel, ModelRequest};
+use serde_json::Value;
 use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
 
@@ -21,7 +22,7 @@ use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
 use crate::recents::Recent;
-use crate::tools::{ConversationFiles, RunToolbox, ServerTools};
+use crate::tools::{ConversationFiles, RunToolbox, Schema, ServerTools};
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
@@ -98,7 +99,9 @@ fn agent_run(
             temperature: config.model.temperature,
             max_output_tokens: config.model.max_output_tokens,
             tools: Default::default(),
+            output_schema: config.output_schema.clone().map(Arc::new),
         },
+        check: config.output_schema.as_ref().map(answer_check),
         toolbox: Arc::new(toolbox),
         budget: Arc::new(budget),
         pending: run.pending.clone(),
@@ -112,6 +115,12 @@ fn agent_run(
         cancel: stops.cancel.clone(),
         new_call_id: mint::id,
     }
+}
+
+/// Tells what is wrong with an answer that shall fit a schema.
+fn answer_check(schema: &Value) -> AnswerCheck {
+    let schema = Schema::new(schema);
+    Arc::new(move |answer| schema.check_text(answer))
 }
 
 /// The agent's model with its fallbacks, as one, and who pays for it.

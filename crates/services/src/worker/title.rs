@@ -179,6 +179,7 @@ async fn ask(model: &Chain, exchange: &Exchange) -> Option<(String, Usage)> {
         temperature: None,
         max_output_tokens: Some(MAX_TOKENS),
         tools: Arc::new([]),
+        output_schema: None,
     };
     let mut events = model.stream(request).await.ok()?;
     let mut said = String::new();
