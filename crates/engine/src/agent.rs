@@ -142,7 +142,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
             tools: request.tools.clone(),
             output_schema: request.output_schema.clone(),
         };
-        match budget.reserve(&asked).await {
+        match budget.reserve(&asked, &spent.usage).await {
             Ok(None) => {}
             Ok(affordable) => asked.max_output_tokens = affordable,
             Err(error) => {

@@ -52,10 +52,15 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Writes what a title used up into the ledger, under the run that it follows.
+    /// Writes what a title used up into the ledger, under the run that it follows; nothing is set
+    /// aside for it any more.
     pub async fn create_title_usage(&mut self, call: &TitleCall<'_>) -> Result<()> {
         sqlx::query!(
-            "insert into usage_entries
+            "with settled as (
+               delete from budget_reservations
+               where workspace_id = $1 and run_id = $2 and step_id = $3
+             )
+             insert into usage_entries
                (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
                 input_tokens, output_tokens, cost_usd_micros, duration_ms, cached_input_tokens,
                 cache_written_tokens)
