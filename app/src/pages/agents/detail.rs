@@ -1,6 +1,5 @@
 //! Showing and editing an agent.
 
-use domain::agents::Agent;
 use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
@@ -9,10 +8,9 @@ use leptos::server_fn::ServerFn;
 use crate::address::encode;
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
-use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
-    AgentChoices, AgentDetail, DeleteAgent, DiscardDraft, DuplicateAgent, GetAgent, RestoreVersion,
-    SaveAgent,
+    AgentChoices, AgentDetail, AgentHead, DeleteAgent, DiscardDraft, DuplicateAgent, GetAgent,
+    RestoreVersion, SaveAgent,
 };
 use crate::pages::agents::versions::VersionList;
 use crate::pages::conversations::StartButton;
@@ -50,7 +48,7 @@ fn skeleton() -> impl IntoView {
 fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
     let AgentDetail {
         agent,
-        draft,
+        form: start,
         versions,
         choices: AgentChoices {
             connections,
@@ -82,9 +80,10 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
             announce(version, true);
         }
     });
-    let is_fixed = agent.archived_at.is_some() || !may(Action::BuildAgents);
-    let (id, live, drafted) = (agent.id, agent.version, agent.draft_version);
-    let start = AgentForm::of(&draft.as_ref().unwrap_or(&agent).config);
+    let is_fixed = agent.is_archived || !may(Action::BuildAgents);
+    let AgentHead {
+        id, live, draft, ..
+    } = agent;
     let bar = (!is_fixed).then(|| {
         let newest = versions.first().map_or(live, |newest| newest.version);
         let text = format!(
@@ -106,11 +105,11 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
         }
         .into_any()
     });
-    let note = draft.map(|draft| draft_note(&draft, live, is_fixed, refresh));
+    let note = draft.map(|version| draft_note(id, version, live, is_fixed, refresh));
     view! {
-        <Page title=agent.config.name.clone() section="Agents" href="/agents">
+        <Page title=agent.name.clone() section="Agents" href="/agents">
             <div class="page !pb-0">
-                <AgentHead agent=agent />
+                {agent_head(agent)}
                 {note}
             </div>
             <div class="page !pt-0 grid gap-8 xl:gap-12 xl:grid-cols-[minmax(0,1fr)_21rem] items-start [&>*]:min-w-0">
@@ -125,7 +124,7 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
                     </div>
                 </ActionForm>
                 <aside class="grid gap-6 xl:sticky xl:top-18" aria-label="History">
-                    <VersionList id live draft=drafted versions now restore is_fixed />
+                    <VersionList id live draft versions now restore is_fixed />
                 </aside>
             </div>
         </Page>
@@ -133,8 +132,13 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
 }
 
 /// Says that the form shows a draft, and what can be done with that.
-fn draft_note(draft: &Agent, live: u32, is_fixed: bool, refresh: Callback<()>) -> AnyView {
-    let (id, version) = (draft.id, draft.version);
+fn draft_note(
+    id: AgentId,
+    version: u32,
+    live: u32,
+    is_fixed: bool,
+    refresh: Callback<()>,
+) -> AnyView {
     let discard = FormAction::<DiscardDraft>::new();
     on_change(move || {
         if discard.has_succeeded().get() {
@@ -169,11 +173,11 @@ fn draft_note(draft: &Agent, live: u32, is_fixed: bool, refresh: Callback<()>) -
     .into_any()
 }
 
-#[component]
-fn AgentHead(agent: Agent) -> impl IntoView {
-    let name = agent.config.name;
-    let lead = format!("Version {} is live", agent.version);
-    let is_archived = agent.archived_at.is_some();
+fn agent_head(agent: AgentHead) -> AnyView {
+    let AgentHead {
+        name, is_archived, ..
+    } = agent;
+    let lead = format!("Version {} is live", agent.live);
     let archived = is_archived.then(|| {
         view! {
             <Callout tone=Tone::Warning icon="info" class="mb-4">
@@ -221,7 +225,6 @@ fn AgentHead(agent: Agent) -> impl IntoView {
         .into_any()
     });
     let tags = agent
-        .config
         .tags
         .iter()
         .map(|tag| {
@@ -269,6 +272,7 @@ fn AgentHead(agent: Agent) -> impl IntoView {
         {archived}
         {dialog}
     }
+    .into_any()
 }
 
 /// Stays at the end of the window and says what saving does.

@@ -3,11 +3,14 @@
 #[cfg(feature = "ssr")]
 use std::str::FromStr;
 
-use domain::agents::{AgentConfig, AgentTemplate, ConversationTitles, Limits};
 #[cfg(feature = "ssr")]
-use domain::{Error, FieldErrors, agents::ModelChoice};
+use domain::{
+    Error, FieldErrors,
+    agents::{AgentConfig, AgentTemplate, ConversationTitles, Limits, ModelChoice},
+};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
 use crate::money::typed;
 use crate::pages::agents::fallback_rows::FallbackRow;
 #[cfg(feature = "ssr")]
@@ -15,6 +18,7 @@ use crate::pages::agents::fallback_rows::Rows;
 use crate::pages::agents::tool_picks::ToolPick;
 
 /// The model writes titles.
+#[cfg(feature = "ssr")]
 const MODEL: &str = "model";
 
 /// The form as typed.
@@ -55,6 +59,7 @@ pub struct AgentForm {
     pub output_schema: String,
 }
 
+#[cfg(feature = "ssr")]
 impl AgentForm {
     /// The form of a saved config.
     pub fn of(config: &AgentConfig) -> Self {
@@ -108,6 +113,7 @@ impl AgentForm {
     }
 }
 
+#[cfg(feature = "ssr")]
 fn shown(number: Option<impl ToString>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }

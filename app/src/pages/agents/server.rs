@@ -1,12 +1,12 @@
 //! Server functions of the agents pages.
 
-use domain::agents::{Agent, AgentSummary, AgentTemplate, AgentVersion, TagCount, VersionChanges};
+use domain::agents::{AgentSummary, TagCount, VersionChanges};
 use domain::models::ModelConnection;
-use domain::{AgentId, Error, Paged};
+use domain::{AgentId, Error, Paged, Timestamp};
 #[cfg(feature = "ssr")]
 use domain::{
     Page,
-    agents::{AgentFilter, UpdateAgent},
+    agents::{Agent, AgentFilter, AgentVersion, Limits, UpdateAgent},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,15 +15,43 @@ use crate::pages::agents::form::AgentForm;
 use crate::pages::tools::server::ServerChoice;
 use crate::time::AsOf;
 
+/// What the pages of an agent say of it. An agent whole would take the browser much code to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentHead {
+    /// The id.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Number of the live version.
+    pub live: u32,
+    /// Number of the draft, if there is one.
+    pub draft: Option<u32>,
+    /// Whether it was deleted.
+    pub is_archived: bool,
+}
+
+/// A version in the list beside the form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionEntry {
+    /// Its number.
+    pub version: u32,
+    /// Who saved it.
+    pub author: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
 /// What an agent's page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentDetail {
     /// The agent.
-    pub agent: Agent,
-    /// The agent as its draft says, if it has one.
-    pub draft: Option<Agent>,
+    pub agent: AgentHead,
+    /// Its draft, or else its live version.
+    pub form: AgentForm,
     /// Its latest versions, newest first.
-    pub versions: Vec<AgentVersion>,
+    pub versions: Vec<VersionEntry>,
     /// What it can choose from.
     pub choices: AgentChoices,
 }
@@ -53,8 +81,10 @@ pub struct NewAgentStart {
     pub choices: AgentChoices,
     /// The gallery.
     pub templates: Vec<TemplateCard>,
-    /// The template that was picked.
-    pub picked: Option<AgentTemplate>,
+    /// Key of the template that was picked; empty for none.
+    pub picked: String,
+    /// What the form shows.
+    pub form: AgentForm,
     /// Keys and titles of servers of the catalog that the picked template is better with.
     pub suggested: Vec<(String, String)>,
 }
@@ -76,7 +106,7 @@ pub struct TemplateCard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentHistory {
     /// The agent.
-    pub agent: Agent,
+    pub agent: AgentHead,
     /// A page of versions with what they changed, newest first.
     pub versions: Paged<VersionChanges>,
 }
@@ -111,12 +141,17 @@ pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
         .await?
         .items;
     let choices = choices(&*platform).await?;
+    let entry = |version: AgentVersion| VersionEntry {
+        version: version.version,
+        author: version.author,
+        created_at: version.created_at,
+    };
     Ok(AsOf {
         now: crate::context::now(),
         value: AgentDetail {
-            agent,
-            draft,
-            versions,
+            form: AgentForm::of(&draft.as_ref().unwrap_or(&agent).config),
+            agent: head(agent),
+            versions: versions.into_iter().map(entry).collect(),
             choices,
         },
     })
@@ -152,10 +187,15 @@ pub async fn get_agent_start(template: Option<String>) -> Result<NewAgentStart, 
         name: template.name,
         summary: template.summary,
     });
+    let (form, picked) = match picked {
+        Some(template) => (AgentForm::of_template(&template), template.key),
+        None => (AgentForm::limited(Limits::default()), String::new()),
+    };
     Ok(NewAgentStart {
         choices: choices(&*platform).await?,
         templates: cards.collect(),
         picked,
+        form,
         suggested,
     })
 }
@@ -175,7 +215,10 @@ pub async fn get_agent_history(
     let versions = platform.list_agent_changes(id, page).await?;
     Ok(AsOf {
         now: crate::context::now(),
-        value: AgentHistory { agent, versions },
+        value: AgentHistory {
+            agent: head(agent),
+            versions,
+        },
     })
 }
 
@@ -206,6 +249,18 @@ pub struct SavedVersion {
     pub version: u32,
     /// Whether it is live now.
     pub is_live: bool,
+}
+
+#[cfg(feature = "ssr")]
+fn head(agent: Agent) -> AgentHead {
+    AgentHead {
+        id: agent.id,
+        name: agent.config.name,
+        tags: agent.config.tags,
+        live: agent.version,
+        draft: agent.draft_version,
+        is_archived: agent.archived_at.is_some(),
+    }
 }
 
 #[cfg(feature = "ssr")]

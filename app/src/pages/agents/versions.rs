@@ -1,10 +1,9 @@
 //! The latest versions of an agent.
 
-use domain::agents::AgentVersion;
 use domain::{AgentId, Timestamp};
 use leptos::prelude::*;
 
-use crate::pages::agents::server::RestoreVersion;
+use crate::pages::agents::server::{RestoreVersion, VersionEntry};
 use crate::time::Age;
 use crate::ui::{ActionForm, Card, FormAction, FormAlert, Pill, SubmitButton, Tone};
 
@@ -28,7 +27,7 @@ pub fn VersionList(
     /// Number of the draft, if there is one.
     draft: Option<u32>,
     /// The latest versions.
-    versions: Vec<AgentVersion>,
+    versions: Vec<VersionEntry>,
     /// The server's clock.
     now: Timestamp,
     /// Restores a version.
@@ -37,7 +36,7 @@ pub fn VersionList(
     is_fixed: bool,
 ) -> impl IntoView {
     let errors = restore.errors();
-    let row = move |version: AgentVersion| {
+    let row = move |version: VersionEntry| {
         let is_live = version.version == live;
         let is_draft = draft == Some(version.version);
         let mark = slot_mark(is_live, is_draft);
