@@ -3,6 +3,7 @@
 mod access;
 mod agent_files;
 mod agents;
+mod aimock;
 mod approvals;
 mod artifacts;
 mod attachments;
