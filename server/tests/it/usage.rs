@@ -2,9 +2,10 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
+use testkit::{ScriptedModel, inputs};
 
+use crate::people::Person;
 use crate::support::TestApp;
 use crate::tools::agent_with;
 
@@ -79,6 +80,17 @@ async fn tokens_of_the_providers_cache_are_kept_shown_and_cheaper() {
         assert_eq!(report[part][0]["cached_input_tokens"], 900, "{part}");
     }
     assert_eq!(report["total"]["cached_input_tokens"], 900);
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let id = run["id"].as_str().expect("an id");
+    for (path, words) in [
+        (format!("/runs/{id}"), "1,100 (900 cached)"),
+        ("/usage?days=7".to_owned(), "900 cached"),
+    ] {
+        let page = app.client.get(app.url(&path));
+        let page = page.header("cookie", ada.cookie.clone().expect("a cookie"));
+        let page = page.send().await.expect("a page").text().await;
+        assert!(page.expect("text").contains(words), "{path}");
+    }
     let csv = app
         .client
         .get(app.url("/api/v1/usage/export?days=1"))
