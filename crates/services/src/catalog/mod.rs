@@ -1,6 +1,8 @@
 //! The catalog: servers that can be added in one step, from files in the format of the official
 //! registry (`server.json`) with a few words of our own under `_meta`.
 
+mod file;
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -10,9 +12,10 @@ use domain::containers::{
 };
 use domain::mcp_servers::{McpServerSourceInput, RemoteSourceInput};
 use domain::{Error, FieldErrors, Secret, expose};
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
+
+use self::file::{Ours, PackageFile, ServerFile, VariableFile, header_variables};
 
 const FILES: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 
@@ -42,76 +45,6 @@ static ENTRIES: LazyLock<Vec<Listed>> = LazyLock::new(|| {
 struct Listed {
     entry: CatalogEntry,
     file: ServerFile,
-}
-
-/// The parts of `server.json` that are used.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ServerFile {
-    name: String,
-    title: Option<String>,
-    description: String,
-    version: String,
-    website_url: Option<String>,
-    #[serde(default)]
-    packages: Vec<PackageFile>,
-    #[serde(default)]
-    remotes: Vec<RemoteFile>,
-    #[serde(rename = "_meta", default)]
-    meta: BTreeMap<String, Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PackageFile {
-    registry_type: String,
-    identifier: String,
-    version: String,
-    #[serde(default)]
-    package_arguments: Vec<ArgumentFile>,
-    #[serde(default)]
-    environment_variables: Vec<VariableFile>,
-}
-
-#[derive(Deserialize)]
-struct ArgumentFile {
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RemoteFile {
-    #[serde(rename = "type")]
-    kind: String,
-    url: String,
-    #[serde(default)]
-    headers: Vec<VariableFile>,
-}
-
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct VariableFile {
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    description: String,
-    #[serde(default)]
-    is_required: bool,
-    #[serde(default)]
-    is_secret: bool,
-    format: Option<String>,
-    default: Option<String>,
-    value: Option<String>,
-    #[serde(default)]
-    variables: BTreeMap<String, VariableFile>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Ours {
-    licence: String,
-    icon: String,
-    category: String,
-    egress: Vec<String>,
 }
 
 /// Every entry, by title.
@@ -270,24 +203,6 @@ impl Listed {
         let filled = lines.filter_map(|line| filled(line, values));
         filled.map(|line| host_and_port(&line)).collect()
     }
-}
-
-/// Headers' settings: those that their templates name, else the headers themselves.
-fn header_variables(headers: &[VariableFile]) -> Vec<VariableFile> {
-    let mut variables = Vec::new();
-    for header in headers {
-        if header.value.is_none() {
-            variables.push(header.clone());
-        }
-        for (name, variable) in &header.variables {
-            let name = name.clone();
-            variables.push(VariableFile {
-                name,
-                ..variable.clone()
-            });
-        }
-    }
-    variables
 }
 
 /// A template whose `{NAME}` are replaced; `None` if one of them is not given.
