@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts programs of others that speak the Model Context Protocol into the cache: tests talk to them.
+# Puts programs of others that speak the Model Context Protocol, or imitate model providers, into
+# the cache: tests talk to them.
 # Tests that need one are skipped without it, so every failure here is only a warning.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -13,7 +14,7 @@ give_up() {
   exit 0
 }
 
-step "Fetching the official MCP servers and clients for the tests (about 100 MB, once)"
+step "Fetching the official MCP servers and clients, and a mock of model providers, for the tests (about 100 MB, once)"
 mkdir -p "$target"
 rm -f "$target/stamp"
 cp "$source_dir"/* "$target/"

@@ -115,7 +115,7 @@ test("several fallbacks are chosen, and one is taken away again", async ({ page,
   await page.getByLabel("Third fallback connection").selectOption(scripted);
   await page.getByLabel("Third fallback model").fill("scripted-tiny");
   await page.getByLabel("Steps").fill("7");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
   await expect(page.getByText("Version 2 is live").first()).toBeVisible();
 
   const saved = await (await api.get(`/api/v1/agents/${agent.id}`)).json();
@@ -125,7 +125,7 @@ test("several fallbacks are chosen, and one is taken away again", async ({ page,
   await open(page, `/agents/${agent.id}`);
   await expect(page.getByLabel("Second fallback model")).toHaveValue("scripted-tiny");
   await page.getByLabel("First fallback connection").selectOption("None");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
   await expect(page.getByText("Version 3 is live").first()).toBeVisible();
   const changed = await (await api.get(`/api/v1/agents/${agent.id}`)).json();
   expect(changed.fallbacks.map(({ name }: { name: string }) => name)).toEqual(["scripted-tiny"]);

@@ -13,7 +13,7 @@ test("an agent on the built-in model is made, and each save is a version", async
   await expect(page.getByText("Version 1 is live")).toBeVisible();
 
   await page.getByLabel("Instructions", { exact: true }).fill("Answer in one sentence.");
-  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
 
   await expect(page.getByText("Version 2 is live").first()).toBeVisible();
   const versions = page.getByRole("region", { name: "Versions" });

@@ -240,6 +240,16 @@ fn api(state: &AppState) -> Router<AppState> {
                 .delete(agents::delete),
         )
         .route("/agents/import", post(agents::import))
+        .route(
+            "/agents/{id}/draft",
+            get(agents::get_draft)
+                .patch(agents::update_draft)
+                .delete(agents::discard_draft),
+        )
+        .route(
+            "/agents/{id}/draft/publication",
+            post(agents::publish_draft),
+        )
         .route("/agents/{id}/duplicate", post(agents::duplicate))
         .route("/agents/{id}/export", get(agents::export))
         .route("/agents/{id}/changes", get(agents::list_changes))

@@ -35,6 +35,12 @@ deeds! {
     AgentCreate = "agent.create",
     /// An agent was deleted.
     AgentDelete = "agent.delete",
+    /// An agent's draft was let go.
+    AgentDiscard = "agent.discard",
+    /// An agent's draft was saved.
+    AgentDraft = "agent.draft",
+    /// An agent's draft was made its live version.
+    AgentPublish = "agent.publish",
     /// An old version of an agent was restored.
     AgentRestore = "agent.restore",
     /// An agent was changed.

@@ -35,6 +35,9 @@ pub struct Conversation {
     pub title: String,
     /// Whether it stands above the others in lists.
     pub is_pinned: bool,
+    /// Whether it tries out the agent's draft, as long as there is one.
+    #[serde(default)]
+    pub uses_draft: bool,
     /// Last run of the branch that is shown; `None` before the first message.
     pub head_run_id: Option<RunId>,
     /// Status of the latest run; `None` before the first message.
@@ -55,6 +58,10 @@ pub struct CreateConversation {
     /// At most 200 characters.
     #[serde(default)]
     pub title: Option<String>,
+    /// Whether to try out the agent's draft, always the newest, or the live version if there is
+    /// none; only for those who may change agents.
+    #[serde(default)]
+    pub uses_draft: bool,
 }
 
 /// Changes to a conversation; `None` leaves a field as it is.
@@ -247,7 +254,8 @@ pub trait Conversations: Send + Sync {
     /// Begins a conversation.
     ///
     /// # Errors
-    /// `Invalid` for an unknown agent or a wrong title; `Conflict` for a deleted agent.
+    /// `Invalid` for an unknown agent or a wrong title; `Conflict` for a deleted agent; `Forbidden`
+    /// for a draft that the actor may not change.
     async fn create_conversation(&self, input: CreateConversation) -> Result<Conversation, Error>;
 
     /// Changes the title, pins it, or shows another branch.

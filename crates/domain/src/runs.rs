@@ -47,10 +47,10 @@ pub struct Usage {
     pub output_tokens: u64,
     /// Price in micro-dollars; 0 where no price is known.
     pub cost_usd_micros: u64,
-    /// Of the input tokens, those that the provider read from its cache.
+    /// Of the input tokens, those that the provider read from its cache; left out where there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cached_input_tokens: u64,
-    /// Of the input tokens, those that the provider wrote to its cache.
+    /// Of the input tokens, those that the provider wrote to its cache; left out where there are none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cache_written_tokens: u64,
 }

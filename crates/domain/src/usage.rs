@@ -77,17 +77,20 @@ impl UsageReport {
     /// The days as comma-separated values with a heading.
     pub fn days_csv(&self) -> String {
         let mut csv = String::from(
-            "day,model_calls,tool_calls,errors,input_tokens,output_tokens,cost_usd_micros\n",
+            "day,model_calls,tool_calls,errors,input_tokens,output_tokens,cost_usd_micros,\
+             cached_input_tokens,cache_written_tokens\n",
         );
         for UsageRow { name, sum } in &self.days {
             csv.push_str(&format!(
-                "{name},{},{},{},{},{},{}\n",
+                "{name},{},{},{},{},{},{},{},{}\n",
                 sum.model_calls,
                 sum.tool_calls,
                 sum.errors,
                 sum.usage.input_tokens,
                 sum.usage.output_tokens,
-                sum.usage.cost_usd_micros
+                sum.usage.cost_usd_micros,
+                sum.usage.cached_input_tokens,
+                sum.usage.cache_written_tokens
             ));
         }
         csv

@@ -23,6 +23,8 @@ pub struct AgentRun {
     pub model: Arc<dyn ChatModel>,
     /// What is asked: the conversation, oldest first, with what this run did so far.
     pub request: ModelRequest,
+    /// Tells what is wrong with an answer of the wrong form; `None` takes any.
+    pub check: Option<AnswerCheck>,
     /// What the agent can do.
     pub toolbox: Arc<dyn Toolbox>,
     /// Who pays.
@@ -41,6 +43,9 @@ pub struct AgentRun {
     /// Makes ids for calls.
     pub new_call_id: fn() -> CallId,
 }
+
+/// Looks at a whole answer; an error says what is wrong with it.
+pub type AnswerCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 
 /// What one run may use up.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +101,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
     let AgentRun {
         model,
         mut request,
+        check,
         toolbox,
         budget,
         mut pending,
@@ -134,8 +140,9 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
             temperature: request.temperature,
             max_output_tokens: limits.output_tokens(&spent, request.max_output_tokens),
             tools: request.tools.clone(),
+            output_schema: request.output_schema.clone(),
         };
-        match budget.reserve(&asked).await {
+        match budget.reserve(&asked, &spent.usage).await {
             Ok(None) => {}
             Ok(affordable) => asked.max_output_tokens = affordable,
             Err(error) => {
@@ -196,12 +203,19 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
                 FinishReason::ToolCalls => FinishReason::Stop,
                 other => other,
             };
+            let wrong = check
+                .as_ref()
+                .and_then(|check| check(&turned.said.text).err());
+            let error = wrong.map(|why| misshapen(&why, reason));
             return Ok(Ended::Over(Box::new(Outcome {
                 said: Some(turned.said),
-                finish_reason: reason,
+                finish_reason: match error {
+                    Some(_) => FinishReason::Error,
+                    None => reason,
+                },
                 usage,
                 total: spent.usage,
-                error: None,
+                error,
                 messages: request.messages,
             })));
         }
@@ -321,6 +335,21 @@ fn add(a: Usage, b: Usage) -> Usage {
         cost_usd_micros: a.cost_usd_micros + b.cost_usd_micros,
         cached_input_tokens: a.cached_input_tokens + b.cached_input_tokens,
         cache_written_tokens: a.cache_written_tokens + b.cache_written_tokens,
+    }
+}
+
+/// The error of an answer that has not the form that the agent's answers shall have.
+fn misshapen(why: &str, reason: FinishReason) -> RunError {
+    let message = match reason {
+        FinishReason::Length => "the answer was cut off at its longest, so that it does not fit \
+                                 the agent's JSON schema; allow longer answers"
+            .to_owned(),
+        _ => format!("the answer does not fit the agent's JSON schema: {why}; ask again"),
+    };
+    RunError {
+        kind: "output_schema".to_owned(),
+        message,
+        retryable: true,
     }
 }
 

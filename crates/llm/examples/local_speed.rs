@@ -28,6 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             temperature: Some(0.0),
             max_output_tokens: Some(128),
             tools: Default::default(),
+            output_schema: None,
         };
         let begin = Instant::now();
         let mut first = None;

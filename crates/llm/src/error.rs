@@ -99,6 +99,11 @@ pub enum ModelError {
     /// The provider withheld the answer.
     #[error("the provider's content filter stopped the answer; rephrase the request")]
     Filtered,
+    /// Nobody was asked: the answer shall be JSON of a form that no model here keeps to.
+    #[error(
+        "this agent's answers have a JSON schema, which its model cannot keep to; choose a model that can, or take the schema away"
+    )]
+    NoJsonSchema,
     /// The built-in model is not there.
     #[error(
         "the built-in model is not installed on this server; ask its administrator, or add a model connection"
@@ -131,6 +136,7 @@ impl ModelError {
             Self::Malformed { .. } => "malformed",
             Self::TooLarge { .. } => "too_large",
             Self::Filtered => "content_filter",
+            Self::NoJsonSchema => "no_json_schema",
             Self::NotInstalled => "not_installed",
             Self::Busy => "busy",
             Self::Local => "local_model",
@@ -156,6 +162,7 @@ impl ModelError {
             | Self::Malformed { .. }
             | Self::TooLarge { .. }
             | Self::Filtered
+            | Self::NoJsonSchema
             | Self::NotInstalled
             | Self::Local => false,
         }

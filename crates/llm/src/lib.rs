@@ -14,6 +14,7 @@ pub mod local;
 mod message;
 pub mod openai;
 pub mod responses;
+mod schema;
 mod tool_calls;
 
 use std::pin::Pin;
@@ -46,6 +47,9 @@ pub struct ModelRequest {
     pub max_output_tokens: Option<u32>,
     /// What the model may ask to be called; empty offers nothing.
     pub tools: Arc<[ToolSpec]>,
+    /// JSON Schema of an answer that is JSON; `None` leaves the form to the model. Providers keep to
+    /// it more or less: whoever asks checks the answer.
+    pub output_schema: Option<Arc<serde_json::Value>>,
 }
 
 /// What a model says, as it says it.

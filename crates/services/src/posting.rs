@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
+use domain::audit::Deed;
 use domain::conversations::{MessageRole, PostedMessage};
 use domain::events::{EventBody, QueuedRun, RunBegin};
-use domain::{AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
+use domain::{Action, AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
 use engine::Spent;
 use llm::ModelMessage;
 use store::TenantTx;
@@ -135,6 +136,10 @@ impl Session {
         }
         if context.is_archived {
             return Err(agent_deleted());
+        }
+        if context.agent.may_be_draft && !self.actor.can(Action::BuildAgents) {
+            drop(tx);
+            return self.refuse(Deed::MessageCreate).await;
         }
         let question = find_question(&mut tx, id, ask, context.has_active_run).await?;
         let agent = Arc::new(context.agent);

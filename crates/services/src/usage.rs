@@ -39,5 +39,7 @@ fn add(mut sum: UsageSum, row: &UsageRow) -> UsageSum {
     sum.usage.input_tokens += row.sum.usage.input_tokens;
     sum.usage.output_tokens += row.sum.usage.output_tokens;
     sum.usage.cost_usd_micros += row.sum.usage.cost_usd_micros;
+    sum.usage.cached_input_tokens += row.sum.usage.cached_input_tokens;
+    sum.usage.cache_written_tokens += row.sum.usage.cache_written_tokens;
     sum
 }

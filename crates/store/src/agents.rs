@@ -87,7 +87,7 @@ impl TenantTx {
     /// One agent, archived ones included.
     pub async fn find_agent(&mut self, id: AgentId) -> Result<Option<Agent>> {
         let row = sqlx::query!(
-            r#"select a.version, a.created_at, a.updated_at, a.archived_at,
+            r#"select a.version, a.draft_version, a.created_at, a.updated_at, a.archived_at,
                  v.config as "config: Json<AgentConfig>"
                from agents a
                join agent_versions v
@@ -101,6 +101,7 @@ impl TenantTx {
         Ok(row.map(|row| Agent {
             id,
             version: row.version as u32,
+            draft_version: row.draft_version.map(|version| version as u32),
             config: row.config.0,
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
@@ -123,14 +124,37 @@ impl TenantTx {
         self.insert_version(agent, author).await
     }
 
-    /// Writes `agent` as the version after the one it came from.
-    ///
-    /// # Errors
-    /// `Constraint` if somebody else saved that version first.
+    /// Lets nobody else save the agent before this transaction ends; tells whether it is there.
+    pub async fn lock_agent(&mut self, id: AgentId) -> Result<bool> {
+        let found = sqlx::query_scalar!(
+            r#"select 1 as "found!" from agents where workspace_id = $1 and id = $2 for update"#,
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(found.is_some())
+    }
+
+    /// Number of the version that an agent, which is locked, gets next. Drafts that were let go
+    /// keep theirs.
+    pub async fn next_agent_version(&mut self, id: AgentId) -> Result<u32> {
+        let last = sqlx::query_scalar!(
+            r#"select coalesce(max(version), 0) as "last!" from agent_versions
+               where workspace_id = $1 and agent_id = $2"#,
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_one(self.connection())
+        .await?;
+        Ok(last as u32 + 1)
+    }
+
+    /// Writes `agent` as a new version and makes it the live one; there is no draft then.
     pub async fn save_agent(&mut self, agent: &Agent, author: UserId) -> Result<()> {
         self.insert_version(agent, author).await?;
         sqlx::query!(
-            "update agents set version = $2, updated_at = $3
+            "update agents set version = $2, updated_at = $3, draft_version = null
              where workspace_id = $4 and id = $1",
             agent.id.uuid(),
             agent.version as i32,
@@ -140,6 +164,47 @@ impl TenantTx {
         .execute(self.connection())
         .await?;
         Ok(())
+    }
+
+    /// Writes `agent` as a new version and makes it the draft.
+    pub async fn save_agent_draft(&mut self, agent: &Agent, author: UserId) -> Result<()> {
+        self.insert_version(agent, author).await?;
+        sqlx::query!(
+            "update agents set draft_version = $2 where workspace_id = $3 and id = $1",
+            agent.id.uuid(),
+            agent.version as i32,
+            self.workspace_id().uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the draft the live version; `false` if there is none.
+    pub async fn publish_agent_draft(&mut self, id: AgentId, now: Timestamp) -> Result<bool> {
+        let done = sqlx::query!(
+            "update agents set version = draft_version, draft_version = null, updated_at = $3
+             where workspace_id = $2 and id = $1 and draft_version is not null",
+            id.uuid(),
+            self.workspace_id().uuid(),
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Lets the draft go; `false` if there is none.
+    pub async fn discard_agent_draft(&mut self, id: AgentId) -> Result<bool> {
+        let done = sqlx::query!(
+            "update agents set draft_version = null
+             where workspace_id = $2 and id = $1 and draft_version is not null",
+            id.uuid(),
+            self.workspace_id().uuid()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(done.rows_affected() > 0)
     }
 
     /// Archives an agent; tells whether it exists.
@@ -214,13 +279,13 @@ impl TenantTx {
         Ok(config.map(|config| config.0))
     }
 
-    /// Names of agents that use a connection, at most 5.
+    /// Names of agents that use a connection, drafts included, at most 5.
     pub async fn list_agents_using(&mut self, connection: ConnectionId) -> Result<Vec<String>> {
         let names = sqlx::query_scalar!(
-            r#"select v.config->>'name' as "name!"
+            r#"select distinct v.config->>'name' as "name!"
                from agents a
-               join agent_versions v
-                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+               join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
+                 and v.version in (a.version, a.draft_version)
                where a.workspace_id = $2 and a.archived_at is null
                  and (v.config->'model'->>'connection_id' = $1
                    or v.config->'fallbacks'

@@ -283,6 +283,13 @@ impl TenantTx {
     }
 }
 
+impl UsedTool {
+    /// Whether it is the same tool, however it is defined.
+    pub fn is_same_tool(&self, other: &Self) -> bool {
+        self.server_id == other.server_id && self.tool == other.tool
+    }
+}
+
 impl ApprovalRow {
     fn into_approval(self) -> Result<Approval> {
         Ok(Approval {

@@ -1,7 +1,7 @@
 //! Budgets, and what running calls have set aside of them.
 
 use domain::budgets::{Budget, BudgetPeriod};
-use domain::{AgentId, BudgetId, Cursor, Page, Paged, Timestamp};
+use domain::{AgentId, BudgetId, Cursor, Page, Paged, StepId, Timestamp};
 use uuid::Uuid;
 
 use crate::Result;
@@ -44,11 +44,12 @@ macro_rules! budgets {
                     and (b.agent_id is null or u.agent_id = b.agent_id)) as "spent!",
                  (select coalesce(sum(r.amount_usd_micros), 0)::bigint
                   from budget_reservations r
-                  join runs on runs.workspace_id = $1 and runs.id = r.run_id
+                  left join runs on runs.workspace_id = $1 and runs.id = r.run_id
                     and runs.status = 'running'
-                  join run_steps s on s.workspace_id = $1 and s.run_id = r.run_id
+                  left join run_steps s on s.workspace_id = $1 and s.run_id = r.run_id
                     and s.id = r.step_id and s.status = 'started'
                   where r.workspace_id = $1 and r.run_id is distinct from $4
+                    and (runs.id is not null and s.id is not null or r.expires_at > now())
                     and (b.agent_id is null or r.agent_id = b.agent_id)) as "reserved!"
                from budgets b
                left join agents a on a.workspace_id = $1 and a.id = b.agent_id
@@ -208,11 +209,41 @@ impl TenantTx {
              where workspace_id = $1 and run_id = $2 and kind = 'model_call'
                and status = 'started'
              on conflict (workspace_id, run_id) do update
-               set step_id = excluded.step_id, amount_usd_micros = excluded.amount_usd_micros",
+               set step_id = excluded.step_id, amount_usd_micros = excluded.amount_usd_micros,
+                 expires_at = null",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             agent_id.uuid(),
             i64::try_from(amount_usd_micros).unwrap_or(i64::MAX)
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Sets aside what a call may cost that follows the end of a run, until it is settled, at most
+    /// until `expires_at`.
+    pub async fn reserve_budget_after(
+        &mut self,
+        lease: &Lease,
+        agent_id: AgentId,
+        call_id: StepId,
+        amount_usd_micros: u64,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        sqlx::query!(
+            "insert into budget_reservations
+               (workspace_id, run_id, step_id, agent_id, amount_usd_micros, expires_at)
+             select $1, id, $3, $4, $5, $6 from runs where workspace_id = $1 and id = $2
+             on conflict (workspace_id, run_id) do update
+               set step_id = excluded.step_id, amount_usd_micros = excluded.amount_usd_micros,
+                 expires_at = excluded.expires_at",
+            self.workspace_id().uuid(),
+            lease.run_id.uuid(),
+            call_id.uuid(),
+            agent_id.uuid(),
+            i64::try_from(amount_usd_micros).unwrap_or(i64::MAX),
+            expires_at.date_time()
         )
         .execute(self.connection())
         .await?;

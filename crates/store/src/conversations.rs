@@ -28,6 +28,7 @@ struct ConversationRow {
     agent_name: String,
     title: String,
     is_pinned: bool,
+    uses_draft: bool,
     head_run_id: Option<Uuid>,
     run_status: Option<String>,
     created_at: OffsetDateTime,
@@ -57,7 +58,7 @@ impl TenantTx {
         let rows = sqlx::query_as!(
             ConversationRow,
             r#"select c.id, c.agent_id, v.config->>'name' as "agent_name!", c.title, c.is_pinned,
-                 c.head_run_id,
+                 c.uses_draft, c.head_run_id,
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
@@ -97,7 +98,7 @@ impl TenantTx {
     ) -> Result<Option<ConversationState>> {
         let row = sqlx::query!(
             r#"select c.agent_id, v.config->>'name' as "agent_name!", c.title, c.is_pinned,
-                 c.head_run_id, c.last_seq, c.created_at, c.updated_at, a.archived_at,
+                 c.uses_draft, c.head_run_id, c.last_seq, c.created_at, c.updated_at, a.archived_at,
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
@@ -122,6 +123,7 @@ impl TenantTx {
             agent_name: row.agent_name,
             title: row.title,
             is_pinned: row.is_pinned,
+            uses_draft: row.uses_draft,
             head_run_id: row.head_run_id,
             run_status: row.run_status,
             created_at: row.created_at,
@@ -139,13 +141,14 @@ impl TenantTx {
     pub async fn create_conversation(&mut self, conversation: &Conversation) -> Result<()> {
         sqlx::query!(
             "insert into conversations
-               (id, workspace_id, agent_id, title, is_titled, created_at, updated_at)
-             values ($1, $2, $3, $4, $4 <> '', $5, $5)",
+               (id, workspace_id, agent_id, title, is_titled, created_at, updated_at, uses_draft)
+             values ($1, $2, $3, $4, $4 <> '', $5, $5, $6)",
             conversation.id.uuid(),
             self.workspace_id().uuid(),
             conversation.agent_id.uuid(),
             conversation.title,
-            conversation.created_at.date_time()
+            conversation.created_at.date_time(),
+            conversation.uses_draft
         )
         .execute(self.connection())
         .await?;
@@ -272,6 +275,7 @@ impl ConversationRow {
             agent_name: self.agent_name,
             title: self.title,
             is_pinned: self.is_pinned,
+            uses_draft: self.uses_draft,
             head_run_id: self.head_run_id.map(Into::into),
             run_status,
             created_at: self.created_at.into(),

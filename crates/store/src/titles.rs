@@ -64,13 +64,20 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
-    /// Writes what a title used up into the ledger, under the run that it follows.
+    /// Writes what a title used up into the ledger, under the run that it follows; nothing is set
+    /// aside for it any more.
     pub async fn create_title_usage(&mut self, call: &TitleCall<'_>) -> Result<()> {
         sqlx::query!(
-            "insert into usage_entries
+            "with settled as (
+               delete from budget_reservations
+               where workspace_id = $1 and run_id = $2 and step_id = $3
+             )
+             insert into usage_entries
                (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
-                input_tokens, output_tokens, cost_usd_micros, duration_ms)
-             select $3, $1, $4, id, agent_id, author_id, 'model_call', $5, $6, $7, $8, $9, $10
+                input_tokens, output_tokens, cost_usd_micros, duration_ms, cached_input_tokens,
+                cache_written_tokens)
+             select $3, $1, $4, id, agent_id, author_id, 'model_call', $5, $6, $7, $8, $9, $10, $11,
+               $12
              from runs where workspace_id = $1 and id = $2",
             self.workspace_id().uuid(),
             call.run_id.uuid(),
@@ -81,7 +88,9 @@ impl TenantTx {
             call.usage.input_tokens as i64,
             call.usage.output_tokens as i64,
             call.usage.cost_usd_micros as i64,
-            call.duration_ms as i64
+            call.duration_ms as i64,
+            call.usage.cached_input_tokens as i64,
+            call.usage.cache_written_tokens as i64
         )
         .execute(self.connection())
         .await?;

@@ -217,13 +217,14 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Has a call wait for a person.
-    pub async fn hold_call(&mut self, id: CallId) -> Result<()> {
+    /// Has a call wait for a person who is asked about its tool as it is defined now.
+    pub async fn pin_call(&mut self, id: CallId, definition_hash: &str) -> Result<()> {
         sqlx::query!(
-            "update tool_calls set status = 'waiting'
+            "update tool_calls set status = 'waiting', definition_hash = $3
              where workspace_id = $1 and id = $2 and status <> 'completed'",
             self.workspace_id().uuid(),
-            id.uuid()
+            id.uuid(),
+            definition_hash
         )
         .execute(self.connection())
         .await?;

@@ -18,6 +18,8 @@ struct SumRow {
     input_tokens: i64,
     output_tokens: i64,
     cost_usd_micros: i64,
+    cached_input_tokens: i64,
+    cache_written_tokens: i64,
 }
 
 impl TenantTx {
@@ -35,7 +37,9 @@ impl TenantTx {
                  count(u.id) filter (where is_error) as "errors!",
                  coalesce(sum(input_tokens), 0)::bigint as "input_tokens!",
                  coalesce(sum(output_tokens), 0)::bigint as "output_tokens!",
-                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost_usd_micros!"
+                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost_usd_micros!",
+                 coalesce(sum(cached_input_tokens), 0)::bigint as "cached_input_tokens!",
+                 coalesce(sum(cache_written_tokens), 0)::bigint as "cache_written_tokens!"
                from generate_series(date_trunc('day', $2 at time zone 'UTC'),
                  date_trunc('day', $3 at time zone 'UTC'), interval '1 day') as day
                left join usage_entries u on u.workspace_id = $1
@@ -61,7 +65,9 @@ impl TenantTx {
                  count(*) filter (where is_error) as "errors!",
                  sum(input_tokens)::bigint as "input_tokens!",
                  sum(output_tokens)::bigint as "output_tokens!",
-                 sum(cost_usd_micros)::bigint as "cost_usd_micros!"
+                 sum(cost_usd_micros)::bigint as "cost_usd_micros!",
+                 sum(cached_input_tokens)::bigint as "cached_input_tokens!",
+                 sum(cache_written_tokens)::bigint as "cache_written_tokens!"
                from usage_entries u
                join agents a on a.workspace_id = u.workspace_id and a.id = u.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
@@ -92,7 +98,9 @@ impl TenantTx {
                  count(*) filter (where is_error) as "errors!",
                  sum(input_tokens)::bigint as "input_tokens!",
                  sum(output_tokens)::bigint as "output_tokens!",
-                 sum(cost_usd_micros)::bigint as "cost_usd_micros!"
+                 sum(cost_usd_micros)::bigint as "cost_usd_micros!",
+                 sum(cached_input_tokens)::bigint as "cached_input_tokens!",
+                 sum(cache_written_tokens)::bigint as "cache_written_tokens!"
                from usage_entries
                where workspace_id = $1 and time >= $2 and kind = $3
                group by target
@@ -120,7 +128,8 @@ impl SumRow {
                     input_tokens: self.input_tokens as u64,
                     output_tokens: self.output_tokens as u64,
                     cost_usd_micros: self.cost_usd_micros as u64,
-                    ..Usage::default()
+                    cached_input_tokens: self.cached_input_tokens as u64,
+                    cache_written_tokens: self.cache_written_tokens as u64,
                 },
             },
         }

@@ -72,6 +72,36 @@ pub async fn update(
     Ok(Json(session.update_agent(id(&agent)?, input).await?))
 }
 
+pub async fn get_draft(
+    SignedIn(session): SignedIn,
+    Path(agent): Path<String>,
+) -> Answer<Json<Agent>> {
+    Ok(Json(session.get_agent_draft(id(&agent)?).await?))
+}
+
+pub async fn update_draft(
+    SignedIn(session): SignedIn,
+    Path(agent): Path<String>,
+    Body(input): Body<UpdateAgent>,
+) -> Answer<Json<Agent>> {
+    Ok(Json(session.update_agent_draft(id(&agent)?, input).await?))
+}
+
+pub async fn discard_draft(
+    SignedIn(session): SignedIn,
+    Path(agent): Path<String>,
+) -> Answer<StatusCode> {
+    session.discard_agent_draft(id(&agent)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+pub async fn publish_draft(
+    SignedIn(session): SignedIn,
+    Path(agent): Path<String>,
+) -> Answer<Json<Agent>> {
+    Ok(Json(session.publish_agent_draft(id(&agent)?).await?))
+}
+
 pub async fn delete(SignedIn(session): SignedIn, Path(agent): Path<String>) -> Answer<StatusCode> {
     session.delete_agent(id(&agent)?).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
 
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually};
 
 /// A dollar for a million tokens read, ten for a million written.
 const PRICE: &str = "scripted-large";
@@ -145,6 +145,96 @@ async fn wrong_budgets_are_refused_with_their_field() {
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert_eq!(answer.body["errors"][0]["field"], field);
     }
+}
+
+#[tokio::test]
+async fn run_is_kept_within_its_own_limit_before_it_spends() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = priced_agent(&app, &model).await;
+    let path = format!("/agents/{agent}");
+    // What is asked takes a few tokens; 80 of answer cost 800.
+    app.patch(&path, json!({"limits": {"max_cost_usd_micros": 900}}))
+        .await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "count").await;
+    let log = app.log(&conversation).await;
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    let longest = model.requests()[0]["max_tokens"].as_u64().expect("a limit");
+    assert!((64..100).contains(&longest), "{longest}");
+
+    app.patch(&path, json!({"limits": {"max_cost_usd_micros": 500}}))
+        .await;
+    let other = app.create_conversation(&agent).await;
+    app.ask(&other, "count again").await;
+    let log = app.log(&other).await;
+
+    assert_eq!(model.request_count(), 1, "the model was asked");
+    let exceeded = log.iter().find(|it| it.event == "budget_exceeded");
+    let exceeded = &exceeded.expect("an event").data["data"];
+    assert_eq!(exceeded["scope"], "run");
+    assert_eq!(exceeded["limit_usd_micros"], 500);
+    let end = log.last().expect("an end");
+    assert_eq!(end.event, "run_failed");
+    assert_eq!(end.data["data"]["error"]["kind"], "limit");
+}
+
+#[tokio::test]
+async fn titles_are_paid_from_the_budget_or_not_made() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = priced_agent(&app, &model).await;
+    let path = format!("/agents/{agent}");
+    app.patch(&path, json!({"conversation_titles": "model"}))
+        .await;
+    let budget = json!({"agent_id": agent, "period": "month", "limit_usd_micros": 1_000_000});
+    let budget = app.post("/budgets", budget).await.created();
+    let budget = format!("/budgets/{budget}");
+    let conversation = app.create_conversation(&agent).await;
+    model.next(Scripted::text("Fine.").usage(10, 1));
+    let (answer, gate) = Scripted::text("Counting").usage(10, 1).held();
+    model.next(answer);
+    app.ask(&conversation, "count").await;
+    app.log(&conversation).await;
+    model.wait_for_requests(2).await;
+
+    let under_way = app.get(&budget).await.body;
+    gate.finish();
+    let settled = eventually(async || {
+        let budget = app.get(&budget).await.body;
+        budget["reserved_usd_micros"] == 0 && budget["spent_usd_micros"] == 40
+    });
+    let is_settled = settled.await;
+
+    assert_eq!(under_way["spent_usd_micros"], 20);
+    assert!(
+        under_way["reserved_usd_micros"].as_u64() > Some(240),
+        "{under_way}"
+    );
+    assert!(is_settled, "{}", app.get(&budget).await.body);
+
+    // Enough for the answer that the next run says, not for a title after it.
+    let model_calls = model.request_count();
+    let limit = json!({"limit_usd_micros": 40 + 1_000});
+    app.patch(&budget, limit).await;
+    let untitled = app.create_conversation(&agent).await;
+    model.next(Scripted::text("Fine.").usage(10, 90));
+    app.ask(&untitled, "count").await;
+    let log = app.log(&untitled).await;
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    let other = json!({"agent_id": agent});
+    let other = app.post("/conversations", other).await.created();
+    app.ask(&other, "count").await;
+    let refused = app.log(&other).await;
+
+    assert_eq!(refused.last().expect("an end").event, "run_failed");
+    assert_eq!(
+        model.request_count(),
+        model_calls + 1,
+        "a title was asked for"
+    );
+    let title = app.get(&format!("/conversations/{untitled}")).await.body["title"].clone();
+    assert_eq!(title, "count");
 }
 
 /// An agent whose answers have at most 100 tokens, and whose model has a price.

@@ -2,9 +2,10 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
+use testkit::{ScriptedModel, inputs};
 
+use crate::people::Person;
 use crate::support::TestApp;
 use crate::tools::agent_with;
 
@@ -40,6 +41,72 @@ async fn every_call_is_counted_once_and_outlives_its_conversation() {
     assert_eq!(report["models"][0]["name"], "scripted-large");
     assert_eq!(report["tools"][0]["name"], "calculator");
     assert_eq!(report["tools"][0]["tool_calls"], 2);
+}
+
+#[tokio::test]
+async fn tokens_of_the_providers_cache_are_kept_shown_and_cheaper() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = agent_with(&app, &model, json!([{"builtin": "calculator"}])).await;
+    let connection = app.get(&format!("/agents/{agent}")).await.body["model"]["connection_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    let price = json!({"price": {
+        "input_usd_micros": 1_000_000, "output_usd_micros": 1_000_000,
+        "cached_input_usd_micros": 100_000,
+    }});
+    app.patch(&format!("/models/{connection}/scripted-large"), price)
+        .await;
+    let conversation = app.create_conversation(&agent).await;
+    let call = ("a", "calculator", r#"{"expression":"1+1"}"#);
+    model.next(Scripted::tool_calls(&[call]).usage(100, 20));
+    model.next(Scripted::text("2").usage(1_000, 1).cached(900));
+
+    let run = app.ask(&conversation, "count").await;
+    app.log(&conversation).await;
+
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(run["usage"]["input_tokens"], 1_100);
+    assert_eq!(run["usage"]["cached_input_tokens"], 900);
+    // 120 at the full price, then 100 and 1 at it and 900 for a tenth.
+    assert_eq!(run["usage"]["cost_usd_micros"], 120 + 101 + 90);
+    let steps = run["steps"].as_array().expect("steps");
+    let last = steps.last().expect("a step");
+    assert_eq!(last["usage"]["cached_input_tokens"], 900);
+    assert!(steps[0]["usage"].get("cached_input_tokens").is_none());
+    let report = app.get("/usage?days=1").await.body;
+    for part in ["days", "agents", "models"] {
+        assert_eq!(report[part][0]["cached_input_tokens"], 900, "{part}");
+    }
+    assert_eq!(report["total"]["cached_input_tokens"], 900);
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let id = run["id"].as_str().expect("an id");
+    for (path, words) in [
+        (format!("/runs/{id}"), "1,100 (900 cached)"),
+        ("/usage?days=7".to_owned(), "900 cached"),
+    ] {
+        let page = app.client.get(app.url(&path));
+        let page = page.header("cookie", ada.cookie.clone().expect("a cookie"));
+        let page = page.send().await.expect("a page").text().await;
+        assert!(page.expect("text").contains(words), "{path}");
+    }
+    let csv = app
+        .client
+        .get(app.url("/api/v1/usage/export?days=1"))
+        .bearer_auth(&app.key)
+        .send();
+    let csv = csv.await.expect("an answer").text().await.expect("text");
+    let mut lines = csv.lines();
+    let heading = lines.next().expect("a heading");
+    assert!(
+        heading.ends_with(",cost_usd_micros,cached_input_tokens,cache_written_tokens"),
+        "{heading}"
+    );
+    assert!(
+        lines.next().expect("a day").ends_with(",311,900,0"),
+        "{csv}"
+    );
 }
 
 #[tokio::test]

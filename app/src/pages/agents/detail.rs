@@ -1,6 +1,5 @@
 //! Showing and editing an agent.
 
-use domain::agents::Agent;
 use domain::{Action, AgentId, Timestamp};
 use leptos::html;
 use leptos::prelude::*;
@@ -9,9 +8,9 @@ use leptos::server_fn::ServerFn;
 use crate::address::encode;
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::agents::fields::{AgentFields, FIELDS};
-use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::server::{
-    AgentChoices, AgentDetail, DeleteAgent, DuplicateAgent, GetAgent, RestoreVersion, SaveAgent,
+    AgentChoices, AgentDetail, AgentHead, DeleteAgent, DiscardDraft, DuplicateAgent, GetAgent,
+    RestoreVersion, SaveAgent,
 };
 use crate::pages::agents::versions::VersionList;
 use crate::pages::conversations::StartButton;
@@ -49,6 +48,7 @@ fn skeleton() -> impl IntoView {
 fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
     let AgentDetail {
         agent,
+        form: start,
         versions,
         choices: AgentChoices {
             connections,
@@ -61,41 +61,56 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
     let form = NodeRef::<html::Div>::new();
     focus_first_error(form, errors);
     let toasts = use_toasts();
-    let announce = move |version: u32| {
-        toasts.success(format!("Version {version} is live"));
+    let announce = move |version: u32, is_live: bool| {
+        toasts.success(match is_live {
+            true => format!("Version {version} is live"),
+            false => format!("Version {version} is a draft"),
+        });
         refresh.run(());
     };
     on_change(move || {
-        if let Some(Ok(version)) = save.value().get() {
-            announce(version);
+        if let Some(Ok(saved)) = save.value().get() {
+            announce(saved.version, saved.is_live);
         }
     });
     on_change(move || {
         if let Some(Ok(version)) = restore.value().get() {
             // Fields that were typed into would keep their text instead of the restored one.
             reset_form("instructions");
-            announce(version);
+            announce(version, true);
         }
     });
-    let is_fixed = agent.archived_at.is_some() || !may(Action::BuildAgents);
-    let (id, live) = (agent.id, agent.version);
-    let start = AgentForm::of(&agent.config);
+    let is_fixed = agent.is_archived || !may(Action::BuildAgents);
+    let AgentHead {
+        id, live, draft, ..
+    } = agent;
     let bar = (!is_fixed).then(|| {
+        let newest = versions.first().map_or(live, |newest| newest.version);
         let text = format!(
             "Saving makes version {}; running answers stay on theirs.",
-            live + 1
+            newest + 1
         );
         view! {
             <SaveBar text=text class="">
-                <SubmitButton is_busy=save.pending()>"Save"</SubmitButton>
+                <SubmitButton
+                    class="btn btn-secondary"
+                    is_busy=save.pending()
+                    attr:name="is_draft"
+                    attr:value="true"
+                >
+                    "Save draft"
+                </SubmitButton>
+                <SubmitButton is_busy=save.pending()>"Publish"</SubmitButton>
             </SaveBar>
         }
         .into_any()
     });
+    let note = draft.map(|version| draft_note(id, version, live, is_fixed, refresh));
     view! {
-        <Page title=agent.config.name.clone() section="Agents" href="/agents">
+        <Page title=agent.name.clone() section="Agents" href="/agents">
             <div class="page !pb-0">
-                <AgentHead agent=agent />
+                {agent_head(agent)}
+                {note}
             </div>
             <div class="page !pt-0 grid gap-8 xl:gap-12 xl:grid-cols-[minmax(0,1fr)_21rem] items-start [&>*]:min-w-0">
                 <ActionForm action=save>
@@ -109,18 +124,60 @@ fn EditAgent(detail: AgentDetail, now: Timestamp, refresh: Callback<()>) -> impl
                     </div>
                 </ActionForm>
                 <aside class="grid gap-6 xl:sticky xl:top-18" aria-label="History">
-                    <VersionList id live versions now restore is_fixed />
+                    <VersionList id live draft versions now restore is_fixed />
                 </aside>
             </div>
         </Page>
     }
 }
 
-#[component]
-fn AgentHead(agent: Agent) -> impl IntoView {
-    let name = agent.config.name;
-    let lead = format!("Version {} is live", agent.version);
-    let is_archived = agent.archived_at.is_some();
+/// Says that the form shows a draft, and what can be done with that.
+fn draft_note(
+    id: AgentId,
+    version: u32,
+    live: u32,
+    is_fixed: bool,
+    refresh: Callback<()>,
+) -> AnyView {
+    let discard = FormAction::<DiscardDraft>::new();
+    on_change(move || {
+        if discard.has_succeeded().get() {
+            reset_form("instructions");
+            refresh.run(());
+        }
+    });
+    let deeds = (!is_fixed).then(|| {
+        view! {
+            <div class="toolbar mt-2">
+                <StartButton agent_id=id draft=true />
+                <ActionForm action=discard>
+                    <input type="hidden" name="id" value=id.to_string() />
+                    <SubmitButton class="btn btn-ghost" is_busy=discard.pending()>
+                        "Discard draft"
+                    </SubmitButton>
+                </ActionForm>
+            </div>
+        }
+        .into_any()
+    });
+    view! {
+        <Callout tone=Tone::Neutral icon="info" class="mb-4">
+            <p>
+                <strong>{format!("This is a draft, version {version}. ")}</strong>
+                {format!("Conversations use version {live} until it is published.")}
+            </p>
+            {deeds}
+        </Callout>
+        <FormAlert errors=discard.errors() fields=&[] />
+    }
+    .into_any()
+}
+
+fn agent_head(agent: AgentHead) -> AnyView {
+    let AgentHead {
+        name, is_archived, ..
+    } = agent;
+    let lead = format!("Version {} is live", agent.live);
     let archived = is_archived.then(|| {
         view! {
             <Callout tone=Tone::Warning icon="info" class="mb-4">
@@ -168,7 +225,6 @@ fn AgentHead(agent: Agent) -> impl IntoView {
         .into_any()
     });
     let tags = agent
-        .config
         .tags
         .iter()
         .map(|tag| {
@@ -216,6 +272,7 @@ fn AgentHead(agent: Agent) -> impl IntoView {
         {archived}
         {dialog}
     }
+    .into_any()
 }
 
 /// Stays at the end of the window and says what saving does.

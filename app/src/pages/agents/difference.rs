@@ -102,6 +102,7 @@ fn label(field: &str) -> String {
         "limits.max_tokens" => "Limit of written text",
         "limits.max_cost_usd_micros" => "Limit of cost",
         "conversation_titles" => "Conversation titles",
+        "output_schema" => "JSON schema of answers",
         _ => "",
     };
     if !known.is_empty() {

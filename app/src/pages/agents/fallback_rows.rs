@@ -1,8 +1,7 @@
 //! Which models stand in for the agent's own, as the form sends them.
 
-use domain::agents::ModelChoice;
 #[cfg(feature = "ssr")]
-use domain::{Error, FieldErrors};
+use domain::{Error, FieldErrors, agents::ModelChoice};
 use serde::{Deserialize, Serialize};
 
 /// A row of the form.
@@ -15,6 +14,7 @@ pub struct FallbackRow {
     pub model: String,
 }
 
+#[cfg(feature = "ssr")]
 impl FallbackRow {
     /// The row of a chosen model.
     pub fn of(choice: &ModelChoice) -> Self {

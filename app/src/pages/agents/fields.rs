@@ -36,6 +36,7 @@ pub const FIELDS: &[&str] = &[
     "limits.max_tokens",
     "limits.max_cost_usd_micros",
     "tools",
+    "output_schema",
 ];
 
 /// Every section of the form.
@@ -89,6 +90,15 @@ pub fn AgentFields(
                 label="Instructions"
                 class="min-h-56 font-mono !text-xs !leading-5"
                 value=form.instructions
+                errors
+            />
+            <TextAreaField
+                id="output_schema"
+                name="input[output_schema]"
+                label="JSON schema of answers"
+                class="min-h-16 font-mono !text-xs !leading-5"
+                hint="Answers are JSON that fits it; empty is plain text."
+                value=form.output_schema
                 errors
             />
         </Section>

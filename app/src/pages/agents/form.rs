@@ -3,11 +3,14 @@
 #[cfg(feature = "ssr")]
 use std::str::FromStr;
 
-use domain::agents::{AgentConfig, AgentTemplate, ConversationTitles, Limits};
 #[cfg(feature = "ssr")]
-use domain::{Error, FieldErrors, agents::ModelChoice};
+use domain::{
+    Error, FieldErrors,
+    agents::{AgentConfig, AgentTemplate, ConversationTitles, Limits, ModelChoice},
+};
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
 use crate::money::typed;
 use crate::pages::agents::fallback_rows::FallbackRow;
 #[cfg(feature = "ssr")]
@@ -15,6 +18,7 @@ use crate::pages::agents::fallback_rows::Rows;
 use crate::pages::agents::tool_picks::ToolPick;
 
 /// The model writes titles.
+#[cfg(feature = "ssr")]
 const MODEL: &str = "model";
 
 /// The form as typed.
@@ -51,8 +55,11 @@ pub struct AgentForm {
     pub tools: Vec<ToolPick>,
     /// `model` or nothing: who writes titles of conversations.
     pub conversation_titles: String,
+    /// JSON, or empty for answers that are text.
+    pub output_schema: String,
 }
 
+#[cfg(feature = "ssr")]
 impl AgentForm {
     /// The form of a saved config.
     pub fn of(config: &AgentConfig) -> Self {
@@ -72,6 +79,10 @@ impl AgentForm {
                 ConversationTitles::FirstWords => String::new(),
                 ConversationTitles::Model => MODEL.to_owned(),
             },
+            output_schema: config
+                .output_schema
+                .as_ref()
+                .map_or_else(String::new, |schema| format!("{schema:#}")),
             ..Self::limited(config.limits)
         }
     }
@@ -102,6 +113,7 @@ impl AgentForm {
     }
 }
 
+#[cfg(feature = "ssr")]
 fn shown(number: Option<impl ToString>) -> String {
     number.map_or_else(String::new, |number| number.to_string())
 }
@@ -127,6 +139,12 @@ impl AgentForm {
         );
         let limits = saved.map(|saved| saved.limits).unwrap_or_default();
         let limits = self.limits(&mut errors, limits);
+        let schema = self.output_schema.trim();
+        let output_schema = (!schema.is_empty()).then(|| serde_json::from_str(schema));
+        if let Some(Err(error)) = &output_schema {
+            errors.push("output_schema", format!("must be JSON: {error}"));
+        }
+        let output_schema = output_schema.and_then(Result::ok);
         let known = saved.map_or(&[][..], |saved| &saved.fallbacks);
         let (fallbacks, rows) = Rows::read(&self.fallbacks, known, &mut errors);
         errors.finish()?;
@@ -155,6 +173,7 @@ impl AgentForm {
                 MODEL => ConversationTitles::Model,
                 _ => ConversationTitles::FirstWords,
             },
+            output_schema,
         };
         Ok((config, rows))
     }
@@ -257,6 +276,7 @@ mod tests {
                 max_seconds: 60,
             },
             conversation_titles: ConversationTitles::Model,
+            output_schema: Some(serde_json::json!({"type": "object"})),
         };
 
         let (typed, _) = AgentForm::of(&config).config(Some(&config)).expect("valid");

@@ -1,16 +1,15 @@
 //! Every version of an agent: who saved it, when, and what it changed.
 
-use domain::agents::{Agent, VersionChanges};
+use domain::agents::VersionChanges;
 use domain::{Action, AgentId, Paged, Timestamp};
 use leptos::prelude::*;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load_page_by_id, may};
 use crate::pages::agents::difference::difference;
-use crate::pages::agents::server::{AgentHistory, GetAgentHistory, RestoreVersion};
+use crate::pages::agents::server::{AgentHead, AgentHistory, GetAgentHistory, RestoreVersion};
+use crate::pages::agents::versions::slot_mark;
 use crate::time::{Age, AsOf};
-use crate::ui::{
-    ActionForm, Avatar, FormAction, FormAlert, Pill, SubmitButton, Tone, on_change, use_toasts,
-};
+use crate::ui::{ActionForm, Avatar, FormAction, FormAlert, SubmitButton, on_change, use_toasts};
 
 /// Versions with their differences, newest first.
 #[component]
@@ -41,7 +40,7 @@ fn History(history: AgentHistory, now: Timestamp, refresh: Callback<()>) -> impl
             refresh.run(());
         }
     });
-    let name = agent.config.name.clone();
+    let name = agent.name.clone();
     let title = format!("Versions of {name}");
     let href = format!("/agents/{}", agent.id);
     let pager = pager(&agent, &versions);
@@ -79,18 +78,17 @@ fn History(history: AgentHistory, now: Timestamp, refresh: Callback<()>) -> impl
 }
 
 fn card(
-    agent: &Agent,
+    agent: &AgentHead,
     version: VersionChanges,
     now: Timestamp,
     restore: FormAction<RestoreVersion>,
 ) -> AnyView {
     let (id, number) = (agent.id, version.version);
-    let is_live = number == agent.version;
-    let live = is_live.then(|| {
-        view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }.into_any()
-    });
-    let is_fixed = agent.archived_at.is_some() || !may(Action::BuildAgents);
-    let button = (!is_live && !is_fixed).then(|| {
+    let is_live = number == agent.live;
+    let is_draft = agent.draft == Some(number);
+    let mark = slot_mark(is_live, is_draft);
+    let is_fixed = agent.is_archived || !may(Action::BuildAgents);
+    let button = (!is_live && !is_draft && !is_fixed).then(|| {
         view! {
             <ActionForm action=restore>
                 <input type="hidden" name="id" value=id.to_string() />
@@ -115,7 +113,7 @@ fn card(
             <section class="card overflow-hidden" aria-label=format!("Version {number}")>
                 <header class="card-head flex-wrap">
                     <h2 class="card-title tabular-nums">{format!("v{number}")}</h2>
-                    {live}
+                    {mark}
                     <p class="grow min-w-0 basis-40 flex items-center gap-1.5 text-ink-3">
                         <Avatar
                             id=version.author_id.to_string()
@@ -138,11 +136,11 @@ fn card(
 }
 
 /// Links to the newest and to older versions.
-fn pager(agent: &Agent, versions: &Paged<VersionChanges>) -> Option<AnyView> {
+fn pager(agent: &AgentHead, versions: &Paged<VersionChanges>) -> Option<AnyView> {
     let path = format!("/agents/{}/versions", agent.id);
     let first = versions.items.first();
     let newer = first
-        .is_some_and(|first| first.version < agent.version)
+        .is_some_and(|first| first.version < agent.draft.unwrap_or(agent.live))
         .then(|| path.clone());
     let older = versions
         .next

@@ -1,14 +1,12 @@
 //! Making an agent, from a template or from nothing.
 
 use domain::Action;
-use domain::agents::Limits;
 use leptos::html;
 use leptos::prelude::*;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_query, may};
 use crate::pages::agents::detail::SaveBar;
 use crate::pages::agents::fields::{AgentFields, FIELDS};
-use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::gallery::{Gallery, suggestions};
 use crate::pages::agents::server::{AgentChoices, CreateAgent, GetAgentStart, NewAgentStart};
 use crate::ui::{ActionForm, EmptyCard, FormAction, FormAlert, SubmitButton, focus_first_error};
@@ -40,6 +38,7 @@ fn NewAgent(start: NewAgentStart) -> impl IntoView {
         },
         templates,
         picked,
+        form: values,
         suggested,
     } = start;
     let action = FormAction::<CreateAgent>::new();
@@ -63,17 +62,13 @@ fn NewAgent(start: NewAgentStart) -> impl IntoView {
         }
         .into_any();
     }
-    let (values, key) = match &picked {
-        Some(template) => (AgentForm::of_template(template), template.key.clone()),
-        None => (AgentForm::limited(Limits::default()), String::new()),
-    };
     view! {
         <Page title="New agent" section="Agents" href="/agents">
             <ActionForm action=action>
                 <div class="flex flex-col min-h-[calc(100dvh-var(--bar-height))]" node_ref=form>
                     <div class="page grow !pb-8">
                         <h1 class="page-title mb-4">"New agent"</h1>
-                        <Gallery templates picked=key />
+                        <Gallery templates picked />
                         {suggestions(suggested)}
                         <FormAlert errors fields=FIELDS />
                         <div class="max-w-(--container-form) pt-2">

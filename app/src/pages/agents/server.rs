@@ -1,12 +1,12 @@
 //! Server functions of the agents pages.
 
-use domain::agents::{Agent, AgentSummary, AgentTemplate, AgentVersion, TagCount, VersionChanges};
+use domain::agents::{AgentSummary, TagCount, VersionChanges};
 use domain::models::ModelConnection;
-use domain::{AgentId, Error, Paged};
+use domain::{AgentId, Error, Paged, Timestamp};
 #[cfg(feature = "ssr")]
 use domain::{
     Page,
-    agents::{AgentFilter, UpdateAgent},
+    agents::{Agent, AgentFilter, AgentVersion, Limits, UpdateAgent},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -15,13 +15,43 @@ use crate::pages::agents::form::AgentForm;
 use crate::pages::tools::server::ServerChoice;
 use crate::time::AsOf;
 
+/// What the pages of an agent say of it. An agent whole would take the browser much code to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentHead {
+    /// The id.
+    pub id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+    /// Number of the live version.
+    pub live: u32,
+    /// Number of the draft, if there is one.
+    pub draft: Option<u32>,
+    /// Whether it was deleted.
+    pub is_archived: bool,
+}
+
+/// A version in the list beside the form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionEntry {
+    /// Its number.
+    pub version: u32,
+    /// Who saved it.
+    pub author: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
 /// What an agent's page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentDetail {
     /// The agent.
-    pub agent: Agent,
+    pub agent: AgentHead,
+    /// Its draft, or else its live version.
+    pub form: AgentForm,
     /// Its latest versions, newest first.
-    pub versions: Vec<AgentVersion>,
+    pub versions: Vec<VersionEntry>,
     /// What it can choose from.
     pub choices: AgentChoices,
 }
@@ -51,8 +81,10 @@ pub struct NewAgentStart {
     pub choices: AgentChoices,
     /// The gallery.
     pub templates: Vec<TemplateCard>,
-    /// The template that was picked.
-    pub picked: Option<AgentTemplate>,
+    /// Key of the template that was picked; empty for none.
+    pub picked: String,
+    /// What the form shows.
+    pub form: AgentForm,
     /// Keys and titles of servers of the catalog that the picked template is better with.
     pub suggested: Vec<(String, String)>,
 }
@@ -74,7 +106,7 @@ pub struct TemplateCard {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AgentHistory {
     /// The agent.
-    pub agent: Agent,
+    pub agent: AgentHead,
     /// A page of versions with what they changed, newest first.
     pub versions: Paged<VersionChanges>,
 }
@@ -103,16 +135,23 @@ pub async fn list_agents(
 pub async fn get_agent(id: AgentId) -> Result<AsOf<AgentDetail>, Error> {
     let platform = crate::context::platform()?;
     let agent = platform.get_agent(id).await?;
+    let draft = draft(&*platform, &agent).await?;
     let versions = platform
         .list_agent_versions(id, Page::first(20))
         .await?
         .items;
     let choices = choices(&*platform).await?;
+    let entry = |version: AgentVersion| VersionEntry {
+        version: version.version,
+        author: version.author,
+        created_at: version.created_at,
+    };
     Ok(AsOf {
         now: crate::context::now(),
         value: AgentDetail {
-            agent,
-            versions,
+            form: AgentForm::of(&draft.as_ref().unwrap_or(&agent).config),
+            agent: head(agent),
+            versions: versions.into_iter().map(entry).collect(),
             choices,
         },
     })
@@ -148,10 +187,15 @@ pub async fn get_agent_start(template: Option<String>) -> Result<NewAgentStart, 
         name: template.name,
         summary: template.summary,
     });
+    let (form, picked) = match picked {
+        Some(template) => (AgentForm::of_template(&template), template.key),
+        None => (AgentForm::limited(Limits::default()), String::new()),
+    };
     Ok(NewAgentStart {
         choices: choices(&*platform).await?,
         templates: cards.collect(),
         picked,
+        form,
         suggested,
     })
 }
@@ -171,7 +215,10 @@ pub async fn get_agent_history(
     let versions = platform.list_agent_changes(id, page).await?;
     Ok(AsOf {
         now: crate::context::now(),
-        value: AgentHistory { agent, versions },
+        value: AgentHistory {
+            agent: head(agent),
+            versions,
+        },
     })
 }
 
@@ -195,11 +242,51 @@ pub async fn create_agent(input: AgentForm) -> Result<(), Error> {
     Ok(())
 }
 
-/// Saves a new version; answers its number.
+/// A version that was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedVersion {
+    /// Its number.
+    pub version: u32,
+    /// Whether it is live now.
+    pub is_live: bool,
+}
+
+#[cfg(feature = "ssr")]
+fn head(agent: Agent) -> AgentHead {
+    AgentHead {
+        id: agent.id,
+        name: agent.config.name,
+        tags: agent.config.tags,
+        live: agent.version,
+        draft: agent.draft_version,
+        is_archived: agent.archived_at.is_some(),
+    }
+}
+
+#[cfg(feature = "ssr")]
+async fn draft(platform: &dyn domain::Platform, agent: &Agent) -> Result<Option<Agent>, Error> {
+    match agent.draft_version {
+        // Somebody else may just have published it.
+        Some(_) => match platform.get_agent_draft(agent.id).await {
+            Err(Error::NotFound) => Ok(None),
+            draft => draft.map(Some),
+        },
+        None => Ok(None),
+    }
+}
+
+/// Saves a new version, as a draft or for all to use.
 #[server]
-pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
+pub async fn save_agent(
+    id: AgentId,
+    input: AgentForm,
+    is_draft: Option<bool>,
+) -> Result<SavedVersion, Error> {
     let platform = crate::context::platform()?;
-    let saved = platform.get_agent(id).await?.config;
+    let agent = platform.get_agent(id).await?;
+    let draft = draft(&*platform, &agent).await?;
+    let has_draft = draft.is_some();
+    let saved = draft.map_or(agent.config, |draft| draft.config);
     let (config, rows) = input.config(Some(&saved))?;
     let change = UpdateAgent {
         name: Some(config.name),
@@ -211,9 +298,27 @@ pub async fn save_agent(id: AgentId, input: AgentForm) -> Result<u32, Error> {
         tools: Some(config.tools),
         limits: Some(config.limits),
         conversation_titles: Some(config.conversation_titles),
+        output_schema: Some(config.output_schema),
     };
-    let updated = platform.update_agent(id, change).await;
-    Ok(updated.map_err(|error| rows.in_form(error))?.version)
+    let is_draft = is_draft.unwrap_or_default();
+    let updated = match is_draft || has_draft {
+        true => platform.update_agent_draft(id, change).await,
+        false => platform.update_agent(id, change).await,
+    };
+    let mut agent = updated.map_err(|error| rows.in_form(error))?;
+    if has_draft && !is_draft {
+        agent = platform.publish_agent_draft(id).await?;
+    }
+    Ok(SavedVersion {
+        version: agent.version,
+        is_live: agent.draft_version.is_none(),
+    })
+}
+
+/// Lets an agent's draft go.
+#[server]
+pub async fn discard_draft(id: AgentId) -> Result<(), Error> {
+    crate::context::platform()?.discard_agent_draft(id).await
 }
 
 /// Makes a copy of an agent and shows it.

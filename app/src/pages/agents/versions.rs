@@ -1,12 +1,21 @@
 //! The latest versions of an agent.
 
-use domain::agents::AgentVersion;
 use domain::{AgentId, Timestamp};
 use leptos::prelude::*;
 
-use crate::pages::agents::server::RestoreVersion;
+use crate::pages::agents::server::{RestoreVersion, VersionEntry};
 use crate::time::Age;
 use crate::ui::{ActionForm, Card, FormAction, FormAlert, Pill, SubmitButton, Tone};
+
+/// Marks the version that is used, and the one that is not published yet.
+pub(super) fn slot_mark(is_live: bool, is_draft: bool) -> Option<AnyView> {
+    let (tone, icon, label) = match (is_live, is_draft) {
+        (true, _) => (Tone::Success, "check", "Live"),
+        (false, true) => (Tone::Neutral, "square-pen", "Draft"),
+        (false, false) => return None,
+    };
+    Some(view! { <Pill tone icon label class="!h-5" /> }.into_any())
+}
 
 /// Versions, newest first; an old one can be restored.
 #[component]
@@ -15,8 +24,10 @@ pub fn VersionList(
     id: AgentId,
     /// Number of the version in use.
     live: u32,
+    /// Number of the draft, if there is one.
+    draft: Option<u32>,
     /// The latest versions.
-    versions: Vec<AgentVersion>,
+    versions: Vec<VersionEntry>,
     /// The server's clock.
     now: Timestamp,
     /// Restores a version.
@@ -25,12 +36,11 @@ pub fn VersionList(
     is_fixed: bool,
 ) -> impl IntoView {
     let errors = restore.errors();
-    let row = move |version: AgentVersion| {
+    let row = move |version: VersionEntry| {
         let is_live = version.version == live;
-        let mark = is_live.then(|| {
-            view! { <Pill tone=Tone::Success icon="check" label="Live" class="!h-5" /> }.into_any()
-        });
-        let button = (!is_live && !is_fixed).then(|| {
+        let is_draft = draft == Some(version.version);
+        let mark = slot_mark(is_live, is_draft);
+        let button = (!is_live && !is_draft && !is_fixed).then(|| {
             view! {
                 <ActionForm action=restore>
                     <input type="hidden" name="id" value=id.to_string() />

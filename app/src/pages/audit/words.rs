@@ -7,6 +7,9 @@ pub fn deed(deed: Deed) -> &'static str {
     match deed {
         Deed::AgentCreate => "Created an agent",
         Deed::AgentDelete => "Deleted an agent",
+        Deed::AgentDiscard => "Discarded an agent’s draft",
+        Deed::AgentDraft => "Saved an agent’s draft",
+        Deed::AgentPublish => "Published an agent’s draft",
         Deed::AgentRestore => "Restored an agent’s version",
         Deed::AgentUpdate => "Changed an agent",
         Deed::ApiKeyCreate => "Created an API key",

@@ -16,17 +16,21 @@ use crate::ui::{
 pub fn StartButton(
     /// The agent.
     agent_id: AgentId,
+    /// Whether it tries the agent's draft out.
+    #[prop(optional)]
+    draft: bool,
 ) -> impl IntoView {
     let action = FormAction::<StartConversation>::new();
     view! {
         <ActionForm action=action>
             <input type="hidden" name="agent_id" value=agent_id.to_string() />
+            <input type="hidden" name="uses_draft" value=draft.to_string() />
             <SubmitButton
                 class="btn btn-secondary"
                 icon="messages-square"
                 is_busy=action.pending()
             >
-                "Start conversation"
+                {if draft { "Try draft" } else { "Start conversation" }}
             </SubmitButton>
         </ActionForm>
     }

@@ -107,10 +107,11 @@ pub async fn open_thread(
 
 /// Begins a conversation and shows it.
 #[server]
-pub async fn start_conversation(agent_id: AgentId) -> Result<(), Error> {
+pub async fn start_conversation(agent_id: AgentId, uses_draft: Option<bool>) -> Result<(), Error> {
     let input = CreateConversation {
         agent_id,
         title: None,
+        uses_draft: uses_draft.unwrap_or_default(),
     };
     let conversation = crate::context::platform()?
         .create_conversation(input)

@@ -207,6 +207,7 @@ fn ThreadHead(
                     <a class="hover:text-ink" href=format!("/agents/{agent_id}")>
                         {conversation.agent_name}
                     </a>
+                    {conversation.uses_draft.then_some(" · tries its draft")}
                 </p>
             </div>
             {state}

@@ -201,6 +201,14 @@ fn Abilities(form: ModelForm, errors: FormErrors) -> impl IntoView {
                 >
                     {answers(&form.supports_vision)}
                 </SelectField>
+                <SelectField
+                    id="supports_json_schema"
+                    name="input[supports_json_schema]"
+                    label="Keeps to JSON schemas"
+                    errors
+                >
+                    {answers(&form.supports_json_schema)}
+                </SelectField>
             </div>
         </Section>
     }

@@ -29,6 +29,8 @@ pub struct ModelForm {
     pub supports_tools: String,
     /// `yes`, `no` or nothing.
     pub supports_vision: String,
+    /// `yes`, `no` or nothing.
+    pub supports_json_schema: String,
 }
 
 impl ModelForm {
@@ -53,6 +55,7 @@ impl ModelForm {
             max_output_tokens: number(facts.max_output_tokens),
             supports_tools: answer(facts.supports_tools),
             supports_vision: answer(facts.supports_vision),
+            supports_json_schema: answer(facts.supports_json_schema),
         }
     }
 }
@@ -105,6 +108,7 @@ impl ModelForm {
             max_output_tokens,
             supports_tools: answer(&self.supports_tools),
             supports_vision: answer(&self.supports_vision),
+            supports_json_schema: answer(&self.supports_json_schema),
             price,
         })
     }

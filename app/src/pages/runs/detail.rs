@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::runs::{Run, RunStep, RunSummary, StepKind, StepStatus};
+use domain::runs::{Run, RunStep, RunSummary, StepKind, StepStatus, Usage};
 use domain::{Action, RunId, Timestamp};
 use leptos::prelude::*;
 
@@ -140,7 +140,7 @@ fn Totals(run: RunSummary, step_count: usize, now: Timestamp) -> impl IntoView {
     let figures = [
         ("Time", lasted(&run, now)),
         ("Steps", step_count.to_string()),
-        ("Tokens read", grouped(run.usage.input_tokens)),
+        ("Tokens read", read(&run.usage)),
         ("Tokens written", grouped(run.usage.output_tokens)),
         ("Cost", price(run.usage.cost_usd_micros)),
         ("Attempts", run.attempt.to_string()),
@@ -158,6 +158,15 @@ fn Totals(run: RunSummary, step_count: usize, now: Timestamp) -> impl IntoView {
         <section class="stats grid-cols-2 sm:grid-cols-3 lg:grid-cols-6 mb-4" aria-label="Totals">
             {Vec::from(figures.map(figure))}
         </section>
+    }
+}
+
+/// Tokens that were read, and how many of them came from the provider's cache.
+fn read(usage: &Usage) -> String {
+    let all = grouped(usage.input_tokens);
+    match usage.cached_input_tokens {
+        0 => all,
+        cached => format!("{all} ({} cached)", grouped(cached)),
     }
 }
 
@@ -202,7 +211,7 @@ fn Step(step: RunStep, now: Timestamp) -> impl IntoView {
             "Model call ",
             format!(
                 "{} in · {} out",
-                grouped(step.usage.input_tokens),
+                read(&step.usage),
                 grouped(step.usage.output_tokens)
             ),
         ),

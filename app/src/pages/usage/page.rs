@@ -141,7 +141,14 @@ fn totals(total: UsageSum) -> AnyView {
     view! {
         <section class="stats grid-cols-2 lg:grid-cols-4" aria-label="Totals">
             {stat("Spend", price(usage.cost_usd_micros), spend_note)}
-            {stat("Input tokens", short(usage.input_tokens), String::new())}
+            {stat(
+                "Input tokens",
+                short(usage.input_tokens),
+                match usage.cached_input_tokens {
+                    0 => String::new(),
+                    cached => format!("{} cached", short(cached)),
+                },
+            )}
             {stat("Output tokens", short(usage.output_tokens), String::new())}
             {stat(
                 "Calls",

@@ -1,7 +1,8 @@
 //! What a config must be like, as far as that needs no look-up.
 
 use crate::agents::{
-    AgentConfig, MAX_AGENT_NAME_CHARS, MAX_FALLBACKS, MAX_TAG_CHARS, MAX_TAGS, ModelChoice,
+    AgentConfig, MAX_AGENT_NAME_CHARS, MAX_FALLBACKS, MAX_SCHEMA_CHARS, MAX_TAG_CHARS, MAX_TAGS,
+    ModelChoice,
 };
 use crate::models::MAX_NAME_CHARS;
 use crate::{Error, FieldErrors, tools};
@@ -37,6 +38,12 @@ impl AgentConfig {
         self.model.check(&mut errors, "model");
         self.check_fallbacks(&mut errors);
         tools::check(&mut errors, &self.tools);
+        if let Some(schema) = &self.output_schema {
+            if !schema.is_object() {
+                errors.push("output_schema", "must be a JSON object");
+            }
+            errors.text("output_schema", &schema.to_string(), MAX_SCHEMA_CHARS);
+        }
         if !(1..=100).contains(&self.limits.max_iterations) {
             errors.push("limits.max_iterations", "must be between 1 and 100");
         }

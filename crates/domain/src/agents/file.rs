@@ -1,6 +1,7 @@
 //! An agent as a file: names in place of ids, so that it can be made anew in another workspace.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::agents::{ConversationTitles, Limits};
 use crate::tools::ApprovalPolicy;
@@ -43,6 +44,10 @@ pub struct AgentFile {
     /// Where conversations without a title get theirs from.
     #[serde(default)]
     pub conversation_titles: ConversationTitles,
+    /// JSON Schema of its answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_schema: Option<Value>,
 }
 
 /// A model of a connection that is named.

@@ -8,6 +8,7 @@ mod template;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::conversations::Export;
 use crate::tools::AgentTool;
@@ -24,17 +25,21 @@ pub const MAX_FALLBACKS: usize = 5;
 pub const MAX_TAGS: usize = 10;
 /// Longest tag, in characters.
 pub const MAX_TAG_CHARS: usize = 30;
+/// Longest JSON Schema of answers, in characters.
+pub const MAX_SCHEMA_CHARS: usize = 50_000;
 /// Longest name, in characters.
 pub const MAX_AGENT_NAME_CHARS: usize = 80;
 
-/// An agent in its current version.
+/// An agent in its live version, or as its draft says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Agent {
     /// The id.
     pub id: AgentId,
-    /// Number of the current version, from 1.
+    /// Number of the version, from 1: the live one, unless the draft was asked for.
     pub version: u32,
+    /// Number of the version that is saved and not published, if there is one.
+    pub draft_version: Option<u32>,
     /// What it is.
     #[serde(flatten)]
     pub config: AgentConfig,
@@ -76,6 +81,11 @@ pub struct AgentConfig {
     /// Where conversations without a title get theirs from.
     #[serde(default)]
     pub conversation_titles: ConversationTitles,
+    /// JSON Schema of its answers, at most 50,000 characters: they are JSON that fits it, or the
+    /// run fails. Without one answers are text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_schema: Option<Value>,
 }
 
 /// Where a conversation that nobody named gets its title from.
@@ -194,6 +204,21 @@ pub struct UpdateAgent {
     /// Where titles come from now on.
     #[serde(default)]
     pub conversation_titles: Option<ConversationTitles>,
+    /// New JSON Schema of its answers; `null` takes it away.
+    #[serde(
+        default,
+        deserialize_with = "given",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    pub output_schema: Option<Option<Value>>,
+}
+
+/// Tells `null` from a field that is left out.
+fn given<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<Value>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// Agents of the workspace.
@@ -224,11 +249,39 @@ pub trait Agents: Send + Sync {
     /// `Invalid` for wrong fields or an unknown connection.
     async fn create_agent(&self, input: AgentConfig) -> Result<Agent, Error>;
 
-    /// Saves a new version; a change of nothing saves nothing. Running answers keep theirs.
+    /// Saves a new version, made of the live one, and makes it live; a change of nothing saves
+    /// nothing. Running answers keep theirs. A draft is a draft no more.
     ///
     /// # Errors
     /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
     async fn update_agent(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error>;
+
+    /// An agent as its draft says.
+    ///
+    /// # Errors
+    /// `NotFound`, also if it has no draft.
+    async fn get_agent_draft(&self, id: AgentId) -> Result<Agent, Error>;
+
+    /// Saves a new version as the draft, made of the draft before or else of the live version; a
+    /// change of nothing saves nothing. Conversations go on with the live version. Gives the agent
+    /// as the draft says.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted.
+    async fn update_agent_draft(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error>;
+
+    /// Makes the draft the live version; running answers keep theirs.
+    ///
+    /// # Errors
+    /// `NotFound`; `Invalid` if it names what is gone by now; `Conflict` if there is no draft or
+    /// the agent is deleted.
+    async fn publish_agent_draft(&self, id: AgentId) -> Result<Agent, Error>;
+
+    /// Lets the draft go; it stays in the list of versions.
+    ///
+    /// # Errors
+    /// `NotFound`, also if it has no draft; `Conflict` if the agent is deleted.
+    async fn discard_agent_draft(&self, id: AgentId) -> Result<(), Error>;
 
     /// Makes a copy of an agent, named "… (copy)", version 1.
     ///
@@ -277,7 +330,7 @@ pub trait Agents: Send + Sync {
         page: Page,
     ) -> Result<Paged<VersionChanges>, Error>;
 
-    /// Saves an old version as a new one.
+    /// Saves an old version as a new one and makes it live. A draft is a draft no more.
     ///
     /// # Errors
     /// `NotFound` for the agent or the version; `Conflict` if the agent is deleted.
@@ -310,6 +363,7 @@ impl UpdateAgent {
             conversation_titles: self
                 .conversation_titles
                 .unwrap_or(config.conversation_titles),
+            output_schema: self.output_schema.unwrap_or(config.output_schema),
         }
     }
 }

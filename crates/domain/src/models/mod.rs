@@ -128,6 +128,9 @@ pub struct ModelFacts {
     pub supports_vision: Option<bool>,
     /// Whether it thinks before it answers.
     pub supports_reasoning: Option<bool>,
+    /// Whether its answers keep to a JSON schema.
+    #[serde(default)]
+    pub supports_json_schema: Option<bool>,
     /// What it costs.
     pub price: Option<Price>,
 }
@@ -149,6 +152,9 @@ pub struct UpdateModel {
     /// Whether it sees pictures.
     #[serde(default)]
     pub supports_vision: Option<bool>,
+    /// Whether its answers keep to a JSON schema.
+    #[serde(default)]
+    pub supports_json_schema: Option<bool>,
     /// What it costs.
     #[serde(default)]
     pub price: Option<Price>,
@@ -289,6 +295,7 @@ impl ModelFacts {
             supports_tools: self.supports_tools.or(other.supports_tools),
             supports_vision: self.supports_vision.or(other.supports_vision),
             supports_reasoning: self.supports_reasoning.or(other.supports_reasoning),
+            supports_json_schema: self.supports_json_schema.or(other.supports_json_schema),
             price: self.price.or(other.price),
         }
     }
@@ -302,6 +309,7 @@ impl From<UpdateModel> for ModelFacts {
             supports_tools: said.supports_tools,
             supports_vision: said.supports_vision,
             supports_reasoning: None,
+            supports_json_schema: said.supports_json_schema,
             price: said.price,
         }
     }

@@ -25,6 +25,19 @@ pub(super) struct MessagesRequest<'a> {
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_config: Option<OutputConfig<'a>>,
+}
+
+#[derive(Serialize)]
+struct OutputConfig<'a> {
+    format: Format<'a>,
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    schema: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -47,6 +60,12 @@ impl<'a> MessagesRequest<'a> {
             messages: messages::convert(&request.messages),
             temperature: request.temperature.map(|value| value.min(MAX_TEMPERATURE)),
             tools: request.tools.iter().map(Tool::new).collect(),
+            output_config: request.output_schema.as_deref().map(|schema| OutputConfig {
+                format: Format {
+                    r#type: "json_schema",
+                    schema,
+                },
+            }),
         }
     }
 }

@@ -13,6 +13,9 @@ const USUAL_ANSWER: u64 = 1_000;
 const IMAGE_TOKENS: u64 = 1_000;
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// Why a model is passed over that cannot keep to a JSON schema.
+const NO_JSON_SCHEMA: &str = "it cannot keep to a JSON schema";
+
 /// One model of a chain, with what is known of it.
 pub struct Candidate {
     /// Who answers.
@@ -39,6 +42,9 @@ impl Candidate {
         if !request.tools.is_empty() && self.facts.supports_tools == Some(false) {
             return Some("it cannot call tools");
         }
+        if request.output_schema.is_some() && self.cannot_keep_to_a_schema() {
+            return Some(NO_JSON_SCHEMA);
+        }
         let shows_images = request
             .messages
             .last()
@@ -53,6 +59,11 @@ impl Candidate {
             .map_or(USUAL_ANSWER, u64::from);
         (estimated_tokens(request) + answer.min(USUAL_ANSWER) > window)
             .then_some("the conversation does not fit into it")
+    }
+
+    /// Whether it is known that no answer of the model keeps to a JSON schema.
+    pub(super) fn cannot_keep_to_a_schema(&self) -> bool {
+        self.facts.supports_json_schema == Some(false)
     }
 
     /// The request as this model gets it: with its settings, without what it cannot read.
@@ -107,6 +118,8 @@ pub fn estimated_tokens(request: &ModelRequest) -> u64 {
         .map(|tool| tool.description.len() + tool.input_schema.to_string().len())
         .sum();
     let images: u64 = request.messages.iter().map(image_count).sum();
-    let bytes = (request.instructions.len() + messages + tools) as u64;
+    let schema = request.output_schema.as_ref();
+    let schema = schema.map_or(0, |schema| schema.to_string().len());
+    let bytes = (request.instructions.len() + messages + tools + schema) as u64;
     bytes / BYTES_PER_TOKEN + images * IMAGE_TOKENS
 }

@@ -130,6 +130,14 @@ impl Chain {
 #[async_trait]
 impl ChatModel for Chain {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
+        if request.output_schema.is_some()
+            && self
+                .candidates
+                .iter()
+                .all(Candidate::cannot_keep_to_a_schema)
+        {
+            return Err(ModelError::NoJsonSchema);
+        }
         let (order, mut reason) = self.order(&request);
         let mut failure: Option<ModelError> = None;
         for (position, &index) in order.iter().enumerate() {

@@ -1,25 +1,27 @@
 //! The JSON of a request for content.
 
-use serde::Serialize;
-use serde_json::Value;
+use std::borrow::Cow;
 
-use super::contents::{self, Content, Part};
-use crate::{ModelRequest, ToolSpec};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::contents::{self, Content};
+use crate::{ModelRequest, ToolSpec, schema};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GenerateRequest<'a> {
     contents: Vec<Content<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    system_instruction: Option<Instruction<'a>>,
+    system_instruction: Option<Instruction>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tools<'a>>,
-    generation_config: GenerationConfig,
+    generation_config: GenerationConfig<'a>,
 }
 
 #[derive(Serialize)]
-struct Instruction<'a> {
-    parts: [Part<'a>; 1],
+struct Instruction {
+    parts: [Value; 1],
 }
 
 #[derive(Serialize)]
@@ -38,13 +40,17 @@ struct Declaration<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct GenerationConfig {
+struct GenerationConfig<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_output_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking_config: Option<ThinkingConfig>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_mime_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_json_schema: Option<&'a Value>,
 }
 
 #[derive(Serialize)]
@@ -55,7 +61,13 @@ struct ThinkingConfig {
 
 impl<'a> GenerateRequest<'a> {
     pub(super) fn new(request: &'a ModelRequest) -> Self {
-        let instructions = request.instructions.as_str();
+        let schema = request.output_schema.as_deref();
+        let is_told = request.tools.is_empty() || takes_schema_with_tools(&request.model);
+        let instructions = match schema.filter(|_| !is_told) {
+            Some(schema) => Cow::Owned(schema::in_words(&request.instructions, schema)),
+            None => Cow::Borrowed(request.instructions.as_str()),
+        };
+        let schema = schema.filter(|_| is_told);
         let declarations: Vec<_> = request.tools.iter().map(Declaration::new).collect();
         let tools = (!declarations.is_empty()).then_some(Tools {
             function_declarations: declarations,
@@ -63,7 +75,7 @@ impl<'a> GenerateRequest<'a> {
         Self {
             contents: contents::convert(request),
             system_instruction: (!instructions.trim().is_empty()).then(|| Instruction {
-                parts: [Part::text(instructions, None)],
+                parts: [json!({ "text": instructions })],
             }),
             tools: tools.into_iter().collect(),
             generation_config: GenerationConfig {
@@ -72,6 +84,8 @@ impl<'a> GenerateRequest<'a> {
                 thinking_config: thinks(&request.model).then_some(ThinkingConfig {
                     include_thoughts: true,
                 }),
+                response_mime_type: schema.map(|_| "application/json"),
+                response_json_schema: schema,
             },
         }
     }
@@ -85,6 +99,13 @@ impl<'a> Declaration<'a> {
             parameters_json_schema: &tool.input_schema,
         }
     }
+}
+
+/// Whether a model takes a schema beside tools; the others refuse to be asked.
+fn takes_schema_with_tools(model: &str) -> bool {
+    ["gemini-1", "gemini-2"]
+        .iter()
+        .all(|old| !model.contains(old))
 }
 
 /// Whether a model can show its thoughts; the others refuse to be asked.

@@ -7,7 +7,7 @@ use super::MaxTokens;
 use crate::http::parse_list;
 use crate::image::data_url;
 use crate::{
-    Image, ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec, carry,
+    Image, ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec, carry, schema,
 };
 
 #[derive(Serialize)]
@@ -25,6 +25,21 @@ pub(super) struct ChatRequest<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+}
+
+#[derive(Serialize)]
+struct ResponseFormat<'a> {
+    r#type: &'static str,
+    json_schema: JsonSchema<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonSchema<'a> {
+    name: &'static str,
+    schema: &'a Value,
+    strict: bool,
 }
 
 #[derive(Serialize)]
@@ -230,6 +245,17 @@ impl<'a> ChatRequest<'a> {
                 .max_output_tokens
                 .filter(|_| max_tokens == MaxTokens::Completion),
             tools: request.tools.iter().map(Tool::new).collect(),
+            response_format: request
+                .output_schema
+                .as_deref()
+                .map(|schema| ResponseFormat {
+                    r#type: "json_schema",
+                    json_schema: JsonSchema {
+                        name: schema::NAME,
+                        schema,
+                        strict: schema::is_strict(schema),
+                    },
+                }),
         }
     }
 }

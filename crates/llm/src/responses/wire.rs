@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::image::data_url;
-use crate::{Image, ModelMessage, ModelRequest, ToolSpec, carry};
+use crate::{Image, ModelMessage, ModelRequest, ToolSpec, carry, schema};
 
 #[derive(Serialize)]
 pub(super) struct ResponsesRequest<'a> {
@@ -23,6 +23,21 @@ pub(super) struct ResponsesRequest<'a> {
     max_output_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Text<'a>>,
+}
+
+#[derive(Serialize)]
+struct Text<'a> {
+    format: Format<'a>,
+}
+
+#[derive(Serialize)]
+struct Format<'a> {
+    r#type: &'static str,
+    name: &'static str,
+    schema: &'a Value,
+    strict: bool,
 }
 
 #[derive(Serialize)]
@@ -81,6 +96,14 @@ impl<'a> ResponsesRequest<'a> {
             temperature: request.temperature,
             max_output_tokens: request.max_output_tokens,
             tools: request.tools.iter().map(Tool::new).collect(),
+            text: request.output_schema.as_deref().map(|schema| Text {
+                format: Format {
+                    r#type: "json_schema",
+                    name: schema::NAME,
+                    schema,
+                    strict: schema::is_strict(schema),
+                },
+            }),
         }
     }
 }

@@ -10,19 +10,7 @@ use llm::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{SHORT, Then, body_of, hello, listen, outbound, said, url};
-
-const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
-
-/// What the server sees of a request, and what comes of its answer.
-async fn ask(request: ModelRequest, answer: &str) -> (String, Vec<ModelEvent>) {
-    let (port, server) = listen(GOOD, vec![answer.into()], Then::End).await;
-    let key = Some("sk-secret".to_owned().into());
-    let model = Anthropic::new(outbound(), url(port, ""), key).with_deadlines(SHORT);
-    let events = said(&model, request).await;
-    drop(model);
-    (server.await.expect("the server"), events)
-}
+use crate::support::{GOOD, SHORT, Then, anthropic, ask, body_of, hello, listen, outbound, url};
 
 fn call(id: &str, arguments: &str) -> ToolCall {
     ToolCall {
@@ -42,7 +30,12 @@ fn tools() -> Arc<[ToolSpec]> {
 
 #[tokio::test]
 async fn thoughts_text_and_parallel_calls_arrive() {
-    let (_, events) = ask(hello(), include_str!("../fixtures/anthropic_tools.sse")).await;
+    let (_, events) = ask(
+        anthropic,
+        hello(),
+        include_str!("../fixtures/anthropic_tools.sse"),
+    )
+    .await;
 
     let signature = "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds";
     let carry = json!({"anthropic": [{
@@ -78,7 +71,12 @@ async fn thoughts_text_and_parallel_calls_arrive() {
 
 #[tokio::test]
 async fn a_loop_over_tools_is_sent_as_blocks() {
-    let (_, events) = ask(hello(), include_str!("../fixtures/anthropic_tools.sse")).await;
+    let (_, events) = ask(
+        anthropic,
+        hello(),
+        include_str!("../fixtures/anthropic_tools.sse"),
+    )
+    .await;
     let carry = events.iter().find_map(|event| match event {
         ModelEvent::Carry(carry) => Some(Arc::from(carry.as_str())),
         _ => None,
@@ -113,7 +111,7 @@ async fn a_loop_over_tools_is_sent_as_blocks() {
         ..hello()
     };
 
-    let (seen, _) = ask(request, &crate::wire::Wire::Messages.stop()).await;
+    let (seen, _) = ask(anthropic, request, &crate::wire::Wire::Messages.stop()).await;
 
     assert!(seen.starts_with("POST /v1/messages HTTP/1.1"), "{seen}");
     assert!(
@@ -169,7 +167,7 @@ async fn another_providers_thoughts_are_left_out() {
         ..hello()
     };
 
-    let (seen, _) = ask(request, &crate::wire::Wire::Messages.stop()).await;
+    let (seen, _) = ask(anthropic, request, &crate::wire::Wire::Messages.stop()).await;
 
     let body = body_of(&seen);
     assert_eq!(
@@ -192,7 +190,7 @@ async fn ends_are_told_apart() {
         let delta = json!({"type": "message_delta", "delta": {"stop_reason": stop}});
         let body = format!("data: {delta}\n\ndata: {{\"type\":\"message_stop\"}}\n\n");
         let (port, _server) = listen(GOOD, vec![body.into()], Then::End).await;
-        let model = Anthropic::new(outbound(), url(port, ""), None).with_deadlines(SHORT);
+        let model = anthropic(port);
 
         let end = crate::support::answer(&model).await.1;
 
@@ -210,7 +208,7 @@ async fn overload_in_the_middle_is_unavailable() {
         json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
     let body = format!("event: error\ndata: {error}\n\n");
     let (port, _server) = listen(GOOD, vec![body.into()], Then::End).await;
-    let model = Anthropic::new(outbound(), url(port, ""), None).with_deadlines(SHORT);
+    let model = anthropic(port);
 
     let error = crate::support::answer(&model)
         .await

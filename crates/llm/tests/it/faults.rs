@@ -6,10 +6,8 @@ use domain::events::FinishReason;
 use domain::runs::Usage;
 use llm::{ModelError, ModelEvent};
 
-use crate::support::{Then, answer};
+use crate::support::{GOOD, Then, answer};
 use crate::wire::{ALL, Wire};
-
-const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
 
 async fn answer_to(
     wire: Wire,

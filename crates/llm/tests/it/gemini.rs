@@ -10,22 +10,18 @@ use llm::{
 };
 use serde_json::json;
 
-use crate::support::{SHORT, Then, answer, body_of, hello, listen, outbound, said, url};
-
-const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
-
-async fn ask(request: ModelRequest, answer: &str) -> (String, Vec<ModelEvent>) {
-    let (port, server) = listen(GOOD, vec![answer.into()], Then::End).await;
-    let key = Some("sk-secret".to_owned().into());
-    let model = Gemini::new(outbound(), url(port, ""), key).with_deadlines(SHORT);
-    let events = said(&model, request).await;
-    drop(model);
-    (server.await.expect("the server"), events)
-}
+use crate::support::{
+    GOOD, SHORT, Then, answer, ask, body_of, gemini, hello, listen, outbound, url,
+};
 
 #[tokio::test]
 async fn thoughts_text_and_parallel_calls_arrive() {
-    let (_, events) = ask(hello(), include_str!("../fixtures/gemini_tools.sse")).await;
+    let (_, events) = ask(
+        gemini,
+        hello(),
+        include_str!("../fixtures/gemini_tools.sse"),
+    )
+    .await;
 
     let calls: Vec<&ToolCall> = events
         .iter()
@@ -106,7 +102,7 @@ async fn a_loop_over_tools_is_sent_as_parts() {
         ..hello()
     };
 
-    let (seen, _) = ask(request, &crate::wire::Wire::Gemini.stop()).await;
+    let (seen, _) = ask(gemini, request, &crate::wire::Wire::Gemini.stop()).await;
 
     let path = "POST /v1beta/models/gemini-3-flash-preview:streamGenerateContent?alt=sse HTTP/1.1";
     assert!(seen.starts_with(path), "{seen}");
@@ -162,7 +158,7 @@ async fn ends_are_told_apart() {
         let body = json!({"candidates": [{"finishReason": finish}]});
         let body = format!("data: {body}\n\n");
         let (port, _server) = listen(GOOD, vec![body.into()], Then::End).await;
-        let model = Gemini::new(outbound(), url(port, ""), None).with_deadlines(SHORT);
+        let model = gemini(port);
 
         let end = answer(&model).await.1;
 
@@ -179,7 +175,7 @@ async fn a_blocked_prompt_and_a_wrong_key_are_told_in_words() {
     let blocked = json!({"promptFeedback": {"blockReason": "SAFETY"}});
     let body = format!("data: {blocked}\n\n");
     let (port, _server) = listen(GOOD, vec![body.into()], Then::End).await;
-    let model = Gemini::new(outbound(), url(port, ""), None).with_deadlines(SHORT);
+    let model = gemini(port);
     assert_eq!(answer(&model).await.1, Err(ModelError::Filtered));
 
     let body = json!({"error": {
@@ -188,7 +184,7 @@ async fn a_blocked_prompt_and_a_wrong_key_are_told_in_words() {
         "status": "INVALID_ARGUMENT",
     }});
     let (port, _server) = listen("400 X", vec![body.to_string().into()], Then::End).await;
-    let model = Gemini::new(outbound(), url(port, ""), None).with_deadlines(SHORT);
+    let model = gemini(port);
     assert_eq!(answer(&model).await.1, Err(ModelError::Authentication));
 }
 

@@ -38,6 +38,7 @@ fn request(text: &str, max_output_tokens: u32) -> ModelRequest {
         temperature: Some(0.0),
         max_output_tokens: Some(max_output_tokens),
         tools: Default::default(),
+        output_schema: None,
     }
 }
 

@@ -9,6 +9,7 @@ mod local;
 mod openai_failures;
 mod openai_stream;
 mod responses;
+mod schemas;
 mod support;
 mod tool_calls;
 mod wire;

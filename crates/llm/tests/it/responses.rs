@@ -4,30 +4,17 @@ use std::sync::Arc;
 
 use domain::events::FinishReason;
 use domain::runs::Usage;
-use llm::responses::Responses;
 use llm::{
     ChatModel, Image, ModelError, ModelEvent, ModelMessage, ModelRequest, ToolCall, ToolSpec,
 };
 use serde_json::{Value, json};
 
-use crate::support::{SHORT, Then, body_of, hello, listen, outbound, said, url};
-
-const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
-
-/// What the server sees of a request, and what comes of its answer.
-async fn ask(request: ModelRequest, answer: &str) -> (String, Vec<ModelEvent>) {
-    let (port, server) = listen(GOOD, vec![answer.into()], Then::End).await;
-    let key = Some("sk-secret".to_owned().into());
-    let model = Responses::new(outbound(), url(port, "/v1"), key).with_deadlines(SHORT);
-    let events = said(&model, request).await;
-    drop(model);
-    (server.await.expect("the server"), events)
-}
+use crate::support::{GOOD, Then, ask, body_of, hello, listen, responses};
 
 /// Why an answer is none.
 async fn failure(answer: &str) -> ModelError {
     let (port, server) = listen(GOOD, vec![answer.into()], Then::End).await;
-    let model = Responses::new(outbound(), url(port, "/v1"), None).with_deadlines(SHORT);
+    let model = responses(port);
     let mut stream = model.stream(hello()).await.expect("an answer");
     let error = loop {
         match futures::StreamExt::next(&mut stream).await {
@@ -60,7 +47,12 @@ fn carry() -> Value {
 
 #[tokio::test]
 async fn thoughts_text_and_interleaved_calls_arrive() {
-    let (_, events) = ask(hello(), include_str!("../fixtures/responses_tools.sse")).await;
+    let (_, events) = ask(
+        responses,
+        hello(),
+        include_str!("../fixtures/responses_tools.sse"),
+    )
+    .await;
 
     let expected = vec![
         ModelEvent::Reasoning("Two cities ".to_owned()),
@@ -116,7 +108,12 @@ async fn a_conversation_is_sent_as_items_and_nothing_is_stored() {
         ..hello()
     };
 
-    let (seen, _) = ask(request, include_str!("../fixtures/responses_tools.sse")).await;
+    let (seen, _) = ask(
+        responses,
+        request,
+        include_str!("../fixtures/responses_tools.sse"),
+    )
+    .await;
 
     assert!(seen.starts_with("POST /v1/responses HTTP/1.1"), "{seen}");
     assert!(seen.contains("authorization: Bearer sk-secret"), "{seen}");
@@ -149,7 +146,7 @@ async fn ends_are_told_apart() {
              {{\"reason\":\"{reason}\"}}}}}}\n\n"
         )
     };
-    let (_, events) = ask(hello(), &incomplete("max_output_tokens")).await;
+    let (_, events) = ask(responses, hello(), &incomplete("max_output_tokens")).await;
     let last = events.last().expect("an end");
 
     assert!(

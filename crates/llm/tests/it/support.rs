@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use futures::StreamExt;
+use llm::anthropic::Anthropic;
+use llm::gemini::Gemini;
 use llm::openai::OpenAi;
+use llm::responses::Responses;
 use llm::{ChatModel, Deadlines, ModelError, ModelEvent, ModelMessage, ModelRequest};
 use outbound::{Outbound, Policy};
+use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use url::Url;
+
+/// The head of a good event stream.
+pub const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
 
 /// What the server does after its last piece.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,8 +52,7 @@ pub async fn listen(head: &str, pieces: Vec<Vec<u8>>, then: Then) -> (u16, JoinH
 
 /// A client with short deadlines.
 pub fn client(port: u16) -> OpenAi {
-    let key = Some("sk-secret".to_owned().into());
-    OpenAi::new(outbound(), url(port, "/v1"), key).with_deadlines(SHORT)
+    OpenAi::new(outbound(), url(port, "/v1"), key()).with_deadlines(SHORT)
 }
 
 /// Deadlines that a test can wait for.
@@ -121,6 +127,7 @@ pub fn hello() -> ModelRequest {
         temperature: None,
         max_output_tokens: None,
         tools: Default::default(),
+        output_schema: None,
     }
 }
 
@@ -149,7 +156,7 @@ pub async fn answer_to(
     pieces: Vec<Vec<u8>>,
     then: Then,
 ) -> (String, Result<ModelEvent, ModelError>) {
-    let (model, _server) = serve("200 OK\r\ncontent-type: text/event-stream", pieces, then).await;
+    let (model, _server) = serve(GOOD, pieces, then).await;
     answer(&model).await
 }
 
@@ -164,6 +171,38 @@ pub fn event(text: &str) -> String {
 /// A good end.
 pub const STOP: &str =
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
+/// A client of Anthropic's Messages with short deadlines.
+pub fn anthropic(port: u16) -> Anthropic {
+    Anthropic::new(outbound(), url(port, ""), key()).with_deadlines(SHORT)
+}
+
+/// A client of Gemini with short deadlines.
+pub fn gemini(port: u16) -> Gemini {
+    Gemini::new(outbound(), url(port, ""), key()).with_deadlines(SHORT)
+}
+
+/// A client of OpenAI's Responses with short deadlines.
+pub fn responses(port: u16) -> Responses {
+    Responses::new(outbound(), url(port, "/v1"), key()).with_deadlines(SHORT)
+}
+
+fn key() -> Option<SecretString> {
+    Some("sk-secret".to_owned().into())
+}
+
+/// What a server sees of a request, and what comes of its answer, which is a good event stream.
+pub async fn ask<M: ChatModel>(
+    model: impl FnOnce(u16) -> M,
+    request: ModelRequest,
+    answer: &str,
+) -> (String, Vec<ModelEvent>) {
+    let (port, server) = listen(GOOD, vec![answer.into()], Then::End).await;
+    let model = model(port);
+    let events = said(&model, request).await;
+    drop(model);
+    (server.await.expect("the server"), events)
+}
 
 /// Everything that the model says, the end included.
 pub async fn said(model: &dyn ChatModel, request: ModelRequest) -> Vec<ModelEvent> {

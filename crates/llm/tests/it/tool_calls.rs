@@ -6,9 +6,7 @@ use domain::events::FinishReason;
 use llm::{Image, ModelEvent, ModelMessage, ModelRequest, ToolCall, ToolSpec};
 use serde_json::{Value, json};
 
-use crate::support::{Then, body_of, hello, said, serve};
-
-const GOOD: &str = "200 OK\r\ncontent-type: text/event-stream";
+use crate::support::{GOOD, Then, body_of, hello, said, serve};
 
 /// Ids, names and arguments of the calls that come of these deltas, and how the answer ends.
 async fn calls(deltas: &[Value], finish: &str) -> (Vec<(String, String, String)>, FinishReason) {

@@ -1,11 +1,9 @@
 //! The three wire formats, as far as the faults that all of them share need them.
 
 use llm::ChatModel;
-use llm::anthropic::Anthropic;
-use llm::gemini::Gemini;
 use serde_json::json;
 
-use crate::support::{SHORT, Then, client, listen, outbound, url};
+use crate::support::{Then, anthropic, client, gemini, listen};
 
 /// A wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,15 +18,10 @@ pub const ALL: [Wire; 3] = [Wire::Chat, Wire::Messages, Wire::Gemini];
 impl Wire {
     /// A client with short deadlines and the key `sk-secret`.
     pub fn client(self, port: u16) -> Box<dyn ChatModel> {
-        let key = Some("sk-secret".to_owned().into());
         match self {
             Self::Chat => Box::new(client(port)),
-            Self::Messages => {
-                Box::new(Anthropic::new(outbound(), url(port, ""), key).with_deadlines(SHORT))
-            }
-            Self::Gemini => {
-                Box::new(Gemini::new(outbound(), url(port, ""), key).with_deadlines(SHORT))
-            }
+            Self::Messages => Box::new(anthropic(port)),
+            Self::Gemini => Box::new(gemini(port)),
         }
     }
 

@@ -8,6 +8,7 @@ use domain::agents::{
     VersionChanges,
 };
 use domain::tools::AgentTool;
+use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::names::Names;
@@ -120,6 +121,18 @@ fn compare(
         titles(before.conversation_titles),
         titles(after.conversation_titles),
     );
+    let (was, is) = (
+        schema_text(&before.output_schema),
+        schema_text(&after.output_schema),
+    );
+    if was != is {
+        changes.push(FieldChange {
+            field: "output_schema".to_owned(),
+            lines: diff(&was, &is, deadline),
+            before: was,
+            after: is,
+        });
+    }
     let place = changes
         .iter()
         .position(|change| !matches!(change.field.as_str(), "name" | "description" | "tags"));
@@ -199,6 +212,12 @@ fn whole_model(choice: &ModelChoice, names: &Names) -> String {
         words.push_str(&format!(", at most {tokens} tokens"));
     }
     words
+}
+
+fn schema_text(schema: &Option<Value>) -> String {
+    schema.as_ref().map_or_else(String::new, |schema| {
+        serde_json::to_string_pretty(schema).expect("plain data")
+    })
 }
 
 fn titles(titles: ConversationTitles) -> String {

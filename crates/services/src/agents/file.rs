@@ -82,6 +82,7 @@ pub(super) fn config(file: AgentFile, names: &Names) -> Result<AgentConfig, Erro
         tools,
         limits: file.limits,
         conversation_titles: file.conversation_titles,
+        output_schema: file.output_schema,
     })
 }
 
@@ -190,6 +191,7 @@ fn file(config: AgentConfig, names: &Names) -> Result<AgentFile, Error> {
             .collect::<Result<_, Error>>()?,
         limits: config.limits,
         conversation_titles: config.conversation_titles,
+        output_schema: config.output_schema,
     })
 }
 
@@ -225,6 +227,8 @@ fn file_name(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     /// Texts that a careless writer would change.
@@ -266,6 +270,7 @@ mod tests {
                 tools: Vec::new(),
                 limits: Default::default(),
                 conversation_titles: Default::default(),
+                output_schema: Some(json!({"const": text, "multipleOf": 0.1})),
             };
 
             let written = yaml(&file).expect("YAML");

@@ -20,6 +20,7 @@ use store::TenantTx;
 use self::names::Names;
 use crate::change::Change;
 use crate::fault::OrFault;
+use crate::tools::check_schema;
 use crate::{Session, mint};
 
 #[async_trait]
@@ -54,7 +55,66 @@ impl Agents for Session {
         let mut tx = self.change(Action::BuildAgents, Deed::AgentUpdate).await?;
         let agent = get_editable(&mut tx, id).await?;
         let config = checked(&mut tx, input.apply(agent.config.clone())).await?;
+        if config == agent.config {
+            return Ok(agent);
+        }
         self.save(tx, agent, config).await
+    }
+
+    async fn get_agent_draft(&self, id: AgentId) -> Result<Agent, Error> {
+        let mut tx = self.begin(Action::Read).await?;
+        let agent = get(&mut tx, id).await?;
+        draft(&mut tx, &agent).await?.ok_or(Error::NotFound)
+    }
+
+    async fn update_agent_draft(&self, id: AgentId, input: UpdateAgent) -> Result<Agent, Error> {
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentDraft).await?;
+        let agent = get_editable(&mut tx, id).await?;
+        let start = draft(&mut tx, &agent).await?.unwrap_or(agent);
+        let config = checked(&mut tx, input.apply(start.config.clone())).await?;
+        if config == start.config {
+            return Ok(start);
+        }
+        let version = tx.next_agent_version(id).await.or_fault()?;
+        let saved = Agent {
+            version,
+            draft_version: Some(version),
+            config,
+            updated_at: mint::now(),
+            ..start
+        };
+        tx.save_agent_draft(&saved, self.actor.user_id)
+            .await
+            .or_fault()?;
+        tx.commit(id.uuid(), &saved.config.name).await?;
+        Ok(saved)
+    }
+
+    async fn publish_agent_draft(&self, id: AgentId) -> Result<Agent, Error> {
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentPublish).await?;
+        let agent = get_editable(&mut tx, id).await?;
+        let draft = draft(&mut tx, &agent).await?;
+        let draft = draft.ok_or_else(|| Error::conflict("this agent has no draft to publish"))?;
+        // What it names may be gone by now.
+        checked(&mut tx, draft.config.clone()).await?;
+        let now = mint::now();
+        tx.publish_agent_draft(id, now).await.or_fault()?;
+        tx.commit(id.uuid(), &draft.config.name).await?;
+        self.services.agent_changed(id).await;
+        Ok(Agent {
+            draft_version: None,
+            updated_at: now,
+            ..draft
+        })
+    }
+
+    async fn discard_agent_draft(&self, id: AgentId) -> Result<(), Error> {
+        let mut tx = self.change(Action::BuildAgents, Deed::AgentDiscard).await?;
+        let agent = get_editable(&mut tx, id).await?;
+        if !tx.discard_agent_draft(id).await.or_fault()? {
+            return Err(Error::NotFound);
+        }
+        tx.commit(id.uuid(), &agent.config.name).await
     }
 
     async fn duplicate_agent(&self, id: AgentId) -> Result<Agent, Error> {
@@ -138,13 +198,7 @@ impl Agents for Session {
             .or_fault()?
             .ok_or(Error::NotFound)?;
         let config = checked(&mut tx, config).await?;
-        let restored = Agent {
-            version: agent.version + 1,
-            config,
-            updated_at: mint::now(),
-            ..agent
-        };
-        self.write(tx, restored).await
+        self.save(tx, agent, config).await
     }
 }
 
@@ -154,6 +208,7 @@ impl Session {
         let agent = Agent {
             id: mint::id(),
             version: 1,
+            draft_version: None,
             config,
             created_at: now,
             updated_at: now,
@@ -166,28 +221,21 @@ impl Session {
         Ok(agent)
     }
 
-    async fn save(&self, tx: Change, agent: Agent, config: AgentConfig) -> Result<Agent, Error> {
-        if config == agent.config {
-            return Ok(agent);
-        }
-        let saved = Agent {
-            version: agent.version + 1,
+    /// Writes a new version and makes it live.
+    async fn save(
+        &self,
+        mut tx: Change,
+        agent: Agent,
+        config: AgentConfig,
+    ) -> Result<Agent, Error> {
+        let agent = Agent {
+            version: tx.next_agent_version(agent.id).await.or_fault()?,
+            draft_version: None,
             config,
             updated_at: mint::now(),
             ..agent
         };
-        self.write(tx, saved).await
-    }
-
-    async fn write(&self, mut tx: Change, agent: Agent) -> Result<Agent, Error> {
-        match tx.save_agent(&agent, self.actor.user_id).await {
-            Err(store::Error::Constraint(_)) => {
-                return Err(Error::conflict(
-                    "somebody else saved this agent just now; load it again",
-                ));
-            }
-            saved => saved.or_fault()?,
-        }
+        tx.save_agent(&agent, self.actor.user_id).await.or_fault()?;
         tx.commit(agent.id.uuid(), &agent.config.name).await?;
         self.services.agent_changed(agent.id).await;
         Ok(agent)
@@ -198,12 +246,27 @@ async fn get(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
     tx.find_agent(id).await.or_fault()?.ok_or(Error::NotFound)
 }
 
+/// An agent that nobody else changes before the transaction ends.
 async fn get_editable(tx: &mut TenantTx, id: AgentId) -> Result<Agent, Error> {
+    tx.lock_agent(id).await.or_fault()?;
     let agent = get(tx, id).await?;
     if agent.archived_at.is_some() {
         return Err(Error::conflict("this agent was deleted"));
     }
     Ok(agent)
+}
+
+/// The agent as its draft says, if it has one.
+async fn draft(tx: &mut TenantTx, agent: &Agent) -> Result<Option<Agent>, Error> {
+    let Some(version) = agent.draft_version else {
+        return Ok(None);
+    };
+    let config = tx.find_agent_version(agent.id, version).await.or_fault()?;
+    Ok(config.map(|config| Agent {
+        version,
+        config,
+        ..agent.clone()
+    }))
 }
 
 /// The name of a copy, no longer than a name may be.
@@ -218,6 +281,10 @@ fn copy_name(name: &str) -> String {
 async fn checked(tx: &mut TenantTx, config: AgentConfig) -> Result<AgentConfig, Error> {
     let config = config.tidy();
     config.validate()?;
+    if let Some(schema) = &config.output_schema {
+        check_schema(schema)
+            .map_err(|why| Error::invalid("output_schema", format!("is no JSON Schema: {why}")))?;
+    }
     let fields = (0..config.fallbacks.len()).map(|index| format!("fallbacks[{index}]"));
     let fields: Vec<String> = std::iter::once("model".to_owned()).chain(fields).collect();
     let choices = std::iter::once(&config.model).chain(&config.fallbacks);

@@ -110,6 +110,7 @@ mod tests {
                 tools: template.tools.clone(),
                 limits: template.limits,
                 conversation_titles: Default::default(),
+                output_schema: None,
             };
 
             assert_eq!(config.validate(), Ok(()), "{key}");

@@ -41,6 +41,9 @@ impl Conversations for Session {
         let mut tx = self
             .change(Action::Converse, Deed::ConversationCreate)
             .await?;
+        if input.uses_draft && !self.actor.can(Action::BuildAgents) {
+            return self.refuse(Deed::ConversationCreate).await;
+        }
         check_title(input.title.as_deref())?;
         let agent = tx.find_agent(input.agent_id).await.or_fault()?;
         let agent = agent.ok_or_else(|| {
@@ -56,6 +59,7 @@ impl Conversations for Session {
             agent_name: agent.config.name,
             title: input.title.unwrap_or_default().trim().to_owned(),
             is_pinned: false,
+            uses_draft: input.uses_draft,
             head_run_id: None,
             run_status: None,
             created_at: now,

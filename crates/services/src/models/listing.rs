@@ -72,6 +72,8 @@ fn listed_facts(listed: &ListedModel) -> ModelFacts {
         supports_tools: listed.supports_tools,
         supports_vision: listed.supports_vision,
         supports_reasoning: listed.supports_reasoning,
+        // No server tells.
+        supports_json_schema: None,
         price: None,
     }
 }

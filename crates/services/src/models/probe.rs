@@ -102,6 +102,7 @@ async fn ask(connected: &Connected, model: String) -> Result<(), ModelError> {
         temperature: None,
         max_output_tokens: Some(OUTPUT_TOKENS),
         tools: Default::default(),
+        output_schema: None,
     };
     let answer = async {
         let mut stream = connected.client.stream(request).await?;

@@ -1,4 +1,5 @@
-//! Checks arguments against a tool's schema, and says what is wrong so that a model can mend it.
+//! Checks values against JSON Schemas, and says what is wrong so that a model, or a person, can mend
+//! it.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -10,8 +11,26 @@ const COMPLAINT_CHARS: usize = 300;
 
 /// What a tool takes.
 pub(crate) struct Arguments {
+    schema: Schema,
+}
+
+/// The form of a value.
+pub(crate) struct Schema {
     /// `None` if the schema itself is broken: then the tool's own server must complain.
     validator: Option<Validator>,
+}
+
+/// Whether a JSON Schema makes sense.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn check_schema(schema: &Value) -> Result<(), String> {
+    let checked = jsonschema::validator_for(schema);
+    checked.map(|_| ()).map_err(|error| cut(&error.to_string()))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(COMPLAINT_CHARS).collect()
 }
 
 /// Reads JSON that a model wrote, with a mark in place of each NUL: Postgres stores none.
@@ -48,7 +67,7 @@ impl Arguments {
     /// Reads a JSON Schema; references to other documents are never followed.
     pub(crate) fn new(schema: &Value) -> Self {
         Self {
-            validator: jsonschema::validator_for(schema).ok(),
+            schema: Schema::new(schema),
         }
     }
 
@@ -75,15 +94,39 @@ impl Arguments {
         if !arguments.is_object() {
             return Err("the arguments must be a JSON object".to_owned());
         }
+        let checked = self.schema.check(arguments);
+        checked.map_err(|why| format!("the arguments do not fit the tool's schema: {why}"))
+    }
+}
+
+impl Schema {
+    /// Reads a JSON Schema; references to other documents are never followed.
+    pub(crate) fn new(schema: &Value) -> Self {
+        Self {
+            validator: jsonschema::validator_for(schema).ok(),
+        }
+    }
+
+    /// Checks a text that shall be JSON.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn check_text(&self, text: &str) -> Result<(), String> {
+        let value = serde_json::from_str(text).map_err(|error| format!("no JSON ({error})"))?;
+        self.check(&value)
+    }
+
+    /// Checks a value.
+    fn check(&self, value: &Value) -> Result<(), String> {
         let Some(validator) = &self.validator else {
             return Ok(());
         };
         let complaints: Vec<String> = validator
-            .iter_errors(arguments)
+            .iter_errors(value)
             .take(MAX_COMPLAINTS)
             .map(|error| {
                 let place = error.instance_path().to_string();
-                let text: String = error.to_string().chars().take(COMPLAINT_CHARS).collect();
+                let text = cut(&error.to_string());
                 match place.is_empty() {
                     true => text,
                     false => format!("{place}: {text}"),
@@ -92,10 +135,7 @@ impl Arguments {
             .collect();
         match complaints[..] {
             [] => Ok(()),
-            _ => Err(format!(
-                "the arguments do not fit the tool's schema: {}",
-                complaints.join("; ")
-            )),
+            _ => Err(complaints.join("; ")),
         }
     }
 }

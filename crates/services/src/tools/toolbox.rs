@@ -99,14 +99,16 @@ impl RunToolbox {
     }
 
     fn verdict(&self, tool: &Tool, used: UsedTool) -> Verdict {
-        let asks = match tool.policy {
-            ApprovalPolicy::Never => false,
-            ApprovalPolicy::FirstUse => !self.approved.contains(&used),
-            ApprovalPolicy::Always => true,
-        };
-        match asks {
-            true => Verdict::Ask(ApprovalReason::Policy),
-            false => Verdict::Call,
+        match tool.policy {
+            ApprovalPolicy::Never => Verdict::Call,
+            ApprovalPolicy::FirstUse if self.approved.contains(&used) => Verdict::Call,
+            // What people let this conversation use was another tool of the same name.
+            ApprovalPolicy::FirstUse if self.approved.iter().any(|it| it.is_same_tool(&used)) => {
+                Verdict::Ask(ApprovalReason::ChangedDefinition)
+            }
+            ApprovalPolicy::FirstUse | ApprovalPolicy::Always => {
+                Verdict::Ask(ApprovalReason::Policy)
+            }
         }
     }
 }

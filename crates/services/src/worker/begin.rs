@@ -5,6 +5,7 @@ use std::sync::Arc;
 use domain::agents::AgentConfig;
 use domain::approvals::ApprovalReason;
 use domain::events::{EventBody, RunBegin};
+use domain::mcp_servers::McpToolState;
 use domain::runs::Usage;
 use domain::tools::ToolCallStatus;
 use domain::{Error, MessageId, Timestamp};
@@ -35,6 +36,8 @@ struct Progress {
     pending: Vec<AskedCall>,
     /// Calls among them that were begun and are not safe to repeat.
     unknown: Vec<AskedCall>,
+    /// Calls among them whose tool is another than the one that a person was shown.
+    changed: Vec<AskedCall>,
     spent: Spent,
 }
 
@@ -53,7 +56,8 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         pictures,
     } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
-    let progress = read_progress(&mut tx, &claimed).await?;
+    let mut progress = read_progress(&mut tx, &claimed).await?;
+    find_changed(worker, &claimed, &mut progress).await?;
     let now = mint::now();
     let mut events = Vec::new();
     let run_begin = RunBegin {
@@ -67,7 +71,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
     } else if is_new {
         events.push(new_event(EventBody::RunStarted(run_begin)));
     }
-    let questions = ask_about_unknown(&claimed, &progress, now, &mut events);
+    let questions = ask_again(&claimed, &progress, now, &mut events);
     let (answer_id, new_message) = match (progress.open, progress.asking) {
         (Some(open), _) => {
             events.extend(withdraw(&mut tx, &claimed, open).await?);
@@ -99,7 +103,9 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         .or_fault()?;
     tx.create_approvals(&lease, &questions).await.or_fault()?;
     for question in &questions {
-        tx.hold_call(question.call_id).await.or_fault()?;
+        tx.pin_call(question.call_id, &question.definition_hash)
+            .await
+            .or_fault()?;
     }
     tx.commit().await.or_fault()?;
     messages.extend(progress.messages);
@@ -110,6 +116,8 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
             id: claimed.agent_id,
             version: claimed.agent_version,
             config,
+            // Only who remembers the run's conversation asks, and this one is not remembered.
+            may_be_draft: false,
             connection_updated_at: None,
         }),
         messages,
@@ -193,18 +201,55 @@ async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progre
     Ok(progress)
 }
 
-/// Questions about calls whose outcome nobody knows.
-fn ask_about_unknown(
+/// Holds calls back whose tool has been defined anew, and accepted, since they were planned: what a
+/// person has answered was about another tool.
+async fn find_changed(
+    worker: &Worker,
+    claimed: &ClaimedRun,
+    progress: &mut Progress,
+) -> Result<(), Error> {
+    let ready = |call: &&mut AskedCall| call.state == CallState::Ready;
+    let wanted: Vec<_> = progress
+        .pending
+        .iter()
+        .filter_map(|call| Some((call.plan.server_id?, call.plan.tool.clone())))
+        .collect();
+    let workspace_id = claimed.lease.workspace_id;
+    let servers = &worker.inner.tool_servers;
+    let known = servers
+        .definitions(workspace_id, &wanted)
+        .await
+        .or_fault()?;
+    for call in progress.pending.iter_mut().filter(ready) {
+        let tool = known.iter().find(|tool| {
+            Some(tool.server_id) == call.plan.server_id && tool.definition.name == call.plan.tool
+        });
+        if let Some(tool) = tool
+            && tool.state == McpToolState::Active
+            && tool.definition_hash != call.plan.definition_hash
+        {
+            call.plan.definition_hash.clone_from(&tool.definition_hash);
+            call.state = CallState::Waiting;
+            progress.changed.push(call.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Questions about calls whose outcome nobody knows, or whose tool is another by now.
+fn ask_again(
     claimed: &ClaimedRun,
     progress: &Progress,
     now: Timestamp,
     events: &mut Vec<NewEvent>,
 ) -> Vec<NewApproval> {
-    let reason = ApprovalReason::UnknownOutcome;
-    let questions: Vec<NewApproval> = progress
-        .unknown
-        .iter()
-        .map(|call| question(claimed.agent_id, call, reason, now))
+    let unknown = progress.unknown.iter();
+    let unknown = unknown.map(|call| (call, ApprovalReason::UnknownOutcome));
+    let changed = progress.changed.iter();
+    let changed = changed.map(|call| (call, ApprovalReason::ChangedDefinition));
+    let questions: Vec<NewApproval> = unknown
+        .chain(changed)
+        .map(|(call, reason)| question(claimed.agent_id, call, reason, now))
         .collect();
     if let Some(message_id) = progress.asking {
         events.extend(questions.iter().map(|question| asked(question, message_id)));

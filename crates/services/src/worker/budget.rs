@@ -1,13 +1,13 @@
-//! Money for a run's model calls.
+//! Money for a run's model calls, and for the one that may follow it.
 
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::AgentId;
 use domain::budgets::{Budget, WARNING_PERCENT};
 use domain::events::{BudgetState, EventBody};
 use domain::models::{ModelFacts, Price};
 use domain::runs::{RunError, Usage};
+use domain::{AgentId, StepId, Timestamp};
 use llm::ModelRequest;
 use llm::chain::estimated_tokens;
 use store::Store;
@@ -29,12 +29,22 @@ pub(super) struct RunBudget {
     pub(super) store: Store,
     pub(super) lease: Lease,
     pub(super) agent_id: AgentId,
-    pub(super) stage: Arc<Stage>,
+    pub(super) calls: Calls,
+    /// What the run may cost by itself.
+    pub(super) max_cost_usd_micros: Option<u64>,
     pub(super) budgeted: Arc<BudgetedWorkspaces>,
     /// Prices and limits of the models that may answer.
     pub(super) models: Vec<ModelFacts>,
     /// Events for the log.
     pub(super) notices: Arc<Mutex<Vec<EventBody>>>,
+}
+
+/// Which calls are paid for.
+pub(super) enum Calls {
+    /// Steps of the run.
+    Steps(Arc<Stage>),
+    /// The one that follows its end.
+    After { id: StepId, until: Timestamp },
 }
 
 /// What a call of the dearest model costs.
@@ -46,23 +56,53 @@ struct Estimate {
 
 #[async_trait]
 impl engine::Budget for RunBudget {
-    async fn reserve(&self, request: &ModelRequest) -> Result<Option<u32>, RunError> {
-        let Some(estimate) = self.estimate(request) else {
+    async fn reserve(
+        &self,
+        request: &ModelRequest,
+        spent: &Usage,
+    ) -> Result<Option<u32>, RunError> {
+        let Some(mut estimate) = self.estimate(request) else {
             return Ok(None);
         };
+        let of_run = self.within_run(&mut estimate, spent)?;
         let reserved = retrying(|| self.try_reserve(&estimate)).await;
-        reserved.unwrap_or_else(|error| {
-            tracing::error!(run.id = %self.lease.run_id, error = %error, "read budgets");
-            Err(RunError {
-                kind: "budget".to_owned(),
-                message: "the budgets cannot be read; an admin finds the cause in the log".into(),
-                retryable: true,
+        reserved
+            .unwrap_or_else(|error| {
+                tracing::error!(run.id = %self.lease.run_id, error = %error, "read budgets");
+                Err(RunError {
+                    kind: "budget".to_owned(),
+                    message: "the budgets cannot be read; an admin finds the cause in the log"
+                        .into(),
+                    retryable: true,
+                })
             })
-        })
+            .map(|of_budgets| of_budgets.or(of_run))
     }
 }
 
 impl RunBudget {
+    /// Makes an answer no longer than the run's own limit pays for; gives its length then.
+    fn within_run(&self, estimate: &mut Estimate, spent: &Usage) -> Result<Option<u32>, RunError> {
+        let Some(limit) = self.max_cost_usd_micros else {
+            return Ok(None);
+        };
+        let spent_usd_micros = spent.cost_usd_micros;
+        let tokens = estimate.affordable(limit.saturating_sub(spent_usd_micros));
+        if tokens < SHORTEST_ANSWER.min(estimate.answer_tokens) {
+            // What is beyond the limit already is told with the run's end.
+            if spent_usd_micros < limit {
+                self.note(EventBody::BudgetExceeded(BudgetState {
+                    scope: "run".to_owned(),
+                    spent_usd_micros,
+                    limit_usd_micros: limit,
+                }));
+            }
+            return Err(beyond_run(limit));
+        }
+        estimate.answer_tokens = tokens;
+        Ok(Some(tokens))
+    }
+
     /// `None` if nothing that may answer is known to cost anything.
     fn estimate(&self, request: &ModelRequest) -> Option<Estimate> {
         let input_tokens = estimated_tokens(request);
@@ -90,7 +130,9 @@ impl RunBudget {
             return Ok(Ok(None));
         }
         // What is under way must be in the journal to be set aside for.
-        self.stage.opened().await;
+        if let Calls::Steps(stage) = &self.calls {
+            stage.opened().await;
+        }
         let now = mint::now();
         let mut tx = self.store.begin(workspace_id).await?;
         let charged = tx.lock_budgets(&self.lease, self.agent_id, now).await?;
@@ -103,8 +145,14 @@ impl RunBudget {
             return Ok(Err(exceeded(&tightest.budget)));
         }
         let amount = estimate.input_usd_micros + cost(estimate.price, 0, u64::from(answer_tokens));
-        tx.reserve_budget(&self.lease, self.agent_id, amount)
-            .await?;
+        let (lease, agent_id) = (&self.lease, self.agent_id);
+        match self.calls {
+            Calls::Steps(_) => tx.reserve_budget(lease, agent_id, amount).await?,
+            Calls::After { id, until } => {
+                tx.reserve_budget_after(lease, agent_id, id, amount, until)
+                    .await?;
+            }
+        }
         let nearly: Vec<&Budget> = charged
             .iter()
             .filter(|it| !it.is_warned && is_nearly_spent(&it.budget))
@@ -174,6 +222,18 @@ fn state(budget: &Budget) -> BudgetState {
         scope: scope.to_owned(),
         spent_usd_micros: budget.spent_usd_micros,
         limit_usd_micros: budget.limit_usd_micros,
+    }
+}
+
+fn beyond_run(limit_usd_micros: u64) -> RunError {
+    RunError {
+        kind: "limit".to_owned(),
+        message: format!(
+            "another model call may go beyond the run's limit of {:.2} USD; raise the limit in the \
+             agent's settings",
+            limit_usd_micros as f64 / 1_000_000.0
+        ),
+        retryable: false,
     }
 }
 

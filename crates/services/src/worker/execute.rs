@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::events::{EventBody, FinishReason, RunEnd};
+use domain::events::{BudgetState, EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus};
-use engine::{AgentRun, Ended, Limits, Outcome, Said, run_agent};
+use engine::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Said, run_agent};
 use llm::chain::{Candidate, Chain};
 use llm::{ChatModel, ModelRequest};
+use serde_json::Value;
 use store::events::EventColumns;
 use store::runs::{Ending, WholeMessage};
 use tokio::time::Instant;
 
 use super::artifacts::Artifacts;
-use super::budget::RunBudget;
+use super::budget::{Calls, RunBudget};
 use super::log::{Log, retrying};
 use super::stage::Stage;
 use super::{StartedRun, Stops, Worker, title};
@@ -22,7 +23,7 @@ use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
 use crate::recents::Recent;
-use crate::tools::{ConversationFiles, RunToolbox, ServerTools};
+use crate::tools::{ConversationFiles, RunToolbox, Schema, ServerTools};
 
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
@@ -99,7 +100,9 @@ fn agent_run(
             temperature: config.model.temperature,
             max_output_tokens: config.model.max_output_tokens,
             tools: Default::default(),
+            output_schema: config.output_schema.clone().map(Arc::new),
         },
+        check: config.output_schema.as_ref().map(answer_check),
         toolbox: Arc::new(toolbox),
         budget: Arc::new(budget),
         pending: run.pending.clone(),
@@ -115,6 +118,12 @@ fn agent_run(
     }
 }
 
+/// Tells what is wrong with an answer that shall fit a schema.
+fn answer_check(schema: &Value) -> AnswerCheck {
+    let schema = Schema::new(schema);
+    Arc::new(move |answer| schema.check_text(answer))
+}
+
 /// The agent's model with its fallbacks, as one, and who pays for it.
 async fn find_model(
     worker: &Worker,
@@ -127,7 +136,8 @@ async fn find_model(
         store: worker.inner.store.clone(),
         lease: run.lease,
         agent_id: run.agent.id,
-        stage: log.stage.clone(),
+        calls: Calls::Steps(log.stage.clone()),
+        max_cost_usd_micros: run.agent.config.limits.max_cost_usd_micros,
         budgeted: worker.inner.budgeted.clone(),
         models: candidates.iter().map(|it| it.facts).collect(),
         notices: log.notices.clone(),
@@ -229,6 +239,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     };
     let rest = outcome.said.as_ref().map(Said::rest);
     let mut events = log.said(rest.unwrap_or_default());
+    events.extend(run_budget_exceeded(&run, &outcome).map(new_event));
     if let Some(said) = &outcome.said {
         events.push(new_event(EventBody::MessageCompleted {
             message_id: log.message_id(),
@@ -284,8 +295,26 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     }
 }
 
-/// Keeps the conversation for its next message, unless others wrote into it during the run.
+/// What to tell of a run that ended because its own limit was spent.
+fn run_budget_exceeded(run: &StartedRun, outcome: &Outcome) -> Option<EventBody> {
+    let limit = run.agent.config.limits.max_cost_usd_micros?;
+    let spent = outcome.total.cost_usd_micros;
+    let is_limit = outcome.error.as_ref().is_some_and(|it| it.kind == "limit");
+    (is_limit && spent >= limit).then(|| {
+        EventBody::BudgetExceeded(BudgetState {
+            scope: "run".to_owned(),
+            spent_usd_micros: spent,
+            limit_usd_micros: limit,
+        })
+    })
+}
+
+/// Keeps the conversation for its next message, unless others wrote into it during the run or the
+/// next message may go to another draft.
 fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
+    if run.agent.may_be_draft {
+        return;
+    }
     let (Some(last_seq), Some(said)) = (log.whole_until(), outcome.said) else {
         return;
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use domain::agents::ConversationTitles;
 use domain::events::FinishReason;
 use domain::runs::Usage;
-use engine::Outcome;
+use engine::{Budget, Outcome};
 use futures::StreamExt;
 use llm::chain::Chain;
 use llm::{ChatModel, ModelEvent, ModelMessage, ModelRequest};
@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Worker;
+use super::budget::{Calls, RunBudget};
 use crate::{mint, watch};
 
 /// Titles that are made at once; beyond that the first words stay.
@@ -135,14 +136,36 @@ async fn make(worker: &Worker, exchange: &Exchange) -> store::Result<()> {
     let Some(candidate) = candidates.ok().and_then(|them| them.into_iter().next()) else {
         return Ok(());
     };
+    let id = mint::id();
+    let mut request = request(exchange);
+    let budget = RunBudget {
+        store: worker.inner.store.clone(),
+        lease: *lease,
+        agent_id: exchange.agent.id,
+        calls: Calls::After {
+            id,
+            until: (mint::now().date_time() + 2 * PATIENCE).into(),
+        },
+        max_cost_usd_micros: None,
+        budgeted: worker.inner.budgeted.clone(),
+        models: vec![candidate.facts],
+        // The run has ended: its log says no more.
+        notices: Arc::default(),
+    };
+    match budget.reserve(&request, &Usage::default()).await {
+        Ok(None) => {}
+        Ok(affordable) => request.max_output_tokens = affordable,
+        // The first words will do.
+        Err(_) => return Ok(()),
+    }
     let deadline = Instant::now() + PATIENCE;
     let started = Instant::now();
     let model = Chain::new(vec![candidate], deadline, Box::new(|_| {}));
-    let asked = timeout_at(deadline, ask(&model, exchange)).await;
+    let asked = timeout_at(deadline, ask(&model, request)).await;
     let answer = asked.unwrap_or(None);
     let title = answer.as_ref().and_then(|(text, _)| title_of(text));
     let call = TitleCall {
-        id: mint::id(),
+        id,
         run_id: lease.run_id,
         target: &config.model.name,
         is_error: title.is_none(),
@@ -163,22 +186,26 @@ async fn make(worker: &Worker, exchange: &Exchange) -> store::Result<()> {
     Ok(())
 }
 
-/// What the model says and what that used up; `None` if it fails.
-async fn ask(model: &Chain, exchange: &Exchange) -> Option<(String, Usage)> {
+fn request(exchange: &Exchange) -> ModelRequest {
     let question = beginning(&exchange.question);
     let answer = &exchange.answer;
     let text = format!(
         "<person>\n{question}\n</person>\n<assistant>\n{answer}\n</assistant>\n\nTitle of this \
          conversation:"
     );
-    let request = ModelRequest {
+    ModelRequest {
         model: exchange.agent.config.model.name.clone(),
         instructions: INSTRUCTIONS.to_owned(),
         messages: vec![ModelMessage::user(text)],
         temperature: None,
         max_output_tokens: Some(MAX_TOKENS),
         tools: Arc::new([]),
-    };
+        output_schema: None,
+    }
+}
+
+/// What the model says and what that used up; `None` if it fails.
+async fn ask(model: &Chain, request: ModelRequest) -> Option<(String, Usage)> {
     let mut events = model.stream(request).await.ok()?;
     let mut said = String::new();
     while let Some(event) = events.next().await {

@@ -55,8 +55,8 @@ impl TenantTx {
         sqlx::query_scalar!(
             "with ended as (
                update runs set status = $4, input_tokens = $5, output_tokens = $6,
-                 cost_usd_micros = $7, error = $8, finished_at = $9, lease_owner = null,
-                 lease_expires_at = null
+                 cost_usd_micros = $7, cached_input_tokens = $24, cache_written_tokens = $25,
+                 error = $8, finished_at = $9, lease_owner = null, lease_expires_at = null
                where workspace_id = $1 and id = $2 and fence = $3 and status = 'running'
                returning agent_id, author_id
              ), log as (
@@ -74,16 +74,19 @@ impl TenantTx {
                where workspace_id = $1 and id = $15 and exists (select from ended)
              ), step as (
                update run_steps set status = $20, input_tokens = $21, output_tokens = $22,
-                 cost_usd_micros = $23, error = $8, finished_at = $9
+                 cost_usd_micros = $23, cached_input_tokens = $26, cache_written_tokens = $27,
+                 error = $8, finished_at = $9
                where workspace_id = $1 and run_id = $2 and status = 'started'
                  and $15::uuid is not null and exists (select from ended)
                returning id, kind, target, started_at
              ), used as (
                insert into usage_entries
                  (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
-                  input_tokens, output_tokens, cost_usd_micros, duration_ms)
+                  input_tokens, output_tokens, cost_usd_micros, cached_input_tokens,
+                  cache_written_tokens, duration_ms)
                select step.id, $1, $9, $2, ended.agent_id, ended.author_id, step.kind, step.target,
-                 $20 = 'failed', $21, $22, $23, extract(epoch from $9 - step.started_at) * 1000
+                 $20 = 'failed', $21, $22, $23, $26, $27,
+                 extract(epoch from $9 - step.started_at) * 1000
                from step, ended
              )
              select last_seq from log",
@@ -109,7 +112,11 @@ impl TenantTx {
             step_status.as_str(),
             step_usage.input_tokens as i64,
             step_usage.output_tokens as i64,
-            step_usage.cost_usd_micros as i64
+            step_usage.cost_usd_micros as i64,
+            ending.usage.cached_input_tokens as i64,
+            ending.usage.cache_written_tokens as i64,
+            step_usage.cached_input_tokens as i64,
+            step_usage.cache_written_tokens as i64
         )
         .fetch_optional(self.connection())
         .await?

@@ -297,15 +297,17 @@ impl TenantTx {
                where workspace_id = $1 and id = $3
              ), step as (
                update run_steps set status = 'completed', input_tokens = $8, output_tokens = $9,
-                 cost_usd_micros = $10, finished_at = $11
+                 cost_usd_micros = $10, cached_input_tokens = $12, cache_written_tokens = $13,
+                 finished_at = $11
                where workspace_id = $1 and run_id = $2 and status = 'started'
                returning id, kind, target, started_at
              )
              insert into usage_entries
                (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
-                input_tokens, output_tokens, cost_usd_micros, duration_ms)
+                input_tokens, output_tokens, cost_usd_micros, cached_input_tokens,
+                cache_written_tokens, duration_ms)
              select step.id, $1, $11, $2, runs.agent_id, runs.author_id, step.kind, step.target,
-               false, $8, $9, $10, extract(epoch from $11 - step.started_at) * 1000
+               false, $8, $9, $10, $12, $13, extract(epoch from $11 - step.started_at) * 1000
              from step join runs on runs.workspace_id = $1 and runs.id = $2",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
@@ -317,7 +319,9 @@ impl TenantTx {
             message.usage.input_tokens as i64,
             message.usage.output_tokens as i64,
             message.usage.cost_usd_micros as i64,
-            now.date_time()
+            now.date_time(),
+            message.usage.cached_input_tokens as i64,
+            message.usage.cache_written_tokens as i64
         )
         .execute(self.connection())
         .await?;

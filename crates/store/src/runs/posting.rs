@@ -41,6 +41,8 @@ pub struct AnsweringAgent {
     pub version: u32,
     /// What that version says.
     pub config: AgentConfig,
+    /// Whether the conversation tries drafts out.
+    pub may_be_draft: bool,
     /// Last change of its model connection; `None` if that was deleted, or not looked up.
     pub connection_updated_at: Option<Timestamp>,
 }
@@ -94,7 +96,7 @@ impl TenantTx {
     /// Locks a conversation and reads what posting needs.
     pub async fn lock_for_posting(&mut self, id: ConversationId) -> Result<Option<PostingContext>> {
         let row = sqlx::query!(
-            r#"select c.last_seq, c.head_run_id, c.agent_id, a.version, a.archived_at,
+            r#"select c.last_seq, c.head_run_id, c.agent_id, v.version, a.archived_at, c.uses_draft,
                  v.config as "config: Json<AgentConfig>", m.updated_at as "connection_updated_at?",
                  exists (
                    select from runs r
@@ -106,7 +108,9 @@ impl TenantTx {
                from conversations c
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v
-                 on v.workspace_id = a.workspace_id and v.agent_id = a.id and v.version = a.version
+                 on v.workspace_id = a.workspace_id and v.agent_id = a.id
+                 and v.version = case when c.uses_draft
+                   then coalesce(a.draft_version, a.version) else a.version end
                left join model_connections m on m.workspace_id = c.workspace_id
                  and m.id = (v.config->'model'->>'connection_id')::uuid
                where c.workspace_id = $1 and c.id = $2
@@ -123,6 +127,7 @@ impl TenantTx {
                 id: row.agent_id.into(),
                 version: row.version as u32,
                 config: row.config.0,
+                may_be_draft: row.uses_draft,
                 connection_updated_at: row.connection_updated_at.map(Into::into),
             },
             is_archived: row.archived_at.is_some(),

@@ -53,7 +53,9 @@ impl TenantTx {
         let row = sqlx::query!(
             r#"select count(*) as "count!", coalesce(sum(input_tokens), 0)::bigint as "input!",
                  coalesce(sum(output_tokens), 0)::bigint as "output!",
-                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost!"
+                 coalesce(sum(cost_usd_micros), 0)::bigint as "cost!",
+                 coalesce(sum(cached_input_tokens), 0)::bigint as "cached!",
+                 coalesce(sum(cache_written_tokens), 0)::bigint as "written!"
                from run_steps
                where workspace_id = $1 and run_id = $2 and kind = 'model_call'
                  and status = 'completed'"#,
@@ -66,7 +68,8 @@ impl TenantTx {
             input_tokens: row.input as u64,
             output_tokens: row.output as u64,
             cost_usd_micros: row.cost as u64,
-            ..Usage::default()
+            cached_input_tokens: row.cached as u64,
+            cache_written_tokens: row.written as u64,
         };
         Ok((row.count as u32, usage))
     }

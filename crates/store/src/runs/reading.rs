@@ -22,6 +22,8 @@ struct RunRow {
     input_tokens: i64,
     output_tokens: i64,
     cost_usd_micros: i64,
+    cached_input_tokens: i64,
+    cache_written_tokens: i64,
     error: Option<Json<RunError>>,
     created_at: OffsetDateTime,
     started_at: Option<OffsetDateTime>,
@@ -36,7 +38,8 @@ impl TenantTx {
             RunRow,
             r#"select r.id, r.conversation_id, c.title, r.agent_id,
                  v.config->>'name' as "agent_name!", r.agent_version, r.status, r.attempt,
-                 r.input_tokens, r.output_tokens, r.cost_usd_micros,
+                 r.input_tokens, r.output_tokens, r.cost_usd_micros, r.cached_input_tokens,
+                 r.cache_written_tokens,
                  r.error as "error: Json<RunError>", r.created_at, r.started_at, r.finished_at
                from runs r
                join conversations c on c.workspace_id = r.workspace_id and c.id = r.conversation_id
@@ -65,7 +68,8 @@ impl TenantTx {
             RunRow,
             r#"select r.id, r.conversation_id, c.title, r.agent_id,
                  v.config->>'name' as "agent_name!", r.agent_version, r.status, r.attempt,
-                 r.input_tokens, r.output_tokens, r.cost_usd_micros,
+                 r.input_tokens, r.output_tokens, r.cost_usd_micros, r.cached_input_tokens,
+                 r.cache_written_tokens,
                  r.error as "error: Json<RunError>", r.created_at, r.started_at, r.finished_at
                from runs r
                join conversations c on c.workspace_id = r.workspace_id and c.id = r.conversation_id
@@ -87,7 +91,8 @@ impl TenantTx {
     async fn list_run_steps(&mut self, id: RunId) -> Result<Vec<RunStep>> {
         let rows = sqlx::query!(
             r#"select id, number, kind, attempt, status, target, input_tokens, output_tokens,
-                 cost_usd_micros, error as "error: Json<RunError>", started_at, finished_at
+                 cost_usd_micros, cached_input_tokens, cache_written_tokens, error as "error: Json<RunError>",
+                 started_at, finished_at
                from run_steps where workspace_id = $1 and run_id = $2
                order by number limit 1000"#,
             self.workspace_id().uuid(),
@@ -108,7 +113,8 @@ impl TenantTx {
                         input_tokens: row.input_tokens as u64,
                         output_tokens: row.output_tokens as u64,
                         cost_usd_micros: row.cost_usd_micros as u64,
-                        ..Usage::default()
+                        cached_input_tokens: row.cached_input_tokens as u64,
+                        cache_written_tokens: row.cache_written_tokens as u64,
                     },
                     error: row.error.map(|error| error.0),
                     started_at: row.started_at.into(),
@@ -134,7 +140,8 @@ impl RunRow {
                 input_tokens: self.input_tokens as u64,
                 output_tokens: self.output_tokens as u64,
                 cost_usd_micros: self.cost_usd_micros as u64,
-                ..Usage::default()
+                cached_input_tokens: self.cached_input_tokens as u64,
+                cache_written_tokens: self.cache_written_tokens as u64,
             },
             error: self.error.map(|error| error.0),
             created_at: self.created_at.into(),

@@ -19,6 +19,7 @@ pub struct Answer {
     pub(super) is_silent: bool,
     pub(super) finish_reason: String,
     pub(super) usage: (u64, u64),
+    pub(super) cached: u64,
 }
 
 /// What the body is made of.
@@ -171,6 +172,12 @@ impl Answer {
         self
     }
 
+    /// Reports that so many of the input tokens came from the provider's cache.
+    pub fn cached(mut self, tokens: u64) -> Self {
+        self.cached = tokens;
+        self
+    }
+
     /// Resets the connection after `count` chunks (TCP RST).
     pub fn reset_after(mut self, count: usize) -> Self {
         self.fault = Some(Fault::Reset(count));
@@ -208,6 +215,7 @@ impl Answer {
             is_silent: false,
             finish_reason: "stop".to_owned(),
             usage: (10, 20),
+            cached: 0,
         }
     }
 }

@@ -48,7 +48,12 @@ impl Dialect {
                     "type": "message",
                     "role": "assistant",
                     "content": [],
-                    "usage": {"input_tokens": answer.usage.0, "output_tokens": 1},
+                    // This format counts what came from the cache apart.
+                    "usage": {
+                        "input_tokens": answer.usage.0 - answer.cached,
+                        "cache_read_input_tokens": answer.cached,
+                        "output_tokens": 1,
+                    },
                 });
                 let start = json!({"type": "message_start", "message": message});
                 let block = json!({
@@ -117,7 +122,11 @@ impl Dialect {
                 };
                 sse(&json!({
                     "candidates": [{"finishReason": finish}],
-                    "usageMetadata": {"promptTokenCount": input, "candidatesTokenCount": output},
+                    "usageMetadata": {
+                        "promptTokenCount": input,
+                        "cachedContentTokenCount": answer.cached,
+                        "candidatesTokenCount": output,
+                    },
                 }))
             }
         }
@@ -132,7 +141,12 @@ pub(super) fn delta(delta: &Value, request: &Value) -> Bytes {
 
 pub(super) fn usage(answer: &Answer) -> Value {
     let (input, output) = answer.usage;
-    json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output})
+    json!({
+        "prompt_tokens": input,
+        "completion_tokens": output,
+        "total_tokens": input + output,
+        "prompt_tokens_details": {"cached_tokens": answer.cached},
+    })
 }
 
 fn chunk(request: &Value, choices: Value) -> Value {

@@ -85,10 +85,41 @@ pub(super) fn agents() -> Vec<Route> {
             .takes::<AgentConfig>()
             .creates::<Agent>(),
         get(tag, "/agents/{id}", "One agent").gives::<Agent>(),
-        patch(tag, "/agents/{id}", "Saves a new version of an agent")
-            .takes::<UpdateAgent>()
-            .gives::<Agent>()
-            .conflicts("Somebody else saved a version at the same time, or it is deleted"),
+        patch(
+            tag,
+            "/agents/{id}",
+            "Saves a new version of an agent and makes it live",
+        )
+        .takes::<UpdateAgent>()
+        .gives::<Agent>()
+        .conflicts("The agent is deleted"),
+        get(
+            tag,
+            "/agents/{id}/draft",
+            "The version that is saved and not published; 404 if there is none",
+        )
+        .gives::<Agent>(),
+        patch(
+            tag,
+            "/agents/{id}/draft",
+            "Saves a new version as the draft; conversations go on with the live one",
+        )
+        .takes::<UpdateAgent>()
+        .gives::<Agent>()
+        .conflicts("The agent is deleted"),
+        delete(
+            tag,
+            "/agents/{id}/draft",
+            "Lets the draft go; it stays in the list of versions",
+        )
+        .conflicts("The agent is deleted"),
+        post(
+            tag,
+            "/agents/{id}/draft/publication",
+            "Makes the draft the live version",
+        )
+        .gives::<Agent>()
+        .conflicts("There is no draft, or the agent is deleted"),
         delete(
             tag,
             "/agents/{id}",

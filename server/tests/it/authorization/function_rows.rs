@@ -273,6 +273,9 @@ pub fn rows() -> Vec<Row> {
             fields.push(("id", o.agent.clone()));
             fields
         }),
+        by_id("discard_draft", May(BuildAgents), Change, |o| {
+            field("id", &o.agent)
+        }),
         by_id("duplicate_agent", May(BuildAgents), Change, |o| {
             field("id", &o.agent)
         }),

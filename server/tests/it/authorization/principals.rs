@@ -82,6 +82,10 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
     let connection = owner.post(app, "/model-connections", input).await.created();
     let input = inputs::agent("Release Scout", &connection, "scripted-large");
     let agent = owner.post(app, "/agents", input).await.created();
+    let draft = json!({"description": "drafted"});
+    let path = format!("/agents/{agent}/draft");
+    let drafted = owner.patch(app, &path, draft).await;
+    assert_eq!(drafted.status, StatusCode::OK);
     // It ends with this function; what it said stays.
     let tools = ToolServer::start(Era::Modern).await;
     let short = format!("s{}", uuid::Uuid::now_v7().simple());

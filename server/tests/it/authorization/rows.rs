@@ -290,6 +290,26 @@ pub fn rows() -> Vec<Row> {
         delete("/agents/{id}", May(BuildAgents), |o| {
             format!("/agents/{}", o.agent)
         }),
+        get("/agents/{id}/draft", May(Read), |o| {
+            format!("/agents/{}/draft", o.agent)
+        }),
+        row(
+            Method::PATCH,
+            "/agents/{id}/draft",
+            May(BuildAgents),
+            |o| format!("/agents/{}/draft", o.agent),
+            |_| json!({"description": "drafted anew"}),
+        ),
+        delete("/agents/{id}/draft", May(BuildAgents), |o| {
+            format!("/agents/{}/draft", o.agent)
+        }),
+        row(
+            Method::POST,
+            "/agents/{id}/draft/publication",
+            May(BuildAgents),
+            |o| format!("/agents/{}/draft/publication", o.agent),
+            none,
+        ),
         get("/agent-tags", May(Read), |_| "/agent-tags".into()),
         get("/agent-templates", May(Read), |_| "/agent-templates".into()),
         row(

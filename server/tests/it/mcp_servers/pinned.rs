@@ -2,11 +2,13 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::ToolServer;
+use testkit::scripted_model::Answer as Scripted;
 use testkit::tool_server::Era;
+use testkit::{ScriptedModel, ToolServer};
 
 use super::{remote, tools};
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually};
+use crate::tools::{agent_with, of_type, types};
 
 fn changed() -> Vec<Value> {
     let mut echo = ToolServer::tool("echo");
@@ -116,4 +118,109 @@ async fn notice_of_changed_tools_is_followed_in_both_eras() {
         }
         assert_eq!(tools(&app, &id).await, expected, "{era:?}");
     }
+}
+
+/// Waits for an open question; gives it.
+async fn question(app: &TestApp) -> Value {
+    let open = async || app.get("/approvals?status=pending").await.body["items"][0].clone();
+    let is_there = eventually(async || !open().await.is_null()).await;
+    assert!(is_there, "nobody is asked");
+    open().await
+}
+
+async fn approve(app: &TestApp, question: &Value) {
+    let id = question["id"].as_str().expect("an id");
+    let path = format!("/approvals/{id}/decision");
+    let decided = app.post(&path, json!({"decision": "approve"})).await;
+    assert_eq!(decided.status, StatusCode::OK, "{}", decided.body);
+}
+
+/// The server's tool changes, and an admin accepts that.
+async fn change_and_accept(app: &TestApp, server: &ToolServer, id: &str) {
+    server.set_tools(changed());
+    let path = format!("/mcp-servers/{id}");
+    app.post(&format!("{path}/restart"), json!({})).await;
+    let accepted = app
+        .post(&format!("{path}/tools/echo/approval"), json!({}))
+        .await;
+    assert_eq!(accepted.body["state"], "active", "{}", accepted.body);
+}
+
+/// An agent with the tool `echo` of a new server; gives the server's id and a conversation.
+async fn agent_with_echo(
+    app: &TestApp,
+    model: &ScriptedModel,
+    server: &ToolServer,
+    policy: &str,
+) -> (String, String) {
+    let id = app
+        .post("/mcp-servers", remote("pinned", &server.url()))
+        .await
+        .created();
+    let tools = json!([{"server_id": id, "name": "echo", "approval": policy}]);
+    let agent = agent_with(app, model, tools).await;
+    (id, app.create_conversation(&agent).await)
+}
+
+const ECHO: (&str, &str, &str) = ("call_a", "pinned__echo", r#"{"text":"hi"}"#);
+
+#[tokio::test]
+async fn definition_that_changes_before_the_answer_is_asked_about_again() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let (id, conversation) = agent_with_echo(&app, &model, &server, "always").await;
+    model.next(Scripted::tool_calls(&[ECHO]));
+    model.next(Scripted::text("It said hi."));
+    let run = app.ask(&conversation, "call it").await;
+    let first = question(&app).await;
+    assert_eq!(first["reason"], "policy");
+    let is_waiting = async || app.get(&format!("/runs/{run}")).await.body["status"] == "waiting";
+    assert!(eventually(is_waiting).await);
+
+    change_and_accept(&app, &server, &id).await;
+    approve(&app, &first).await;
+    let second = question(&app).await;
+
+    assert_eq!(second["reason"], "changed_definition", "{second}");
+    assert_ne!(second["id"], first["id"]);
+    assert_eq!(second["call_id"], first["call_id"]);
+    assert_eq!(second["arguments"], json!({"text": "hi"}));
+    assert_eq!(server.count("tools/call"), 0);
+    approve(&app, &second).await;
+    let log = app.log(&conversation).await;
+    assert_eq!(types(&log).last(), Some(&"run_completed"));
+    assert_eq!(of_type(&log, "tool_call_completed")[0]["result"], "hi");
+    assert_eq!(server.count("tools/call"), 1);
+}
+
+#[tokio::test]
+async fn permission_for_a_conversation_ends_with_the_definition() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let (id, conversation) = agent_with_echo(&app, &model, &server, "first_use").await;
+    let turn = async |text: &str| {
+        model.next(Scripted::tool_calls(&[ECHO]));
+        model.next(Scripted::text("It said hi."));
+        app.ask(&conversation, text).await;
+    };
+    turn("call it").await;
+    let first = question(&app).await;
+    assert_eq!(first["reason"], "policy");
+    approve(&app, &first).await;
+    app.log(&conversation).await;
+    turn("call it again").await;
+    let log = app.log(&conversation).await;
+    assert_eq!(of_type(&log, "approval_requested").len(), 1);
+
+    change_and_accept(&app, &server, &id).await;
+    turn("call it once more").await;
+    let asked = question(&app).await;
+
+    assert_eq!(asked["reason"], "changed_definition", "{asked}");
+    approve(&app, &asked).await;
+    let log = app.log(&conversation).await;
+    assert_eq!(types(&log).last(), Some(&"run_completed"));
+    assert_eq!(server.count("tools/call"), 3);
 }

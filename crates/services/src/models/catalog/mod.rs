@@ -30,6 +30,9 @@ pub(super) struct KnownModel {
     tools: bool,
     vision: bool,
     reasoning: bool,
+    /// Whether it keeps to a JSON schema; unknown where a row says nothing.
+    #[serde(default)]
+    json_schema: Option<bool>,
     /// Whether a temperature can be given; otherwise the provider refuses the request.
     #[serde(default = "yes")]
     temperature: bool,
@@ -82,6 +85,7 @@ pub(super) fn facts_of(connection: &ModelConnection, name: &str) -> ModelFacts {
             supports_tools: Some(false),
             supports_vision: Some(false),
             supports_reasoning: Some(false),
+            supports_json_schema: Some(false),
             price: Some(Price::FREE),
             ..ModelFacts::default()
         },
@@ -139,6 +143,7 @@ impl KnownModel {
             supports_tools: Some(self.tools),
             supports_vision: Some(self.vision),
             supports_reasoning: Some(self.reasoning),
+            supports_json_schema: self.json_schema,
             price: self.price,
         }
     }
