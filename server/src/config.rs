@@ -18,12 +18,13 @@ use crate::roles::Roles;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 11] = [
+const OPTIONAL: [&str; 12] = [
     "allow_private_hosts",
     "backup_store",
     "container_engine",
     "data_dir",
     "database_url",
+    "internal_url",
     "listen",
     "master_key",
     "object_store",
@@ -45,6 +46,8 @@ pub struct Config {
     pub roles: Roles,
     /// Origin that users see.
     public_url: Option<Url>,
+    /// Where the other processes of the fleet reach this one.
+    pub internal_url: Option<Url>,
     /// Folder of everything embedded.
     data_dir: Option<PathBuf>,
     /// An external PostgreSQL.

@@ -14,6 +14,7 @@ mod attachments;
 mod audit;
 mod authentication;
 mod budgets;
+mod call_audit;
 mod catalog;
 mod change;
 mod containers;
@@ -55,5 +56,7 @@ pub use fault::{REQUEST_ID, internal};
 pub use files::{Limits as FileLimits, ReceivedFile, Refusal, extract_pdf_text};
 pub use idempotency::{Request, StoredAnswer};
 pub use session::{Config, Services, Session};
-pub use tool_servers::{HealthConfig, KnownTool, ToolCallOptions, ToolServers};
+pub use tool_servers::{
+    HealthConfig, HeldServer, KnownTool, NotHere, Seen, ToolCallOptions, ToolServers,
+};
 pub use watch::{EventLogPage, Watch};

@@ -36,6 +36,7 @@ impl Session {
         let settings = ContainerSettings {
             command: input.command,
             env: input.env,
+            http: input.http,
             resources: input.resources,
             egress: rules(&input.egress)?,
             ..ContainerSettings::default()
@@ -79,6 +80,7 @@ impl Session {
         let settings = ContainerSettings {
             command: input.command,
             env: input.env,
+            http: input.http,
             resources: input.resources,
             egress: rules(&input.egress)?,
             ..ContainerSettings::default()

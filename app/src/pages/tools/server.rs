@@ -56,7 +56,7 @@ pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Erro
     let value = ServerDetail {
         tools: tools_of(&*platform, id).await?,
         container: match server.source.container() {
-            Some(_) => Some(container_of(&*platform, id).await?),
+            Some(settings) => Some(container_of(&*platform, id, settings.resources).await?),
             None => None,
         },
         server,

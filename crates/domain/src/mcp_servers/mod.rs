@@ -13,7 +13,7 @@ pub use self::input::{
     CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInReturn, UpdateMcpServer,
 };
 pub use self::offers::{McpOffer, McpOfferArgument, McpOffers};
-pub use self::state::McpServerState;
+pub use self::state::{DesiredState, McpServerState};
 pub use self::tools::{McpTool, McpToolState, ToolDefinition, ToolTrial};
 use crate::containers::{
     CatalogEntry, ContainerReport, ContainerSettings, ContainerSource, PackageSource, ServerLogLine,
@@ -37,6 +37,9 @@ pub struct McpServer {
     pub source: McpServerSource,
     /// How it is.
     pub state: McpServerState,
+    /// What a person wants of it.
+    #[serde(default)]
+    pub desired_state: DesiredState,
     /// Why it is not ready, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
