@@ -273,6 +273,7 @@ impl Listed {
         Ok(McpServerSourceInput::Remote(RemoteSourceInput {
             url: remote.url.clone(),
             headers: headers.collect(),
+            sign_in_client: None,
         }))
     }
 

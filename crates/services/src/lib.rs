@@ -37,6 +37,7 @@ mod passwords;
 mod posting;
 mod recents;
 mod runs;
+mod sealed_map;
 mod session;
 mod session_cache;
 mod signals;

@@ -2,7 +2,7 @@
 
 mod running;
 mod sign_in;
-mod source;
+pub(crate) mod source;
 
 use std::time::{Duration, Instant};
 

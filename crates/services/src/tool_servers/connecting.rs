@@ -7,7 +7,6 @@ use domain::mcp_servers::{DesiredState, McpServerSource, McpServerState, RemoteS
 use domain::{McpServerId, WorkspaceId};
 use mcp::{ConnectError, Connection, HttpEndpoint};
 use outbound::Outbound;
-use secrecy::ExposeSecret;
 use store::Store;
 use store::mcp_servers::{Observation, Profile, StoredMcpServer};
 use store::mcp_tools::HashedDefinition;
@@ -19,7 +18,8 @@ use super::directory::Directory;
 use super::grants::ServerGrant;
 use super::peers::{Peers, Silence};
 use crate::containers::{ContainerGuard, Containers, Order, Turn, Wanted};
-use crate::mint;
+use crate::mcp_servers::source::SIGN_IN_SECRET;
+use crate::{mint, sealed_map};
 
 /// Connects to servers and keeps what they say of themselves.
 #[derive(Clone)]
@@ -314,9 +314,11 @@ impl Connector {
         let Some((stored, secret, grant_id)) = found else {
             return Err(ConnectError::Protocol("the server was deleted".to_owned()));
         };
-        let secrets = secret
-            .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
+        let mut secrets = secret
+            .map(|secret| sealed_map::open(&secret))
             .unwrap_or_default();
+        // It is for the sign-in alone.
+        secrets.remove(SIGN_IN_SECRET);
         let grant = grant_id.map(|grant_id| ServerGrant {
             store: self.store.clone(),
             vault: self.vault.clone(),
