@@ -24,6 +24,8 @@ pub(super) const PART_RELAY: &str = "relay";
 /// Nobody: on hosts and in images there is no such account.
 const USER: &str = "65532:65532";
 const OPEN_FILES: i64 = 1024;
+/// Processes of one user on the whole host: what Podman's service allows itself.
+const MAX_PROCESSES: i64 = 32_768;
 const SHARED_MEMORY: i64 = 16 << 20;
 /// Where the relay listens for proxy requests.
 const PROXY: &str = "127.0.0.1:3128";
@@ -198,8 +200,10 @@ fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
 /// limit of the container itself is `pids_limit`.
 pub(super) fn limit_as_the_host(body: &mut ContainerCreateBody) {
     let most = rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum;
-    if let (Some(most), Some(host)) = (most, &mut body.host_config) {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
+    if let Some(host) = &mut body.host_config {
+        let most = most.map_or(MAX_PROCESSES, |most| {
+            i64::try_from(most).unwrap_or(i64::MAX).min(MAX_PROCESSES)
+        });
         host.ulimits
             .get_or_insert_default()
             .push(ulimit("nproc", most));
