@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests that break things, with many more rounds than `make test`: 500 crashes in the
-# middle of an answer, 50 stops, 50 outages of the database. One after another, so that a slow
-# machine does not make them fail.
+# middle of an answer, 50 stops, 50 outages of the database, 200 crashes among containers. One after
+# another, so that a slow machine does not make them fail.
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scripts/setup.sh test

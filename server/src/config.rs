@@ -25,6 +25,7 @@ const OPTIONAL: [&str; 12] = [
     "data_dir",
     "database_replica_urls",
     "database_url",
+    "internal_url",
     "listen",
     "master_key",
     "object_store",
@@ -46,6 +47,8 @@ pub struct Config {
     pub roles: Roles,
     /// Origin that users see.
     public_url: Option<Url>,
+    /// Where the other processes of the fleet reach this one.
+    pub internal_url: Option<Url>,
     /// Folder of everything embedded.
     data_dir: Option<PathBuf>,
     /// An external PostgreSQL.

@@ -23,7 +23,7 @@ use crate::rate_limit::RateLimit;
 use crate::roles::Role;
 use crate::security_headers::SecurityHeaders;
 use crate::{
-    assets, gateway, message_form, openapi, pages, renewal, request, rest, sign_in_return,
+    assets, gateway, internal, message_form, openapi, pages, renewal, request, rest, sign_in_return,
 };
 
 /// Largest body of a request.
@@ -64,10 +64,14 @@ pub fn router(
     // Pages are rendered on tokio; a second call in one process changes nothing.
     let _ = any_spawner::Executor::init_tokio();
     let public_url = config.public_url();
+    let roles = config.roles;
     let (assets, asset_names) = assets::assets();
     let cookie = SessionCookie {
         is_secure: public_url.scheme() == "https",
     };
+    let inside = roles
+        .has(Role::McpManager)
+        .then(|| internal::routes(services.clone(), stopping.clone()));
     let state = AppState {
         services,
         cookie,
@@ -77,7 +81,6 @@ pub fn router(
         gateway: gateway::service(&public_url, stopping.clone()),
         stopping,
     };
-    let roles = config.roles;
     let mut answers = Router::new()
         .route("/health", get(rest::health::health))
         .route("/health/db", get(rest::health::database))
@@ -126,14 +129,17 @@ pub fn router(
     if roles.has(Role::Web) {
         all = all.merge(assets);
     }
-    Ok(all
+    let mut all = all
         .layer(CatchPanicLayer::custom(rest::panicked))
         .layer(from_fn_with_state(cookie, renewal::deliver))
-        .layer(from_fn_with_state(Site::new(&public_url), guard))
-        .layer(from_fn_with_state(
-            SecurityHeaders::new(&public_url),
-            request::identify,
-        )))
+        .layer(from_fn_with_state(Site::new(&public_url), guard));
+    if let Some(inside) = inside {
+        all = all.merge(inside.layer(CatchPanicLayer::custom(rest::panicked)));
+    }
+    Ok(all.layer(from_fn_with_state(
+        SecurityHeaders::new(&public_url),
+        request::identify,
+    )))
 }
 
 /// Routes with large bodies, which pass through in pieces.

@@ -13,6 +13,8 @@ use store::{Config as DatabaseConfig, Store};
 use crate::commands::EXTRACT_TEXT;
 use crate::config::{Config, Environment};
 use crate::master_key::{self, KeyPlace};
+use crate::own_address;
+use crate::roles::Role;
 
 /// The services and what they stand on.
 pub struct Backend {
@@ -76,7 +78,12 @@ impl Backend {
                 }
                 None => "External PostgreSQL".to_owned(),
             },
-            containers: Some(containers(config)?),
+            containers: match config.roles.has(Role::McpManager) {
+                true => Some(containers(config)?),
+                false => None,
+            },
+            address: own_address::find(config),
+            inside: Outbound::new(Policy::inside()).context("make the HTTP client")?,
             health: services::HealthConfig {
                 // Zero would ask without a pause.
                 every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),

@@ -87,6 +87,8 @@ deeds! {
     McpServerUpdate = "mcp_server.update",
     /// A changed definition of a tool was accepted.
     McpToolAccept = "mcp_tool.accept",
+    /// A tool was called through the gateway.
+    McpToolCall = "mcp_tool.call",
     /// A tool was tried.
     McpToolTry = "mcp_tool.try",
     /// Somebody joined the workspace.
@@ -134,6 +136,8 @@ pub enum DeedResult {
     Done,
     /// The actor's role or scopes did not allow it.
     Refused,
+    /// It was tried and did not succeed.
+    Failed,
 }
 
 /// How the actor was signed in.
@@ -236,6 +240,7 @@ impl DeedResult {
         match self {
             Self::Done => "done",
             Self::Refused => "refused",
+            Self::Failed => "failed",
         }
     }
 }
@@ -247,6 +252,7 @@ impl FromStr for DeedResult {
         match text {
             "done" => Ok(Self::Done),
             "refused" => Ok(Self::Refused),
+            "failed" => Ok(Self::Failed),
             other => Err(format!("no result is called {other:?}")),
         }
     }

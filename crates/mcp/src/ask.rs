@@ -221,6 +221,20 @@ impl Answer {
         matches!(&self.0, ServerResult::CallToolResult(result) if result.is_error == Some(true))
     }
 
+    /// Adds a text of ours to what a tool answered.
+    pub fn add_note(&mut self, note: &str) {
+        if let ServerResult::CallToolResult(result) = &mut self.0 {
+            // Structured content is told only where there is no text; now there is one.
+            if let (true, Some(structured)) =
+                (result.content.is_empty(), &result.structured_content)
+            {
+                let text = structured.to_string();
+                result.content.push(ContentBlock::text(text));
+            }
+            result.content.push(ContentBlock::text(note));
+        }
+    }
+
     /// Renames the resources that the answer speaks of.
     pub fn map_uris(&mut self, rename: &dyn Fn(&str) -> String) {
         match &mut self.0 {

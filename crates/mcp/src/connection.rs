@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 4 * 1024;
 /// Requests to one server at once; more wait.
 const MAX_REQUESTS: usize = 64;
+/// The same where a relay carries each on a stream of its own; some are left for streams of news.
+const MAX_SOCKET_REQUESTS: usize = 48;
 /// Longest time until a server is ready to be asked.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest time for a goodbye.
@@ -118,6 +121,36 @@ impl Connection {
         };
         let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
         let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
+        newest_first(|mode| {
+            let (client, config) = (client.clone(), config.clone());
+            Self::open(
+                StreamableHttpClientTransport::with_client(client, config),
+                mode,
+            )
+        })
+        .await
+    }
+
+    /// Connects by Streamable HTTP through a socket of this machine, within 20 s. `path` is the
+    /// endpoint's, `port` is told as that of the host.
+    ///
+    /// # Errors
+    /// Says what a person can do about it.
+    pub async fn open_socket(socket: &Path, port: u16, path: &str) -> Result<Self, ConnectError> {
+        let client = reqwest::Client::builder()
+            .unix_socket(socket)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|_| ConnectError::Unreachable("no HTTP client can be made".to_owned()))?;
+        // Servers that look at the host take themselves for what people try out on their machine.
+        let url = format!("http://localhost:{port}{path}");
+        let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
+            .max_sse_event_size(MAX_MESSAGE_BYTES)
+            .max_json_response_size(MAX_MESSAGE_BYTES)
+            .max_error_response_size(MAX_ERROR_BYTES)
+            .max_concurrent_requests(MAX_SOCKET_REQUESTS);
+        config.allow_stateless = true;
         newest_first(|mode| {
             let (client, config) = (client.clone(), config.clone());
             Self::open(

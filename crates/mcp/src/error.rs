@@ -121,7 +121,9 @@ impl CallError {
     pub fn spoils_connection(&self) -> bool {
         matches!(
             self,
-            Self::Timeout { .. } | Self::Lost(_) | Self::Connect(ConnectError::SignInNeeded(_))
+            Self::Timeout { .. }
+                | Self::Lost(_)
+                | Self::Connect(ConnectError::SignInNeeded(_) | ConnectError::Unreachable(_))
         )
     }
 }
@@ -175,7 +177,9 @@ impl From<ServiceError> for CallError {
             ServiceError::McpError(error) => Self::Server(short(&error.message)),
             ServiceError::TransportClosed => Self::Lost("it closed the connection".to_owned()),
             ServiceError::TransportSend(error) => match from_source(error.error.as_ref()) {
-                ConnectError::Unreachable(reason) => Self::Lost(reason),
+                ConnectError::Unreachable(reason) if !was_never_sent(error.error.as_ref()) => {
+                    Self::Lost(reason)
+                }
                 other => Self::Connect(other),
             },
             _ => Self::Server("what it answers makes no sense".to_owned()),
@@ -189,6 +193,22 @@ impl ConnectError {
             "there is no tool server at this address: {why}; check the address and its path"
         ))
     }
+}
+
+/// Whether nobody took the connection that a request was to go by.
+fn was_never_sent(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let mut source: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(current) = source {
+        let request = match current.downcast_ref::<StreamableHttpError<reqwest::Error>>() {
+            Some(StreamableHttpError::Client(request)) => Some(request),
+            _ => current.downcast_ref::<reqwest::Error>(),
+        };
+        if request.is_some_and(reqwest::Error::is_connect) {
+            return true;
+        }
+        source = current.source();
+    }
+    false
 }
 
 /// Finds the cause that a person can act on.

@@ -10,6 +10,7 @@ mod connection;
 mod definition;
 mod error;
 mod following;
+pub mod forwarding;
 pub mod gateway;
 mod handler;
 mod listing;

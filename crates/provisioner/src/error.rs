@@ -58,6 +58,12 @@ pub enum Error {
         /// The container's name.
         name: String,
     },
+    /// Somebody has started the server anew since.
+    #[error("container {name} was started anew by another process")]
+    Outdated {
+        /// The container's name.
+        name: String,
+    },
     /// The relay did not come up.
     #[error("the network of the container could not be set up: {reason}")]
     NoNetwork {

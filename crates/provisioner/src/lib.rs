@@ -6,6 +6,7 @@
 //! use them.
 
 mod docker;
+mod door;
 mod egress;
 mod error;
 mod logs;
@@ -16,10 +17,11 @@ mod running;
 mod spec;
 
 pub use docker::{Docker, DockerConfig};
+pub use door::Door;
 pub use egress::{Refusal, Refusals, Rule, RuleError};
 pub use error::Error;
 pub use logs::{LogBook, LogLine};
 pub use package::{Package, PackageConfig, Registry};
-pub use provisioner::{Engine, Image, Instance, IsUsed, Provisioner, State, Stats};
+pub use provisioner::{Engine, Held, Image, Instance, Provisioner, State, Stats};
 pub use running::{Exit, Reader, Running, Started, Writer};
 pub use spec::{Limits, Spec};

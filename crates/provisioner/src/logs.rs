@@ -68,7 +68,8 @@ impl LogBook {
         self.end_line(&mut pages);
     }
 
-    pub(crate) fn write(&self, bytes: &[u8]) {
+    /// Writes what a container said; lines end with a line feed.
+    pub fn write(&self, bytes: &[u8]) {
         let mut pages = self.pages();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let (text, is_whole) = match part.split_last() {

@@ -4,9 +4,6 @@ use async_trait::async_trait;
 
 use crate::{Error, Exit, Package, PackageConfig, Spec, Started};
 
-/// Tells whether a server is in use, by its id.
-pub type IsUsed<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
-
 /// An engine that runs tool servers. Everything else on the engine is out of reach of this trait:
 /// whatever does not carry this installation's label is neither listed nor touched.
 #[async_trait]
@@ -41,24 +38,28 @@ pub trait Provisioner: Send + Sync {
     /// stdio conversation cannot be taken over in the middle.
     ///
     /// # Errors
-    /// As told by the variants; nothing is left behind.
+    /// As told by the variants; nothing is left behind. `Outdated` if one with a higher fence is
+    /// there.
     async fn start(&self, spec: &Spec) -> Result<Started, Error>;
 
-    /// Asks a container to end, kills it after the grace period and removes it. Idempotent.
+    /// Asks a container to end, kills it after the grace period and removes it; leaves one with a
+    /// higher fence alone. Idempotent.
     ///
     /// # Errors
     /// `NameTaken` if the container is not ours; else when the engine fails.
-    async fn remove(&self, id: &str) -> Result<(), Error>;
+    async fn remove(&self, id: &str, fence: i64) -> Result<(), Error>;
 
-    /// Removes every container of this installation whose id is not used, at once and however it
-    /// came to be; answers how many. Idempotent.
-    ///
-    /// `is_used` is asked about each container after it was found, so that one which is started
-    /// meanwhile is left alone.
+    /// Every container of this installation, those of the network included, however it came to be.
     ///
     /// # Errors
-    /// When the engine fails; what was removed stays removed.
-    async fn sweep(&self, is_used: IsUsed<'_>) -> Result<usize, Error>;
+    /// When the engine fails.
+    async fn list_held(&self) -> Result<Vec<Held>, Error>;
+
+    /// Removes exactly that container, at once. Idempotent.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn discard(&self, held: &Held) -> Result<(), Error>;
 
     /// The container of an id; `None` if there is none.
     ///
@@ -105,7 +106,19 @@ pub struct Image {
     pub digest: Option<String>,
 }
 
-/// A container of this installation.
+/// A container that this installation made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// [`Spec::id`].
+    pub id: String,
+    /// [`Spec::fence`].
+    pub fence: i64,
+    /// Whether it is the server itself and not its network.
+    pub is_server: bool,
+    pub(crate) container: String,
+}
+
+/// A server of this installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Instance {
     /// [`Spec::id`].
@@ -114,6 +127,8 @@ pub struct Instance {
     pub workspace: String,
     /// [`Spec::revision`].
     pub revision: String,
+    /// [`Spec::fence`].
+    pub fence: i64,
     /// What it does.
     pub state: State,
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
 
 use crate::relay::Relay;
-use crate::{Error, LogBook, Refusals};
+use crate::{Door, Error, LogBook, Refusals};
 
 /// What the server reads: its standard input.
 pub type Writer = Box<dyn AsyncWrite + Send + Unpin>;
@@ -77,6 +77,17 @@ impl Running {
     /// How it ended, if it has.
     pub fn exit(&self) -> Option<Exit> {
         self.exit.borrow().clone()
+    }
+
+    /// Opens a socket of this machine whose connections lead to a port of the container.
+    ///
+    /// # Errors
+    /// `NoNetwork` if the container has no relay or the socket cannot be made.
+    pub fn open_door(&self, port: u16) -> Result<Door, Error> {
+        let failed = |reason: String| Error::NoNetwork { reason };
+        let relay = self.relay.clone();
+        let relay = relay.ok_or_else(|| failed("the server speaks on stdio only".to_owned()))?;
+        Door::open(relay, port).map_err(|error| failed(error.to_string()))
     }
 
     /// Connects to a port of the container's own loopback.

@@ -18,6 +18,9 @@ pub struct Spec {
     pub workspace: WorkspaceId,
     /// Changes whenever anything else here does; told to the engine as a label.
     pub revision: String,
+    /// Grows with each start under this id, whoever starts it; told to the engine as a label. An
+    /// older start neither replaces nor removes what a newer one made.
+    pub fence: i64,
     /// A reference or, better, the id of a resolved image.
     pub image: String,
     /// Arguments, or the whole command if the image has no entry point. Empty keeps the image's.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use domain::audit::DeedResult;
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::tools::NAME_SEPARATOR;
 use domain::{Action, Error, McpServerId};
@@ -135,7 +136,29 @@ impl GatewayCaller for SessionCaller {
     async fn ask(&self, ask: Ask, hearing: Hearing<'_>) -> Result<Answer, CallError> {
         let started = Instant::now();
         let (subject, method) = (ask.subject(), ask.method());
-        let found = self.find(subject, ask.name()).await?;
+        let mut record = match (subject, method) {
+            (Subject::Tool, "tools/call") => {
+                let begun = self
+                    .session
+                    .services
+                    .call_audit
+                    .begin(&self.session, ask.name());
+                Some(begun.await.ok_or(CallError::Unavailable)?)
+            }
+            _ => None,
+        };
+        let found = match self.find(subject, ask.name()).await {
+            Ok(found) => found,
+            Err(error) => {
+                if let (Some(record), false) = (record, self.may_call()) {
+                    record.ended(DeedResult::Refused);
+                }
+                return Err(error);
+            }
+        };
+        if let Some(record) = &mut record {
+            record.found(found.server_id, &found.server, &found.name);
+        }
         let options = ToolCallOptions {
             timeout: CALL_TIMEOUT,
             cancel: hearing.cancel,
@@ -172,6 +195,12 @@ impl GatewayCaller for SessionCaller {
             duration_ms = started.elapsed().as_millis() as u64,
             "gateway request"
         );
+        if let Some(record) = record {
+            record.ended(match &result {
+                Ok(answer) if !answer.is_tool_error() => DeedResult::Done,
+                _ => DeedResult::Failed,
+            });
+        }
         let mut answer = result?;
         if self.only.is_none() {
             answer.map_uris(&|uri| long_uri(Some(&found.server), uri));

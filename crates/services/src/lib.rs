@@ -14,6 +14,7 @@ mod attachments;
 mod audit;
 mod authentication;
 mod budgets;
+mod call_audit;
 mod catalog;
 mod change;
 mod containers;
@@ -36,6 +37,7 @@ mod passwords;
 mod posting;
 mod recents;
 mod runs;
+mod sealed_map;
 mod session;
 mod session_cache;
 mod signals;
@@ -55,5 +57,7 @@ pub use fault::{REQUEST_ID, internal};
 pub use files::{Limits as FileLimits, ReceivedFile, Refusal, extract_pdf_text};
 pub use idempotency::{Request, StoredAnswer};
 pub use session::{Config, Services, Session};
-pub use tool_servers::{HealthConfig, KnownTool, ToolCallOptions, ToolServers};
+pub use tool_servers::{
+    HealthConfig, HeldServer, KnownTool, NotHere, Seen, ToolCallOptions, ToolServers,
+};
 pub use watch::{EventLogPage, Watch};

@@ -8,13 +8,12 @@ use domain::containers::{
 use domain::mcp_servers::McpServerSource;
 use domain::{Error, Secret, expose};
 use provisioner::{Package, Rule};
-use secrecy::{ExposeSecret, SecretString};
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
 
 use crate::containers::{Quota, registry};
 use crate::fault::OrFault;
-use crate::{Session, mint};
+use crate::{Session, sealed_map};
 
 /// The secrets of an input: values, or `None` for those to be removed.
 type SecretsInput = BTreeMap<String, Option<Secret>>;
@@ -36,6 +35,7 @@ impl Session {
         let settings = ContainerSettings {
             command: input.command,
             env: input.env,
+            http: input.http,
             resources: input.resources,
             egress: rules(&input.egress)?,
             ..ContainerSettings::default()
@@ -79,6 +79,7 @@ impl Session {
         let settings = ContainerSettings {
             command: input.command,
             env: input.env,
+            http: input.http,
             resources: input.resources,
             egress: rules(&input.egress)?,
             ..ContainerSettings::default()
@@ -107,15 +108,7 @@ impl Session {
         is_same: bool,
     ) -> Result<ContainerSettings, Error> {
         let vault = &self.services.vault;
-        let mut secrets: BTreeMap<String, String> = match stored.secret_id {
-            Some(id) => {
-                let secret = tx.find_secret(vault, id).await.or_fault()?;
-                secret
-                    .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
-                    .unwrap_or_default()
-            }
-            None => BTreeMap::new(),
-        };
+        let mut secrets = sealed_map::read(tx, vault, stored).await?;
         let given: BTreeSet<String> = input.keys().cloned().collect();
         for (name, value) in input {
             match value {
@@ -145,16 +138,7 @@ impl Session {
                 "must have at most 50 entries",
             ));
         }
-        if secrets.is_empty() {
-            stored.secret_id = None;
-        } else {
-            let id = stored.secret_id.unwrap_or_else(mint::id);
-            let text = serde_json::to_string(&secrets).map_err(anyhow::Error::from);
-            let secret = SecretString::from(text.map_err(|error| crate::internal(&error))?);
-            let now = stored.server.updated_at;
-            tx.put_secret(vault, id, &secret, now).await.or_fault()?;
-            stored.secret_id = Some(id);
-        }
+        sealed_map::write(tx, vault, stored, &secrets).await?;
         Ok(ContainerSettings {
             secret_names: secrets.into_keys().collect(),
             ..settings

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::{Action, Actor, Error};
+use domain::{Action, Actor, Error, McpServerId, WorkspaceId};
 use outbound::Outbound;
 use store::blobs::Blobs;
 use store::bus::{Bus, Reach};
@@ -18,6 +18,7 @@ use crate::access::AccessBell;
 use crate::agent_cache::AgentCache;
 use crate::authentication::{Credential, Principals};
 use crate::budgets::BudgetedWorkspaces;
+use crate::call_audit::CallAudit;
 use crate::containers::{Containers, ContainersConfig, Quota};
 use crate::fault::OrFault;
 use crate::files::{Extractor, Limits as FileLimits};
@@ -27,7 +28,7 @@ use crate::passwords::Passwords;
 use crate::recents::Recents;
 use crate::session_cache::SessionCache;
 use crate::throttle::Throttle;
-use crate::tool_servers::{HealthConfig, ToolServers};
+use crate::tool_servers::{HealthConfig, HeldServer, Peers, ToolServers};
 use crate::tools::Builtins;
 use crate::worker::Worker;
 
@@ -65,6 +66,10 @@ pub struct Config {
     pub health: HealthConfig,
     /// What one workspace's containers may use together.
     pub container_quota: Quota,
+    /// Where the other processes of the fleet reach this one, a URL.
+    pub address: String,
+    /// The client for them.
+    pub inside: Outbound,
 }
 
 /// The product's operations, before anybody is signed in. Cheap to clone.
@@ -79,6 +84,7 @@ pub struct Services {
     pub(crate) models: Arc<ModelPool>,
     pub(crate) budgeted: Arc<BudgetedWorkspaces>,
     pub(crate) tool_servers: ToolServers,
+    pub(crate) call_audit: CallAudit,
     pub(crate) passwords: Arc<Passwords>,
     pub(crate) worker: Worker,
     pub(crate) principals: Principals,
@@ -116,12 +122,18 @@ impl Services {
         });
         let cache = Cache::new(config.redis.clone());
         let agents = AgentCache::new(cache.clone());
-        let containers = Containers::new(store.clone(), config.containers.clone());
+        let containers = Containers::new(
+            store.clone(),
+            config.containers.clone(),
+            config.address.clone(),
+        );
+        let peers = Peers::new(config.inside.clone(), vault.clone());
         let tool_servers = ToolServers::new(
             store.clone(),
             vault.clone(),
             outbound.clone(),
             containers,
+            peers,
             config.health,
         );
         let models = Arc::new(ModelPool::new(
@@ -154,6 +166,7 @@ impl Services {
             models,
             budgeted,
             tool_servers,
+            call_audit: CallAudit::new(),
             passwords: Arc::new(Passwords::new()),
             worker,
             principals: Principals::default(),
@@ -173,6 +186,7 @@ impl Services {
     pub fn start(&self, stopping: &CancellationToken) {
         self.listen(stopping);
         self.tool_servers.start(stopping);
+        self.call_audit.start(self.store.clone());
         let (store, stopping) = (self.store.clone(), stopping.clone());
         tokio::spawn(async move { store.watch_replicas(&stopping).await });
     }
@@ -186,6 +200,24 @@ impl Services {
     /// Waits for the worker's runs to be handed back after `stopping` was cancelled.
     pub async fn finish_jobs(&self) {
         self.worker.finish().await;
+    }
+
+    /// Gives up what this process holds and writes what is still to be written, after the last
+    /// request was answered.
+    pub async fn finish(&self) {
+        self.tool_servers.finish().await;
+        self.call_audit.finish().await;
+    }
+
+    /// A tool server that another process of the fleet asks this one for; `None` if the ticket was
+    /// not made for that, by somebody with the master key.
+    pub fn held_server(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        ticket: &str,
+    ) -> Option<HeldServer> {
+        self.tool_servers.held_server(workspace_id, id, ticket)
     }
 
     /// Redis, if it is used.

@@ -20,20 +20,23 @@ pub async fn find_or_create(db: &mut PgConnection, fresh: Uuid) -> Result<Uuid> 
     Ok(id)
 }
 
-/// Notes that a process lives until then; forgets those that have been silent.
+/// Notes that a process lives until then and where the others reach it; forgets those that have been
+/// silent.
 pub async fn put_process(
     db: &mut PgConnection,
     process: Uuid,
+    address: &str,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<()> {
     sqlx::query!(
         "with silent as (delete from container_processes where alive_until < $2 and id <> $1)
-         insert into container_processes (id, alive_until) values ($1, $3)
+         insert into container_processes (id, alive_until, address) values ($1, $3, $4)
          on conflict (id) do update set alive_until = excluded.alive_until",
         process,
         now.date_time(),
-        until.date_time()
+        until.date_time(),
+        address
     )
     .execute(db)
     .await?;

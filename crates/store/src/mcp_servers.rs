@@ -1,6 +1,6 @@
 //! Tool servers.
 
-use domain::mcp_servers::{McpOffers, McpServer, McpServerSource, McpServerState};
+use domain::mcp_servers::{DesiredState, McpOffers, McpServer, McpServerSource, McpServerState};
 use domain::{Cursor, McpServerId, Page, Paged, SecretId, Timestamp};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -53,6 +53,7 @@ pub(crate) struct ServerRow {
     pub(crate) source: Json<McpServerSource>,
     pub(crate) secret_id: Option<Uuid>,
     pub(crate) revision: i32,
+    pub(crate) desired_state: String,
     pub(crate) state: String,
     pub(crate) reason: Option<String>,
     pub(crate) state_since: time::OffsetDateTime,
@@ -73,7 +74,7 @@ impl TenantTx {
         let rows = sqlx::query_as!(
             ServerRow,
             r#"select s.id, s.name, s.former_names, s.source as "source: Json<McpServerSource>",
-                 s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
+                 s.secret_id, s.revision, s.desired_state, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
                  exists (select from mcp_sign_ins i
@@ -107,7 +108,7 @@ impl TenantTx {
         let row = sqlx::query_as!(
             ServerRow,
             r#"select s.id, s.name, s.former_names, s.source as "source: Json<McpServerSource>",
-                 s.secret_id, s.revision, s.state, s.reason, s.state_since, s.title,
+                 s.secret_id, s.revision, s.desired_state, s.state, s.reason, s.state_since, s.title,
                  s.protocol_version, s.offers as "offers: Json<McpOffers>",
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
                  exists (select from mcp_sign_ins i
@@ -137,8 +138,8 @@ impl TenantTx {
         sqlx::query!(
             "insert into mcp_servers
                (id, workspace_id, name, source, secret_id, revision, state, state_since, created_at,
-                updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                updated_at, desired_state)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             server.id.uuid(),
             self.workspace_id().uuid(),
             server.name,
@@ -148,14 +149,15 @@ impl TenantTx {
             server.state.as_str(),
             server.state_since.date_time(),
             server.created_at.date_time(),
-            server.updated_at.date_time()
+            server.updated_at.date_time(),
+            server.desired_state.as_str()
         )
         .execute(self.connection())
         .await?;
         self.announce_tools().await
     }
 
-    /// Overwrites a server's names, source, secrets, revision and state.
+    /// Overwrites a server's names, source, secrets, revision and states.
     ///
     /// # Errors
     /// `Constraint("mcp_servers_name_key")` if the name is taken.
@@ -164,7 +166,7 @@ impl TenantTx {
         sqlx::query!(
             "update mcp_servers
              set name = $3, former_names = $4, source = $5, secret_id = $6, revision = $7, state = $8,
-               reason = $9, state_since = $10, updated_at = $11
+               reason = $9, state_since = $10, updated_at = $11, desired_state = $12
              where workspace_id = $2 and id = $1",
             server.id.uuid(),
             self.workspace_id().uuid(),
@@ -176,14 +178,16 @@ impl TenantTx {
             server.state.as_str(),
             server.reason,
             server.state_since.date_time(),
-            server.updated_at.date_time()
+            server.updated_at.date_time(),
+            server.desired_state.as_str()
         )
         .execute(self.connection())
         .await?;
         self.announce_tools().await
     }
 
-    /// Notes how a server is; tells whether it still has that revision and may be so next.
+    /// Notes how a server is; tells whether it still has that revision and may be so next: `stopped`
+    /// only if that is desired, anything else only if it is not.
     pub async fn observe_mcp_server(
         &mut self,
         id: McpServerId,
@@ -204,7 +208,8 @@ impl TenantTx {
                title = case when $7 then $8 else title end,
                protocol_version = case when $7 then $9 else protocol_version end,
                offers = case when $7 then $10 else offers end
-             where workspace_id = $1 and id = $2 and revision = $3 and state = any($11)",
+             where workspace_id = $1 and id = $2 and revision = $3 and state = any($11)
+               and (desired_state = 'stopped') = ($4 = 'stopped')",
             self.workspace_id().uuid(),
             id.uuid(),
             revision,
@@ -222,6 +227,21 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
+    /// Notes that a server's container is gone as a person wanted, whatever its settings are by now.
+    pub async fn put_mcp_server_stopped(&mut self, id: McpServerId, now: Timestamp) -> Result<()> {
+        sqlx::query!(
+            "update mcp_servers set state = 'stopped', state_since = $3, reason = null
+             where workspace_id = $1 and id = $2 and desired_state = 'stopped'
+               and state <> 'stopped'",
+            self.workspace_id().uuid(),
+            id.uuid(),
+            now.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        self.announce_tools().await
+    }
+
     /// Notes that a server's container was ended because nobody used it.
     pub async fn put_mcp_server_asleep(
         &mut self,
@@ -231,7 +251,8 @@ impl TenantTx {
     ) -> Result<()> {
         sqlx::query!(
             "update mcp_servers set state = 'asleep', state_since = $4
-             where workspace_id = $1 and id = $2 and revision = $3 and state = 'ready'",
+             where workspace_id = $1 and id = $2 and revision = $3 and state = 'ready'
+               and desired_state = 'running'",
             self.workspace_id().uuid(),
             id.uuid(),
             revision,
@@ -318,15 +339,15 @@ impl TenantTx {
 
 impl ServerRow {
     pub(crate) fn into_stored(self) -> Result<StoredMcpServer> {
-        let state = self
-            .state
-            .parse()
-            .map_err(|error: String| anyhow::anyhow!(error))?;
+        let wrong = |error: String| anyhow::anyhow!(error);
+        let desired_state: DesiredState = self.desired_state.parse().map_err(wrong)?;
+        let state = self.state.parse().map_err(wrong)?;
         Ok(StoredMcpServer {
             server: McpServer {
                 id: self.id.into(),
                 name: self.name,
                 source: self.source.0,
+                desired_state,
                 state,
                 reason: self.reason,
                 state_since: self.state_since.into(),

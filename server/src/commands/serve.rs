@@ -61,6 +61,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     stopping.cancel();
     backend.services.finish_jobs().await;
     let _ = server.await;
+    backend.services.finish().await;
     backend.close().await
 }
 

@@ -39,7 +39,12 @@ fn log(page: AuditPage) -> AnyView {
         people,
         deeds,
     } = page;
-    let results = [("done", "Done"), ("refused", "Refused")].map(|(id, title)| Entry {
+    let results = [
+        ("done", "Done"),
+        ("failed", "Failed"),
+        ("refused", "Refused"),
+    ]
+    .map(|(id, title)| Entry {
         id: id.to_owned(),
         title: title.to_owned(),
         ..Entry::default()

@@ -83,7 +83,13 @@ fn event_entry(event: AuditEvent) -> Entry {
         title: deed(event.action).to_owned(),
         note: event.object_name,
         detail: event.actor,
-        tags: vec![moment(event.time), via(event.via).to_owned()],
+        tags: vec![
+            moment(event.time),
+            match event.result {
+                DeedResult::Failed => format!("{}, failed", via(event.via)),
+                _ => via(event.via).to_owned(),
+            },
+        ],
         is_alert: event.result == DeedResult::Refused,
         ..Entry::default()
     }

@@ -33,6 +33,7 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::McpServerStop => "Stopped a tool server",
         Deed::McpServerUpdate => "Changed a tool server",
         Deed::McpToolAccept => "Accepted a changed tool",
+        Deed::McpToolCall => "Called a tool through the gateway",
         Deed::McpToolTry => "Tried a tool",
         Deed::MemberCreate => "Joined the workspace",
         Deed::MemberDelete => "Removed a member",

@@ -5,10 +5,10 @@ use domain::{Action, McpServerId, Timestamp};
 use leptos::prelude::*;
 
 use crate::layout::may;
-use crate::pages::tools::container_server::{ContainerDetail, StopToolServer};
+use crate::pages::tools::container_server::{ContainerDetail, StopToolServer, draw_container};
 use crate::time::Age;
 use crate::ui::{
-    ActionForm, Card, FormAction, FormAlert, Icon, SubmitButton, use_toasts, when_done,
+    ActionForm, Card, FormAction, FormAlert, Icon, SubmitButton, every, use_toasts, when_done,
 };
 
 /// The cards of a container.
@@ -25,7 +25,19 @@ pub fn ContainerCards(
     /// Reads the page again.
     refresh: Callback<()>,
 ) -> impl IntoView {
-    let ContainerDetail { report, log } = detail;
+    let ContainerDetail {
+        report,
+        graphs,
+        log,
+    } = detail;
+    let graphs = RwSignal::new(graphs);
+    every(5, move || {
+        leptos::task::spawn_local(async move {
+            if let Ok(drawn) = draw_container(server).await {
+                graphs.set(drawn);
+            }
+        });
+    });
     let stop = FormAction::<StopToolServer>::new();
     let toasts = use_toasts();
     when_done(stop.has_succeeded(), move || {
@@ -57,7 +69,9 @@ pub fn ContainerCards(
         <div class="grid gap-6 lg:grid-cols-2 items-start [&>*]:min-w-0 mb-6">
             <Card id="container" title="Container">
                 <div class="card-body grid gap-4">
-                    {facts} <div class="toolbar">{stop_button} {reload}</div>
+                    {facts}
+                    <div class="grid gap-3 sm:grid-cols-2 empty:hidden" inner_html=graphs></div>
+                    <div class="toolbar">{stop_button} {reload}</div>
                 </div>
             </Card>
             <Card id="egress" title="Network">

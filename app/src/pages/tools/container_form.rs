@@ -21,6 +21,7 @@ const FIELDS: &[&str] = &[
     "source.command",
     "source.env",
     "source.secrets",
+    "source.http",
     "source.egress",
     "source.resources.memory_mb",
     "source.resources.cpu_millis",
@@ -114,7 +115,7 @@ fn fields(
                 class="font-mono"
                 value=image
                 placeholder="ghcr.io/acme/tools:1.2"
-                hint="It speaks the Model Context Protocol on its standard input and output. What runs is pinned until the server is restarted."
+                hint="What runs is pinned until the server is restarted."
                 required=true
                 field="source.image"
                 errors
@@ -162,6 +163,17 @@ fn fields(
             placeholder="LOG_LEVEL=info"
             hint="NAME=value, one on each line. Secrets have their own rows."
             field="source.env"
+            errors
+        />
+        <TextField
+            id="http"
+            name="typed[http]"
+            label="HTTP port and path"
+            class="font-mono"
+            value=settings.http.map(|it| format!("{}{}", it.port, it.path)).unwrap_or_default()
+            placeholder="3001/mcp"
+            hint="Empty for a server that speaks on its standard input and output."
+            field="source.http"
             errors
         />
         <HeaderRows stored=settings.secret_names errors is_environment=true />

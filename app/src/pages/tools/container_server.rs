@@ -7,18 +7,25 @@ use domain::{Error, McpServerId, Secret};
 #[cfg(feature = "ssr")]
 use domain::{
     Page,
-    containers::{CatalogSourceInput, ContainerSourceInput, PackageSourceInput, Resources},
+    containers::{
+        CatalogSourceInput, ContainerHttp, ContainerSourceInput, PackageSourceInput, Resources,
+    },
     expose,
     mcp_servers::{CreateMcpServer, McpServerSource, McpServerSourceInput, UpdateMcpServer},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
+use crate::pages::tools::graphs;
+
 /// What is shown of a server's container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ContainerDetail {
     /// What it uses, and whom it was refused.
     pub report: ContainerReport,
+    /// Graphs of what it used lately, as HTML; empty if it was hardly looked at.
+    pub graphs: String,
     /// The newest lines of its log, oldest first, at most 100.
     pub log: Vec<ServerLogLine>,
 }
@@ -38,6 +45,9 @@ pub struct TypedContainer {
     /// `NAME=value` lines.
     #[serde(default)]
     pub env: String,
+    /// Port and path of one that speaks HTTP: `3001` or `3001/mcp`.
+    #[serde(default)]
+    pub http: String,
     /// `host:port` lines.
     #[serde(default)]
     pub egress: String,
@@ -121,6 +131,7 @@ pub async fn change_container_server(
                 command: input.command,
                 env: input.env,
                 secrets: input.secrets,
+                http: input.http,
                 resources: input.resources,
                 egress: input.egress,
             })
@@ -141,19 +152,32 @@ pub async fn stop_tool_server(id: McpServerId) -> Result<(), Error> {
     Ok(())
 }
 
+/// Graphs of what a container used lately, as HTML.
+#[server]
+pub async fn draw_container(id: McpServerId) -> Result<String, Error> {
+    let platform = crate::context::platform()?;
+    let resources = platform.get_mcp_server(id).await?.source;
+    let resources = resources.container().map(|settings| settings.resources);
+    let report = platform.get_mcp_server_container(id).await?;
+    Ok(graphs::markup(&report, resources.unwrap_or_default()))
+}
+
 /// What a server's page shows of its container.
 #[cfg(feature = "ssr")]
 pub async fn container_of(
     platform: &dyn domain::Platform,
     id: McpServerId,
+    resources: Resources,
 ) -> Result<ContainerDetail, Error> {
     let mut log = platform
         .list_mcp_server_log(id, Page::first(100))
         .await?
         .items;
     log.reverse();
+    let report = platform.get_mcp_server_container(id).await?;
     Ok(ContainerDetail {
-        report: platform.get_mcp_server_container(id).await?,
+        graphs: graphs::markup(&report, resources),
+        report,
         log,
     })
 }
@@ -185,6 +209,17 @@ fn image_input(
         ),
         pids: usual.pids,
     };
+    let http = match typed.http.trim() {
+        "" => None,
+        text => {
+            let (port, path) = text.split_at(text.find('/').unwrap_or(text.len()));
+            let path = if path.is_empty() { "/mcp" } else { path };
+            Some(ContainerHttp {
+                port: u16::try_from(number("source.http", port, 0)).unwrap_or(0),
+                path: path.to_owned(),
+            })
+        }
+    };
     let mut env = BTreeMap::new();
     for line in lines(&typed.env) {
         match line.split_once('=') {
@@ -198,6 +233,7 @@ fn image_input(
         command: lines(&typed.command),
         env,
         secrets,
+        http,
         resources,
         egress: lines(&typed.egress),
     })

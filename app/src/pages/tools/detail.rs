@@ -203,7 +203,12 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
             <div class="card-body">
                 <FieldsForm action=action fields=FIELDS button="Save">
                     <input type="hidden" name="id" value=server.id.to_string() />
-                    <ServerFields name=server.name url=remote.url errors />
+                    <ServerFields
+                        name=server.name
+                        url=remote.url
+                        client_id=remote.sign_in_client_id.unwrap_or_default()
+                        errors
+                    />
                     <HeaderRows stored=remote.header_names errors />
                 </FieldsForm>
             </div>

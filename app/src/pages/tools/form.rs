@@ -9,7 +9,12 @@ use crate::pages::tools::server::AddToolServer;
 use crate::ui::{FieldsForm, FormAction, FormErrors, TextField};
 
 /// Fields that show their own error.
-pub const FIELDS: &[&str] = &["name", "source.url", "source.headers"];
+pub const FIELDS: &[&str] = &[
+    "name",
+    "source.url",
+    "source.headers",
+    "source.sign_in_client",
+];
 
 /// Adds a server.
 #[component]
@@ -35,7 +40,7 @@ fn NewServer() -> impl IntoView {
             <div class="page">
                 <h1 class="page-title mb-5">"Add a tool server"</h1>
                 <FieldsForm action=action fields=FIELDS button="Add server" back="/tools">
-                    <ServerFields name=String::new() url=String::new() errors />
+                    <ServerFields name=String::new() url=String::new() client_id=String::new() errors />
                     <HeaderRows stored=Vec::new() errors />
                 </FieldsForm>
             </div>
@@ -76,6 +81,8 @@ pub fn ServerFields(
     name: String,
     /// The address so far.
     url: String,
+    /// Id of the client that was registered by hand.
+    client_id: String,
     /// What was wrong with the form.
     errors: FormErrors,
 ) -> impl IntoView {
@@ -92,6 +99,15 @@ pub fn ServerFields(
             field="source.url"
             errors
         />
+        <TextField
+            id="client_id"
+            label="Client ID"
+            value=client_id
+            hint="Only for a sign-in at which this platform cannot register itself."
+            field="source.sign_in_client"
+            errors
+        />
+        <TextField id="client_secret" label="Client secret" kind="password" errors />
     }
     .into_any()
 }

@@ -7,6 +7,8 @@ mod container_form;
 mod container_server;
 mod detail;
 mod form;
+#[cfg(feature = "ssr")]
+mod graphs;
 mod headers;
 mod list;
 pub mod server;

@@ -8,7 +8,8 @@ use domain::{Error, McpServerId, Secret};
 use domain::{
     Page, expose,
     mcp_servers::{
-        CreateMcpServer, McpServerSource, McpServerSourceInput, RemoteSourceInput, UpdateMcpServer,
+        CreateMcpServer, McpServerSource, McpServerSourceInput, RemoteSourceInput,
+        SignInClientInput, UpdateMcpServer,
     },
 };
 use leptos::prelude::*;
@@ -56,7 +57,7 @@ pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Erro
     let value = ServerDetail {
         tools: tools_of(&*platform, id).await?,
         container: match server.source.container() {
-            Some(_) => Some(container_of(&*platform, id).await?),
+            Some(settings) => Some(container_of(&*platform, id, settings.resources).await?),
             None => None,
         },
         server,
@@ -72,10 +73,14 @@ pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Erro
 pub async fn add_tool_server(
     name: String,
     url: String,
+    #[server(default)] client_id: String,
+    #[server(default)] client_secret: Option<Secret>,
     #[server(default)] header_names: Vec<String>,
     #[server(default)] header_values: Vec<Secret>,
 ) -> Result<(), Error> {
-    let source = remote(url, header_names, header_values, Vec::new());
+    let client = Some(client(client_id, client_secret));
+    let client = client.filter(|client| !client.id.trim().is_empty());
+    let source = remote(url, client, header_names, header_values, Vec::new());
     let input = CreateMcpServer {
         name: name.trim().to_owned(),
         source,
@@ -91,6 +96,8 @@ pub async fn change_tool_server(
     id: McpServerId,
     name: String,
     url: String,
+    #[server(default)] client_id: String,
+    #[server(default)] client_secret: Option<Secret>,
     #[server(default)] header_names: Vec<String>,
     #[server(default)] header_values: Vec<Secret>,
     #[server(default)] removed: Vec<String>,
@@ -102,7 +109,12 @@ pub async fn change_tool_server(
     let is_moved = old.url != url.trim();
     let is_rekeyed =
         !removed.is_empty() || header_values.iter().any(|value| !expose(value).is_empty());
-    let source = remote(url, header_names, header_values, removed);
+    // One that is not typed again stays.
+    let is_other = client_id.trim() != old.sign_in_client_id.as_deref().unwrap_or_default();
+    let client = Some(client(client_id, client_secret));
+    let client = client.filter(|client| is_other || client.secret.is_some());
+    let is_rekeyed = is_rekeyed || client.is_some();
+    let source = remote(url, client, header_names, header_values, removed);
     let input = UpdateMcpServer {
         name: Some(name.trim().to_owned()),
         // A source that is named is connected to anew.
@@ -202,8 +214,15 @@ async fn tools_of(platform: &dyn domain::Platform, id: McpServerId) -> Result<Ve
 }
 
 #[cfg(feature = "ssr")]
+fn client(id: String, secret: Option<Secret>) -> SignInClientInput {
+    let secret = secret.filter(|secret| !expose(secret).is_empty());
+    SignInClientInput { id, secret }
+}
+
+#[cfg(feature = "ssr")]
 fn remote(
     url: String,
+    sign_in_client: Option<SignInClientInput>,
     names: Vec<String>,
     values: Vec<Secret>,
     removed: Vec<String>,
@@ -216,5 +235,9 @@ fn remote(
         .map(|(name, value)| (name, Some(value)))
         .collect();
     headers.extend(removed.into_iter().map(|name| (name, None)));
-    McpServerSourceInput::Remote(RemoteSourceInput { url, headers })
+    McpServerSourceInput::Remote(RemoteSourceInput {
+        url,
+        headers,
+        sign_in_client,
+    })
 }

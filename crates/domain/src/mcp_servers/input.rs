@@ -61,6 +61,23 @@ pub struct RemoteSourceInput {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub headers: BTreeMap<String, Option<Secret>>,
+    /// The client to sign in as, where the authorization server registers none by itself. Left out in
+    /// a change, it stays as it is; with an empty id it is removed.
+    #[serde(default)]
+    pub sign_in_client: Option<SignInClientInput>,
+}
+
+/// Input for a client that somebody has registered at an authorization server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct SignInClientInput {
+    /// Its id there.
+    pub id: String,
+    /// Its secret, if it has one.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub secret: Option<Secret>,
 }
 
 /// What a person brings back from signing in for a server.
@@ -123,6 +140,12 @@ impl RemoteSourceInput {
                 "source.headers",
                 format!("must have at most {MAX_HEADERS} entries"),
             );
+        }
+        if let Some(client) = &self.sign_in_client
+            && (client.id.len() > 500 || client.id.chars().any(char::is_control))
+        {
+            let message = "the id must be one line of at most 500 bytes";
+            errors.push("source.sign_in_client", message);
         }
     }
 }

@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::input::{
-    CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInReturn, UpdateMcpServer,
+    CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInClientInput, SignInReturn,
+    UpdateMcpServer,
 };
 pub use self::offers::{McpOffer, McpOfferArgument, McpOffers};
-pub use self::state::McpServerState;
+pub use self::state::{DesiredState, McpServerState};
 pub use self::tools::{McpTool, McpToolState, ToolDefinition, ToolTrial};
 use crate::containers::{
     CatalogEntry, ContainerReport, ContainerSettings, ContainerSource, PackageSource, ServerLogLine,
@@ -37,6 +38,9 @@ pub struct McpServer {
     pub source: McpServerSource,
     /// How it is.
     pub state: McpServerState,
+    /// What a person wants of it.
+    #[serde(default)]
+    pub desired_state: DesiredState,
     /// Why it is not ready, for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -86,6 +90,9 @@ pub struct RemoteSource {
     /// Names of the headers sent with every request, in lower case; the values are secret.
     #[serde(default)]
     pub header_names: Vec<String>,
+    /// Id of the client that was registered by hand for signing in; its secret is write-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sign_in_client_id: Option<String>,
     /// Key of the catalog entry that it was made from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub catalog: Option<String>,

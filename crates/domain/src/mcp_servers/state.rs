@@ -42,6 +42,39 @@ pub enum McpServerState {
     Stopped,
 }
 
+/// What a person wants of a tool server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DesiredState {
+    /// Its tools answer. Its container may sleep while nobody calls them.
+    #[default]
+    Running,
+    /// Its container does not run until a person restarts it.
+    Stopped,
+}
+
+impl DesiredState {
+    /// The name in the database and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+impl FromStr for DesiredState {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Running, Self::Stopped]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| format!("nobody can want a tool server to be {text:?}"))
+    }
+}
+
 impl McpServerState {
     const ALL: [Self; 10] = [
         Self::Connecting,
@@ -58,10 +91,12 @@ impl McpServerState {
 
     /// Whether a server in this state may be found in another next. Staying is always fine.
     ///
-    /// A person's wishes (restart, stop) are not observations and ask nobody.
+    /// A person's wish (restart) is no observation and asks nobody. Whether it may be found stopped
+    /// is up to what is desired ([`DesiredState`]).
     pub fn can_become(self, next: Self) -> bool {
         use McpServerState as S;
         self == next
+            || next == S::Stopped
             || match self {
                 // Only a person wakes it.
                 S::Stopped => false,
@@ -69,9 +104,10 @@ impl McpServerState {
                 // An image that is known needs no building, and another process may be further.
                 S::Requested => matches!(next, S::Building | S::Starting | S::Ready | S::Failed),
                 S::Building => matches!(next, S::Starting | S::Ready | S::Failed),
-                S::Starting => matches!(next, S::Ready | S::Failed),
-                S::Ready => !matches!(next, S::Connecting | S::Requested | S::Stopped),
-                S::Unhealthy => !matches!(next, S::Connecting | S::Requested | S::Stopped),
+                // Who was starting it may have died: another process begins again.
+                S::Starting => matches!(next, S::Building | S::Ready | S::Failed),
+                // Its owner may have died: another process starts it from the beginning.
+                S::Ready | S::Unhealthy => !matches!(next, S::Connecting | S::Requested),
                 S::SignInNeeded => matches!(next, S::Ready | S::Failed),
                 S::Failed => matches!(next, S::Ready | S::SignInNeeded | S::Building | S::Starting),
                 S::Asleep => matches!(next, S::Ready | S::Building | S::Starting | S::Failed),

@@ -57,6 +57,15 @@ pub struct SignInAnswer {
     pub issuer: Option<String>,
 }
 
+/// A client that somebody has registered at the authorization server by hand.
+#[derive(Debug)]
+pub struct KnownClient {
+    /// Its id there.
+    pub id: String,
+    /// Its secret, if it has one.
+    pub secret: Option<SecretString>,
+}
+
 /// A client as the authorization server knows it.
 #[derive(Clone, Serialize, Deserialize)]
 struct Registration {
@@ -82,7 +91,8 @@ pub(crate) struct Grant {
     credentials: Option<StoredCredentials>,
 }
 
-/// Finds out where people sign in for a server, registers there and gives the address to go to.
+/// Finds out where people sign in for a server, registers there unless a client is known, and gives
+/// the address to go to.
 ///
 /// # Errors
 /// Says what a person can do.
@@ -91,14 +101,35 @@ pub async fn begin(
     server: &Url,
     redirect_uri: &str,
     client_name: &str,
+    client: Option<KnownClient>,
 ) -> Result<SignIn, SignInError> {
     let (mut manager, metadata) = discover(outbound, server).await?;
     let scopes = manager.select_scopes(None, &[]);
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let config = manager
-        .register_client(client_name, redirect_uri, &scopes)
-        .await
-        .map_err(|error| failed("it does not accept this platform as a client", &error))?;
+    let registration = match client {
+        Some(client) => {
+            let known = Registration {
+                client_id: client.id,
+                client_secret: client.secret.map(|it| it.expose_secret().to_owned()),
+                scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+                redirect_uri: redirect_uri.to_owned(),
+            };
+            configure(&mut manager, &known)?;
+            known
+        }
+        None => {
+            let config = manager
+                .register_client(client_name, redirect_uri, &scopes)
+                .await
+                .map_err(|error| failed("it does not accept this platform as a client", &error))?;
+            Registration {
+                client_id: config.client_id,
+                client_secret: config.client_secret,
+                scopes: config.scopes,
+                redirect_uri: config.redirect_uri,
+            }
+        }
+    };
     let states = Arc::new(States::default());
     manager.set_state_store(Shared(states.clone()));
     let url = manager
@@ -107,12 +138,7 @@ pub async fn begin(
         .map_err(|error| failed("its sign-in cannot be begun", &error))?;
     let (token, state) = states.take().ok_or_else(nonsense)?;
     let pending = Pending {
-        registration: Registration {
-            client_id: config.client_id,
-            client_secret: config.client_secret,
-            scopes: config.scopes,
-            redirect_uri: config.redirect_uri,
-        },
+        registration,
         issuer: metadata.issuer,
         state,
     };
@@ -227,7 +253,8 @@ fn nonsense() -> SignInError {
 fn failed(what: &str, error: &AuthError) -> SignInError {
     let why = match error {
         AuthError::RegistrationFailed(why) if why.contains("not supported") => {
-            "it registers no clients by itself; sign in elsewhere and add the token as a header"
+            "it registers no clients by itself; register one there and give its id in the server's \
+             settings, or add a token as a header"
                 .to_owned()
         }
         AuthError::RegistrationFailed(_) => "it refuses to register the client".to_owned(),

@@ -14,6 +14,7 @@ pub(super) const INSTALLATION: &str = "ai.agentarea.installation";
 pub(super) const SERVER: &str = "ai.agentarea.server";
 pub(super) const WORKSPACE: &str = "ai.agentarea.workspace";
 pub(super) const REVISION: &str = "ai.agentarea.revision";
+pub(super) const FENCE: &str = "ai.agentarea.fence";
 pub(super) const PART: &str = "ai.agentarea.part";
 /// The value of [`PART`] for the container with the tool server.
 pub(super) const PART_SERVER: &str = "server";
@@ -23,6 +24,8 @@ pub(super) const PART_RELAY: &str = "relay";
 /// Nobody: on hosts and in images there is no such account.
 const USER: &str = "65532:65532";
 const OPEN_FILES: i64 = 1024;
+/// Processes of one user on the whole host: what Podman's service allows itself.
+const MAX_PROCESSES: i64 = 32_768;
 const SHARED_MEMORY: i64 = 16 << 20;
 /// Where the relay listens for proxy requests.
 const PROXY: &str = "127.0.0.1:3128";
@@ -193,6 +196,20 @@ fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
     }
 }
 
+/// Podman asks for more processes of one user than the host may allow, unless told otherwise; the
+/// limit of the container itself is `pids_limit`.
+pub(super) fn limit_as_the_host(body: &mut ContainerCreateBody) {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum;
+    if let Some(host) = &mut body.host_config {
+        let most = most.map_or(MAX_PROCESSES, |most| {
+            i64::try_from(most).unwrap_or(i64::MAX).min(MAX_PROCESSES)
+        });
+        host.ulimits
+            .get_or_insert_default()
+            .push(ulimit("nproc", most));
+    }
+}
+
 fn tmpfs(path: &str, bytes: u64) -> (String, String) {
     let options = format!("rw,nosuid,nodev,noexec,mode=1777,size={bytes}");
     (path.to_owned(), options)
@@ -246,6 +263,7 @@ fn labels(spec: &Spec, installation: &str, part: &str) -> HashMap<String, String
         (SERVER, spec.id.clone()),
         (WORKSPACE, spec.workspace.to_string()),
         (REVISION, spec.revision.clone()),
+        (FENCE, spec.fence.to_string()),
         (PART, part.to_owned()),
     ]
     .into_iter()

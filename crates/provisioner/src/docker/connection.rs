@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bollard::API_DEFAULT_VERSION;
 
-use super::Docker;
+use super::{Docker, Known};
 use crate::{Engine, Error};
 
+const PODMAN: &str = "podman";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time to an answer's head; pulling and following are streams and have none.
 pub(super) const REQUEST_SECONDS: u64 = 60;
@@ -17,7 +18,7 @@ impl Docker {
     pub(super) async fn client(&self) -> Result<bollard::Docker, Error> {
         let known = self.known_client().clone();
         match known {
-            Some(client) => Ok(client),
+            Some(known) => Ok(known.client),
             None => self.connect().await.map(|(_, client)| client),
         }
     }
@@ -28,7 +29,10 @@ impl Docker {
         for address in &self.config.addresses {
             match tokio::time::timeout(CONNECT_TIMEOUT, greet(address)).await {
                 Ok(Ok((engine, client))) => {
-                    *self.known_client() = Some(client.clone());
+                    *self.known_client() = Some(Known {
+                        client: client.clone(),
+                        is_podman: engine.name == PODMAN,
+                    });
                     return Ok((engine, client));
                 }
                 Ok(Err(error)) => tried.push(format!("{address}: {}", in_brief(&error))),
@@ -43,7 +47,12 @@ impl Docker {
         })
     }
 
-    fn known_client(&self) -> std::sync::MutexGuard<'_, Option<bollard::Docker>> {
+    /// Whether the engine that answered last is Podman.
+    pub(super) fn is_podman(&self) -> bool {
+        self.known_client().as_ref().is_some_and(|it| it.is_podman)
+    }
+
+    fn known_client(&self) -> std::sync::MutexGuard<'_, Option<Known>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -62,7 +71,7 @@ async fn greet(address: &str) -> Result<(Engine, bollard::Docker), bollard::erro
         .flatten()
         .any(|component| component.name.to_ascii_lowercase().contains("podman"));
     let engine = Engine {
-        name: if is_podman { "podman" } else { "docker" }.to_owned(),
+        name: if is_podman { PODMAN } else { "docker" }.to_owned(),
         version: version.version.unwrap_or_default(),
         address: address.to_owned(),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use bollard::query_parameters::{
@@ -13,11 +14,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::Docker;
 use super::attachment::Attachment;
-use super::body::{self, INSTALLATION, PART, PART_SERVER, SERVER};
+use super::body::{self, FENCE, INSTALLATION, PART, PART_SERVER, SERVER};
 use super::fault::{answer, fault, not_started};
 use crate::egress::Gate;
 use crate::relay::{Accept, Relay};
-use crate::{Error, IsUsed, LogBook, Refusals, Running, Spec, Started};
+use crate::{Error, Held, LogBook, Refusals, Running, Spec, Started};
+
+/// A container that is being removed keeps its name for a moment.
+const GONE_POLL: Duration = Duration::from_millis(50);
+const GONE_POLLS: usize = 60;
 
 impl Docker {
     pub(super) async fn start_container(&self, spec: &Spec) -> Result<Started, Error> {
@@ -27,7 +32,7 @@ impl Docker {
     /// Starts a container that `make` describes, with its relay.
     pub(super) async fn start_with(&self, spec: &Spec, make: body::Make) -> Result<Started, Error> {
         let image = self.find_or_pull(&spec.image).await?;
-        self.erase(&spec.id).await?;
+        self.make_room(spec).await?;
         let token = CancellationToken::new();
         let tasks = token.clone().drop_guard();
         let (log, refusals) = (LogBook::default(), Refusals::default());
@@ -60,7 +65,7 @@ impl Docker {
                 })
             }
             Err(error) => {
-                if let Err(error) = self.erase(&spec.id).await {
+                if let Err(error) = self.erase(&spec.id, spec.fence).await {
                     tracing::warn!(%error, server.id = spec.id, "a failed start was left behind");
                 }
                 Err(error)
@@ -98,23 +103,15 @@ impl Docker {
     async fn create_and_start(
         &self,
         name: &str,
-        body: ContainerCreateBody,
+        mut body: ContainerCreateBody,
         log: &LogBook,
         token: &CancellationToken,
     ) -> Result<Attachment, Error> {
         let client = self.client().await?;
-        let options = CreateContainerOptions {
-            name: Some(name.to_owned()),
-            ..CreateContainerOptions::default()
-        };
-        match client.create_container(Some(options), body).await {
-            Ok(_) => {}
-            Err(error) if matches!(answer(&error), Some((409, _))) => {
-                let name = name.to_owned();
-                return Err(Error::NameTaken { name });
-            }
-            Err(error) => return Err(not_started(error)),
+        if self.is_podman() {
+            body::limit_as_the_host(&mut body);
         }
+        self.create_alone(name, body).await?;
         let attached = self.attach(name, log.clone(), token.clone()).await?;
         client
             .start_container(name, None::<StartContainerOptions>)
@@ -123,13 +120,41 @@ impl Docker {
         Ok(attached)
     }
 
-    /// Asks a server to end, waits for its grace period, and removes it with its relay.
-    pub(super) async fn remove_containers(&self, id: &str) -> Result<(), Error> {
-        let name = self.name(id);
-        if self.is_ours(&name).await? {
+    /// Creates a container; waits while an old one of the name is being removed.
+    async fn create_alone(&self, name: &str, body: ContainerCreateBody) -> Result<(), Error> {
+        let client = self.client().await?;
+        let options = CreateContainerOptions {
+            name: Some(name.to_owned()),
+            ..CreateContainerOptions::default()
+        };
+        let mut polls = 0;
+        loop {
+            let created = client.create_container(Some(options.clone()), body.clone());
+            match created.await {
+                Ok(_) => return Ok(()),
+                Err(error) if matches!(answer(&error), Some((409, _))) => {}
+                Err(error) => return Err(not_started(error)),
+            }
+            polls += 1;
+            if polls > GONE_POLLS {
+                let name = name.to_owned();
+                return Err(Error::Outdated { name });
+            }
+            // Fails at once if it is not ours.
+            self.find_own(name).await?;
+            tokio::time::sleep(GONE_POLL).await;
+        }
+    }
+
+    /// Asks a server to end, waits for its grace period, and removes it with its relay; not if it
+    /// was started later than `fence`.
+    pub(super) async fn remove_containers(&self, id: &str, fence: i64) -> Result<(), Error> {
+        if let Some(found) = self.find_own(&self.name(id)).await?
+            && found.fence <= fence
+        {
             let client = self.client().await?;
             let stopped = client
-                .stop_container(&name, None::<StopContainerOptions>)
+                .stop_container(&found.container, None::<StopContainerOptions>)
                 .await;
             match stopped {
                 Ok(()) => {}
@@ -138,20 +163,39 @@ impl Docker {
                 Err(error) => return Err(fault(error)),
             }
         }
-        self.erase(id).await
+        self.erase(id, fence).await
     }
 
-    /// Removes a server and its relay at once.
-    async fn erase(&self, id: &str) -> Result<(), Error> {
-        for name in [self.name(id), self.relay_name(id)] {
-            if self.is_ours(&name).await? {
-                self.erase_container(&name).await?;
+    /// Removes what was started before under this id.
+    ///
+    /// # Errors
+    /// `Outdated` if something was started after.
+    async fn make_room(&self, spec: &Spec) -> Result<(), Error> {
+        for name in [self.name(&spec.id), self.relay_name(&spec.id)] {
+            if let Some(found) = self.find_own(&name).await? {
+                if found.fence > spec.fence {
+                    return Err(Error::Outdated { name });
+                }
+                self.erase_container(&found.container).await?;
             }
         }
         Ok(())
     }
 
-    async fn erase_container(&self, container: &str) -> Result<(), Error> {
+    /// Removes a server and its relay at once, unless they were started later than `fence`.
+    async fn erase(&self, id: &str, fence: i64) -> Result<(), Error> {
+        for name in [self.name(id), self.relay_name(id)] {
+            if let Some(found) = self.find_own(&name).await?
+                && found.fence <= fence
+            {
+                self.erase_container(&found.container).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// By the engine's own id, so that nothing else of that name is met.
+    pub(super) async fn erase_container(&self, container: &str) -> Result<(), Error> {
         let options = RemoveContainerOptions {
             force: true,
             v: true,
@@ -166,18 +210,10 @@ impl Docker {
         }
     }
 
-    pub(super) async fn sweep_containers(&self, is_used: IsUsed<'_>) -> Result<usize, Error> {
-        let mut count = 0;
-        for found in self.list_containers(None).await? {
-            let labels = found.labels.unwrap_or_default();
-            let is_kept = labels.get(SERVER).is_some_and(|id| is_used(id));
-            let Some(container) = found.id.filter(|_| !is_kept) else {
-                continue;
-            };
-            self.erase_container(&container).await?;
-            count += usize::from(labels.get(PART).is_some_and(|part| part == PART_SERVER));
-        }
-        Ok(count)
+    pub(super) async fn list_own(&self) -> Result<Vec<Held>, Error> {
+        let found = self.list_containers(None).await?.into_iter();
+        let held = found.filter_map(|found| Some(held(found.labels?, found.id?)));
+        Ok(held.collect())
     }
 
     /// This installation's containers, all or those of one part.
@@ -196,24 +232,25 @@ impl Docker {
         client.list_containers(Some(options)).await.map_err(fault)
     }
 
-    /// Whether a container of this name exists and carries our label.
+    /// The container of this name.
     ///
     /// # Errors
-    /// `NameTaken` if it exists without.
-    async fn is_ours(&self, name: &str) -> Result<bool, Error> {
+    /// `NameTaken` if it does not carry our label.
+    async fn find_own(&self, name: &str) -> Result<Option<Held>, Error> {
         let client = self.client().await?;
         let found = client.inspect_container(name, None::<InspectContainerOptions>);
         match found.await {
             Ok(found) => {
                 let labels = found.config.and_then(|config| config.labels);
-                let owner = labels.as_ref().and_then(|labels| labels.get(INSTALLATION));
-                if owner == Some(&self.config.installation) {
-                    return Ok(true);
+                let labels = labels.unwrap_or_default();
+                if labels.get(INSTALLATION) == Some(&self.config.installation) {
+                    let container = found.id.unwrap_or_else(|| name.to_owned());
+                    return Ok(Some(held(labels, container)));
                 }
                 let name = name.to_owned();
                 Err(Error::NameTaken { name })
             }
-            Err(error) if matches!(answer(&error), Some((404, _))) => Ok(false),
+            Err(error) if matches!(answer(&error), Some((404, _))) => Ok(None),
             Err(error) => Err(fault(error)),
         }
     }
@@ -224,6 +261,18 @@ impl Docker {
 
     fn relay_name(&self, id: &str) -> String {
         format!("agentarea-{}-{id}-net", self.config.installation)
+    }
+}
+
+fn held(mut labels: HashMap<String, String>, container: String) -> Held {
+    Held {
+        id: labels.remove(SERVER).unwrap_or_default(),
+        fence: labels
+            .get(FENCE)
+            .and_then(|it| it.parse().ok())
+            .unwrap_or(0),
+        is_server: labels.get(PART).is_some_and(|part| part == PART_SERVER),
+        container,
     }
 }
 

@@ -16,8 +16,7 @@ use async_trait::async_trait;
 use outbound::Dialler;
 
 use crate::{
-    Engine, Error, Image, Instance, IsUsed, Package, PackageConfig, Provisioner, Spec, Started,
-    Stats,
+    Engine, Error, Held, Image, Instance, Package, PackageConfig, Provisioner, Spec, Started, Stats,
 };
 
 /// How to reach an engine, and who we are to it.
@@ -36,7 +35,14 @@ pub struct DockerConfig {
 #[derive(Clone)]
 pub struct Docker {
     config: Arc<DockerConfig>,
-    client: Arc<Mutex<Option<bollard::Docker>>>,
+    client: Arc<Mutex<Option<Known>>>,
+}
+
+/// An engine that has answered.
+#[derive(Clone)]
+struct Known {
+    client: bollard::Docker,
+    is_podman: bool,
 }
 
 impl Docker {
@@ -73,12 +79,16 @@ impl Provisioner for Docker {
         self.start_container(spec).await
     }
 
-    async fn remove(&self, id: &str) -> Result<(), Error> {
-        self.remove_containers(id).await
+    async fn remove(&self, id: &str, fence: i64) -> Result<(), Error> {
+        self.remove_containers(id, fence).await
     }
 
-    async fn sweep(&self, is_used: IsUsed<'_>) -> Result<usize, Error> {
-        self.sweep_containers(is_used).await
+    async fn list_held(&self) -> Result<Vec<Held>, Error> {
+        self.list_own().await
+    }
+
+    async fn discard(&self, held: &Held) -> Result<(), Error> {
+        self.erase_container(&held.container).await
     }
 
     async fn inspect(&self, id: &str) -> Result<Option<Instance>, Error> {

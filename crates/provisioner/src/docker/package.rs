@@ -76,7 +76,7 @@ impl Docker {
         }
         let spec = builder(id, package, config, base_id);
         let built = tokio::time::timeout(BUILD_TIMEOUT, self.build(package, &spec, &tag)).await;
-        if let Err(error) = self.remove_containers(&spec.id).await {
+        if let Err(error) = self.remove_containers(&spec.id, spec.fence).await {
             tracing::warn!(%error, "a builder was left to the sweep");
         }
         match built {
@@ -161,6 +161,7 @@ fn builder(id: &str, package: &Package, config: &PackageConfig, base: String) ->
         // An image is shared by every workspace: it holds nothing of any.
         workspace: WorkspaceId::from(uuid::Uuid::nil()),
         revision: "1".to_owned(),
+        fence: 0,
         image: base,
         command: command.map(str::to_owned).collect(),
         env: Default::default(),

@@ -6,7 +6,7 @@ use bollard::query_parameters::{InspectContainerOptions, LogsOptions, StatsOptio
 use futures::{StreamExt, TryStreamExt};
 
 use super::Docker;
-use super::body::{INSTALLATION, PART_SERVER, REVISION, SERVER, WORKSPACE};
+use super::body::{FENCE, INSTALLATION, PART_SERVER, REVISION, SERVER, WORKSPACE};
 use super::fault::{answer, fault};
 use crate::{Error, Exit, Instance, LogBook, State, Stats};
 
@@ -34,6 +34,7 @@ impl Docker {
             id: label(SERVER),
             workspace: label(WORKSPACE),
             revision: label(REVISION),
+            fence: label(FENCE).parse().unwrap_or(0),
             state: match state.status {
                 Some(ContainerStateStatusEnum::CREATED) => State::Created,
                 _ if state.running == Some(true) => State::Running,

@@ -30,15 +30,15 @@ impl Docker {
         if let Some(id) = id_of(self.find_image(&name).await?) {
             return Ok(id);
         }
-        self.import_relay(&tag).await?;
+        self.import_relay(&name).await?;
         id_of(self.find_image(&name).await?).ok_or_else(|| failed("the relay's image is missing"))
     }
 
-    async fn import_relay(&self, tag: &str) -> Result<(), Error> {
+    async fn import_relay(&self, name: &str) -> Result<(), Error> {
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
-            repo: Some(REPOSITORY.to_owned()),
-            tag: Some(tag.to_owned()),
+            // The tag goes with the name: Podman takes no notice of it elsewhere.
+            repo: Some(name.to_owned()),
             ..CreateImageOptions::default()
         };
         let archive = archive().map_err(|error| Error::NoNetwork {

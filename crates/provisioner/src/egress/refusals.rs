@@ -1,7 +1,7 @@
 //! What a container wanted to reach and may not.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 const KEPT: usize = 200;
@@ -17,19 +17,42 @@ pub struct Refusal {
     pub reason: String,
     /// How often in a row.
     pub count: u64,
+    /// Which of all refusals it was last: 1, 2, …
+    pub number: u64,
 }
 
 /// The newest 200 refusals; repetitions are counted. Cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Refusals {
-    kept: Arc<Mutex<VecDeque<Refusal>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    refusals: VecDeque<Refusal>,
+    last: u64,
 }
 
 impl Refusals {
     /// Newest first.
     pub fn list(&self) -> Vec<Refusal> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().rev().cloned().collect()
+        self.kept().refusals.iter().rev().cloned().collect()
+    }
+
+    /// The number of the last one; 0 if there was none.
+    pub fn last(&self) -> u64 {
+        self.kept().last
+    }
+
+    /// Those that happened after that number, oldest first.
+    pub fn after(&self, number: u64) -> Vec<Refusal> {
+        let kept = self.kept();
+        let is_after = |refusal: &&Refusal| refusal.number > number;
+        kept.refusals.iter().filter(is_after).cloned().collect()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn add(&self, target: &str, reason: &str) {
@@ -38,7 +61,10 @@ impl Refusals {
             .filter(|c| !c.is_control())
             .take(300)
             .collect();
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.kept();
+        kept.last += 1;
+        let number = kept.last;
+        let kept = &mut kept.refusals;
         let known = kept
             .iter()
             .position(|refusal| refusal.target == target && refusal.reason == reason);
@@ -51,6 +77,7 @@ impl Refusals {
             target,
             reason: reason.to_owned(),
             count,
+            number,
         });
         if kept.len() > KEPT {
             kept.pop_front();

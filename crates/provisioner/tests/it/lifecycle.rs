@@ -2,7 +2,7 @@
 
 use provisioner::{Error, Provisioner, State};
 
-use crate::support::{Bench, docker, spec};
+use crate::support::{Bench, docker, spec, sweep};
 
 #[tokio::test]
 async fn second_start_replaces_the_first() {
@@ -25,6 +25,24 @@ async fn second_start_replaces_the_first() {
     );
     assert_eq!(listed[0].state, State::Running);
     assert_eq!(listed[0].workspace, newer.workspace.to_string());
+}
+
+#[tokio::test]
+async fn older_start_leaves_the_newer_one_alone() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut newer = spec("only");
+    newer.fence = 8;
+    let mut session = bench.start_session(&newer).await;
+
+    let outdated = bench.docker.start(&spec("only")).await.err().unwrap();
+    bench.docker.remove("only", 7).await.unwrap();
+
+    assert!(matches!(outdated, Error::Outdated { .. }), "{outdated}");
+    assert_eq!(session.call("echo", "here").await.unwrap(), "here");
+    bench.docker.remove("only", 8).await.unwrap();
+    assert_eq!(bench.engine.containers().await.len(), 0);
 }
 
 #[tokio::test]
@@ -63,10 +81,10 @@ async fn foreign_containers_are_neither_seen_nor_touched() {
     assert_eq!(bench.docker.list().await.unwrap().len(), 1);
     let taken = bench.docker.start(&spec("taken")).await.err().unwrap();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
-    let taken = bench.docker.remove("taken").await.err().unwrap();
+    let taken = bench.docker.remove("taken", 1).await.err().unwrap();
     assert!(matches!(taken, Error::NameTaken { .. }), "{taken}");
     assert_eq!(bench.docker.inspect("taken").await.unwrap(), None);
-    assert_eq!(bench.docker.sweep(&|_| false).await.unwrap(), 1);
+    assert_eq!(sweep(&bench.docker, |_| false).await, 1);
 
     assert_eq!(
         theirs.running.exit(),
@@ -102,7 +120,7 @@ async fn many_starts_and_kills_leave_no_orphan_and_no_double() {
             }
             _ => {
                 let _running = bench.docker.start(&wanted).await.unwrap();
-                bench.docker.remove(&id).await.unwrap();
+                bench.docker.remove(&id, 1).await.unwrap();
             }
         }
         let mut ids: Vec<String> = bench
@@ -121,9 +139,9 @@ async fn many_starts_and_kills_leave_no_orphan_and_no_double() {
 
     let kept = "cycle-1".to_owned();
     let _running = bench.docker.start(&spec(&kept)).await.unwrap();
-    bench.docker.sweep(&|id| id == kept).await.unwrap();
+    sweep(&bench.docker, |id| id == kept).await;
     let left = bench.engine.containers().await;
     assert_eq!(left.len(), 1, "{left:?}");
-    bench.docker.sweep(&|_| false).await.unwrap();
+    sweep(&bench.docker, |_| false).await;
     assert_eq!(bench.engine.containers().await.len(), 0);
 }

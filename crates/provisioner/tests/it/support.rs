@@ -56,12 +56,25 @@ pub fn docker(engine: &TestEngine, installation: &str, allowed: &[&str]) -> Dock
     })
 }
 
+/// Removes what is not used; how many servers that were.
+pub async fn sweep(docker: &Docker, is_used: impl Fn(&str) -> bool) -> usize {
+    let mut count = 0;
+    for held in docker.list_held().await.unwrap() {
+        if !is_used(&held.id) {
+            docker.discard(&held).await.unwrap();
+            count += usize::from(held.is_server);
+        }
+    }
+    count
+}
+
 /// A small server without network.
 pub fn spec(id: &str) -> Spec {
     Spec {
         id: id.to_owned(),
         workspace: WorkspaceId::from(Uuid::now_v7()),
         revision: "1".to_owned(),
+        fence: 1,
         image: IMAGE.to_owned(),
         command: Vec::new(),
         env: Default::default(),

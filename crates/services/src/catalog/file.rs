@@ -31,8 +31,17 @@ pub(super) struct PackageFile {
     pub(super) version: String,
     #[serde(default)]
     pub(super) package_arguments: Vec<ArgumentFile>,
+    pub(super) transport: Option<TransportFile>,
     #[serde(default)]
     pub(super) environment_variables: Vec<VariableFile>,
+}
+
+/// How a package speaks; the address of one that speaks HTTP is that of its own machine.
+#[derive(Deserialize)]
+pub(super) struct TransportFile {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) url: Option<String>,
 }
 
 /// An argument of its program.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use domain::containers::{
-    CatalogEntry, CatalogSetting, CatalogSourceInput, PackageRegistry, PackageSourceInput,
-    Resources,
+    CatalogEntry, CatalogSetting, CatalogSourceInput, ContainerHttp, PackageRegistry,
+    PackageSourceInput, Resources,
 };
 use domain::mcp_servers::{McpServerSourceInput, RemoteSourceInput};
 use domain::{Error, FieldErrors, Secret, expose};
@@ -79,6 +79,7 @@ impl Listed {
                     kind @ ("npm" | "pypi") => kind,
                     other => return Err(format!("packages of {other} cannot be run yet")),
                 };
+                http_of(package)?;
                 (kind, package.environment_variables.clone())
             }
             (None, Some(remote)) if remote.kind == "streamable-http" => {
@@ -176,6 +177,8 @@ impl Listed {
                 .collect(),
             env: env.into_iter().collect(),
             secrets: secrets.into_iter().map(secret).collect(),
+            // Reading the entry has checked it.
+            http: http_of(package).unwrap_or_default(),
             resources: Resources::default(),
             egress: self.egress(values),
         })
@@ -194,6 +197,7 @@ impl Listed {
         Ok(McpServerSourceInput::Remote(RemoteSourceInput {
             url: remote.url.clone(),
             headers: headers.collect(),
+            sign_in_client: None,
         }))
     }
 
@@ -202,6 +206,30 @@ impl Listed {
         let lines = self.entry.egress.iter();
         let filled = lines.filter_map(|line| filled(line, values));
         filled.map(|line| host_and_port(&line)).collect()
+    }
+}
+
+/// Where a package speaks HTTP, if it does.
+fn http_of(package: &PackageFile) -> Result<Option<ContainerHttp>, String> {
+    let Some(transport) = &package.transport else {
+        return Ok(None);
+    };
+    match transport.kind.as_str() {
+        "stdio" => Ok(None),
+        "streamable-http" => {
+            let url = transport
+                .url
+                .as_deref()
+                .and_then(|url| Url::parse(url).ok());
+            let url =
+                url.ok_or("its transport has no address such as http://localhost:3000/mcp")?;
+            let port = url.port_or_known_default();
+            Ok(Some(ContainerHttp {
+                port: port.ok_or("its transport's address has no port")?,
+                path: url.path().to_owned(),
+            }))
+        }
+        other => Err(format!("its transport {other} is not spoken here")),
     }
 }
 

@@ -40,7 +40,8 @@ impl Containers {
         let found = match (wanted, &self.inner.config) {
             (Wanted::Image(image), _) => provisioner.resolve(&image).await,
             (Wanted::Package(package), Some(config)) => {
-                let name = self.name(&format!("build-{}", mint::id::<Uuid>().simple()));
+                let build = mint::id::<Uuid>().simple();
+                let name = format!("build-{build}-{}", self.process().simple());
                 self.builds().insert(name.clone());
                 let built = provisioner.build(&name, &package, &config.packages()).await;
                 self.builds().remove(&name);
@@ -55,6 +56,11 @@ impl Containers {
 }
 
 impl Containers {
+    /// Whether a package is being installed here in the container of that name.
+    pub(super) fn is_building(&self, name: &str) -> bool {
+        self.builds().contains(name)
+    }
+
     fn builds(&self) -> MutexGuard<'_, HashSet<String>> {
         self.inner
             .builds

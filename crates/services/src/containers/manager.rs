@@ -1,110 +1,122 @@
-//! That this process is alive, and the removal of what dead ones left behind.
+//! That this process is alive, and the removal of what nobody runs any more.
 
-use std::collections::HashSet;
-use std::sync::PoisonError;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
-use tokio_util::sync::CancellationToken;
+use domain::McpServerId;
+use store::mcp_instances::{self, Astray};
 use uuid::Uuid;
 
 use super::Containers;
+use super::leases::LIFE;
 use crate::mint;
 
-/// For how long a process is believed to live, and how often it says so again.
-const LIFE: time::Duration = time::Duration::seconds(15);
-const BEAT: Duration = Duration::from_secs(5);
-/// Beats between two sweeps; also between two looks for an engine that was away.
-const SWEEP_EVERY: u32 = 3;
+/// For how long a process is believed to live without saying so again.
+const PROCESS_LIFE: time::Duration = time::Duration::seconds(15);
 /// A process this young may not have said that it lives.
 const YOUTH: time::Duration = time::Duration::seconds(60);
+/// Servers that one look brings to where they should be.
+const AT_ONCE: i64 = 20;
 
 impl Containers {
-    /// Says that this process lives, and sweeps, until `stopping`.
-    pub(crate) fn start(&self, stopping: CancellationToken) {
-        if self.inner.config.is_none() {
+    /// Makes this process known to the fleet, before it takes anything.
+    pub(super) async fn introduce(&self) -> store::Result<()> {
+        let known = self.inner.is_known.get_or_try_init(|| self.beat());
+        known.await.map(|()| ())
+    }
+
+    /// Says that this process lives and where it is.
+    pub(crate) async fn beat(&self) -> store::Result<()> {
+        let now = mint::now();
+        let until = (now.date_time() + PROCESS_LIFE).into();
+        let (process, address) = (self.inner.process, &self.inner.address);
+        let mut db = self.inner.store.system().await?;
+        store::installation::put_process(&mut db, process, address, now, until).await
+    }
+
+    /// Ends: gives everything up after what was under way came to its end.
+    pub(crate) async fn finish(&self) {
+        if !self.runs_here() {
             return;
         }
-        let this = self.clone();
-        tokio::spawn(async move {
-            let mut round = 0;
-            loop {
-                match this.beat().await {
-                    Ok(()) if round % SWEEP_EVERY == 0 => this.sweep().await,
-                    Ok(()) => {}
-                    Err(error) => tracing::warn!(%error, "cannot say that this process lives"),
-                }
-                round += 1;
-                tokio::select! {
-                    () = stopping.cancelled() => break,
-                    () = tokio::time::sleep(BEAT) => {}
-                }
-            }
-            let ended = async {
-                let mut db = this.inner.store.system().await?;
-                store::installation::delete_process(&mut db, this.inner.process).await
-            };
-            // Otherwise its time runs out.
-            let _: store::Result<()> = ended.await;
-        });
+        self.inner.retiring.close();
+        let _ = tokio::time::timeout(LIFE, self.inner.retiring.wait()).await;
+        let ended = async {
+            self.release_all().await?;
+            let mut db = self.inner.store.system().await?;
+            store::installation::delete_process(&mut db, self.inner.process).await
+        };
+        // Otherwise its time runs out.
+        let _: store::Result<()> = ended.await;
     }
 
-    async fn beat(&self) -> store::Result<()> {
-        let now = mint::now();
-        let until = (now.date_time() + LIFE).into();
+    /// Servers that are not as they should be and that nobody looks after, if this process is the one
+    /// that looks for the whole fleet.
+    pub(crate) async fn find_astray(&self) -> store::Result<Vec<Astray>> {
         let mut db = self.inner.store.system().await?;
-        store::installation::put_process(&mut db, self.inner.process, now, until).await
+        match mcp_instances::lead(&mut db, self.inner.process, LIFE).await? {
+            true => mcp_instances::list_astray(&mut db, LIFE, AT_ONCE).await,
+            false => Ok(Vec::new()),
+        }
     }
 
-    /// Removes every container of this installation that nobody alive uses.
-    async fn sweep(&self) {
+    /// Removes every container of this installation from this process's engine that is not the start
+    /// which counts.
+    pub(crate) async fn sweep(&self) {
         let Ok(provisioner) = self.provisioner().await else {
             return;
         };
-        let alive = async {
-            let mut db = self.inner.store.system().await?;
-            store::installation::list_processes(&mut db, mint::now()).await
+        // Before the leases are read: whoever makes a container has its lease first.
+        let found = match provisioner.list_held().await {
+            Ok(found) if found.is_empty() => return,
+            Ok(found) => found,
+            Err(error) => return tracing::debug!(%error, "containers cannot be looked after"),
         };
-        let alive: HashSet<Uuid> = match alive.await {
-            Ok(alive) => alive.into_iter().collect(),
+        let known = async {
+            let mut db = self.inner.store.system().await?;
+            let live = mcp_instances::list_live(&mut db).await?;
+            let alive = store::installation::list_processes(&mut db, mint::now()).await?;
+            Ok((live, alive))
+        };
+        let known: store::Result<_> = known.await;
+        let (live, alive) = match known {
+            Ok((live, alive)) => (live.into_iter().collect(), alive.into_iter().collect()),
             Err(error) => return tracing::debug!(%error, "containers are not swept"),
         };
-        let is_used = |name: &str| self.is_used(name, &alive);
-        match provisioner.sweep(&is_used).await {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "containers that nobody uses were removed"),
-            Err(error) => tracing::debug!(%error, "containers cannot be looked after"),
+        let mut count = 0;
+        for held in found {
+            if self.is_used(&held.id, held.fence, &live, &alive) {
+                continue;
+            }
+            match provisioner.discard(&held).await {
+                Ok(()) => count += usize::from(held.is_server),
+                Err(error) => tracing::debug!(%error, "a container cannot be removed"),
+            }
+        }
+        if count > 0 {
+            tracing::info!(count, "containers that nobody runs were removed");
         }
     }
 
-    /// Whether the container of that name is this process's and in use, or that of another that
-    /// lives.
-    fn is_used(&self, name: &str, alive: &HashSet<Uuid>) -> bool {
-        let Some((what, process)) = name.rsplit_once('-') else {
+    /// Whether a container is the start of a server that counts, or one in which a package is being
+    /// installed for a process that lives.
+    fn is_used(
+        &self,
+        name: &str,
+        fence: i64,
+        live: &HashMap<McpServerId, i64>,
+        alive: &HashSet<Uuid>,
+    ) -> bool {
+        if let Ok(id) = name.parse::<McpServerId>() {
+            return live.get(&id) == Some(&fence);
+        }
+        let Some((_, process)) = name.rsplit_once('-') else {
             return false;
         };
-        let Ok(process) = process.parse::<Uuid>() else {
-            return false;
-        };
-        if process != self.inner.process {
-            return alive.contains(&process) || is_young(process);
+        match process.parse::<Uuid>() {
+            Ok(process) if process == self.inner.process => self.is_building(name),
+            Ok(process) => alive.contains(&process) || is_young(process),
+            Err(_) => false,
         }
-        let builds = self
-            .inner
-            .builds
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if builds.contains(name) {
-            return true;
-        }
-        drop(builds);
-        let place = what.parse().ok().and_then(|id| self.find_place(id));
-        // A start in progress has not said so yet.
-        place.is_some_and(|place| place.work.try_lock().is_err() || place.state().running.is_some())
-    }
-
-    /// The name of a container of this process.
-    pub(super) fn name(&self, what: &str) -> String {
-        format!("{what}-{}", self.inner.process.simple())
     }
 }
 

@@ -1,9 +1,11 @@
 //! Containers of tool servers: started when a tool is needed, removed when nobody uses them.
 //!
-//! Each process runs those that it uses and says in the database that it lives. What carries the
-//! installation's label and belongs to nobody alive is removed, whoever left it behind.
+//! One process of the fleet runs a server's one container, by a lease in the database ([`leases`]);
+//! the others reach the server through it. What carries the installation's label and is not the start
+//! that counts is removed, whoever left it behind.
 
 mod images;
+mod leases;
 mod manager;
 mod place;
 mod report;
@@ -16,10 +18,12 @@ use domain::McpServerId;
 use outbound::Dialler;
 use provisioner::{Docker, DockerConfig, Error, PackageConfig, Provisioner};
 use store::Store;
+use tokio_util::task::TaskTracker;
 use url::Url;
 use uuid::Uuid;
 
 pub(crate) use self::images::{Wanted, registry};
+pub(crate) use self::leases::{InstanceLease, Turn};
 use self::place::Place;
 pub(crate) use self::starting::{ContainerGuard, Order};
 
@@ -92,21 +96,31 @@ struct Inner {
     /// `None` where this process runs no containers.
     config: Option<ContainersConfig>,
     provisioner: tokio::sync::OnceCell<Arc<dyn Provisioner>>,
-    /// This process, in the names of its containers.
+    /// This process, in the fleet.
     process: Uuid,
+    /// Where the others reach it.
+    address: String,
+    is_known: tokio::sync::OnceCell<()>,
+    leases: leases::Leases,
+    /// Containers that are being removed.
+    retiring: TaskTracker,
     /// Names of the containers in which packages are being installed.
     builds: Mutex<HashSet<String>>,
     places: Mutex<HashMap<McpServerId, Arc<Place>>>,
 }
 
 impl Containers {
-    pub(crate) fn new(store: Store, config: Option<ContainersConfig>) -> Self {
+    pub(crate) fn new(store: Store, config: Option<ContainersConfig>, address: String) -> Self {
         Self {
             inner: Arc::new(Inner {
                 store,
                 config,
                 provisioner: tokio::sync::OnceCell::new(),
                 process: crate::mint::id(),
+                address,
+                is_known: tokio::sync::OnceCell::new(),
+                leases: leases::Leases::default(),
+                retiring: TaskTracker::new(),
                 builds: Mutex::default(),
                 places: Mutex::default(),
             }),

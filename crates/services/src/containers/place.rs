@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::Timestamp;
+use domain::containers::ContainerSample;
 use provisioner::{LogBook, Refusals, Running};
 
 /// So many crashes within so long are a loop: the server is not started again by itself.
@@ -23,16 +24,20 @@ pub(super) struct Place {
 
 #[derive(Default)]
 pub(super) struct PlaceState {
-    /// Raised by each start, so that whoever held an older container leaves the new one alone.
-    pub(super) generation: u64,
+    /// The fence of the last start, so that whoever held an older container leaves the new one alone.
+    pub(super) fence: i64,
     pub(super) running: Option<Arc<Running>>,
     pub(super) started_at: Option<Timestamp>,
     /// Those of the last start, also when it has ended.
     pub(super) log: Option<LogBook>,
     pub(super) refusals: Option<Refusals>,
+    /// What it used since its start, oldest first.
+    pub(super) samples: VecDeque<ContainerSample>,
+    /// Its processor time at the last look.
+    pub(super) last_look: Option<(Instant, u64)>,
     crashes: VecDeque<Instant>,
-    /// The generation whose end was counted last.
-    crashed: u64,
+    /// The start whose end was counted last.
+    crashed: i64,
     last_crash: String,
 }
 
@@ -43,12 +48,12 @@ impl Place {
 }
 
 impl PlaceState {
-    /// Notes that the container of a generation ended by itself; a second time changes nothing.
-    pub(super) fn note_crash(&mut self, generation: u64, reason: &str) {
-        if self.crashed == generation {
+    /// Notes that the container of a start ended by itself; a second time changes nothing.
+    pub(super) fn note_crash(&mut self, fence: i64, reason: &str) {
+        if self.crashed == fence {
             return;
         }
-        self.crashed = generation;
+        self.crashed = fence;
         self.crashes.push_back(Instant::now());
         if self.crashes.len() > MAX_CRASHES {
             self.crashes.pop_front();

@@ -1,11 +1,21 @@
 //! What is shown of a container.
 
-use std::time::SystemTime;
+use std::sync::{Arc, PoisonError};
+use std::time::{Instant, SystemTime};
 
-use domain::containers::{ContainerReport, EgressRefusal, ServerLogLine};
+use domain::containers::{ContainerReport, ContainerSample, EgressRefusal, ServerLogLine};
 use domain::{McpServerId, Timestamp};
 
+use futures::{StreamExt, stream};
+
 use super::Containers;
+use super::place::Place;
+use crate::mint;
+
+/// Looks that are kept of one container.
+const MAX_SAMPLES: usize = 120;
+/// Containers that are looked at at once.
+const LOOKS: usize = 8;
 
 impl Containers {
     /// How a server's container is right now.
@@ -13,16 +23,18 @@ impl Containers {
         let Some(place) = self.find_place(id) else {
             return ContainerReport::default();
         };
-        let (is_running, started_at, refusals) = {
+        let (is_running, started_at, refusals, samples) = {
             let state = place.state();
             let running = state.running.as_ref();
             let is_running = running.is_some_and(|running| running.exit().is_none());
             let refusals = state.refusals.as_ref().map(|refusals| refusals.list());
-            (is_running, state.started_at, refusals.unwrap_or_default())
+            let samples = state.samples.iter().copied().collect();
+            let refusals = refusals.unwrap_or_default();
+            (is_running, state.started_at, refusals, samples)
         };
         let stats = match (is_running, self.provisioner().await) {
             (true, Ok(provisioner)) => {
-                let name = self.name(&id.to_string());
+                let name = id.to_string();
                 provisioner.stats(&name).await.ok().flatten()
             }
             _ => None,
@@ -33,6 +45,7 @@ impl Containers {
             cpu_ms: stats.map(|stats| stats.cpu_nanos / 1_000_000),
             memory_bytes: stats.map(|stats| stats.memory_bytes),
             pids: stats.map(|stats| stats.pids),
+            samples,
             refusals: refusals
                 .into_iter()
                 .map(|refusal| EgressRefusal {
@@ -45,8 +58,57 @@ impl Containers {
         }
     }
 
-    /// The newest lines of the last start's log before line `before`, newest first.
-    pub(crate) fn log(&self, id: McpServerId, before: u64, count: usize) -> Vec<ServerLogLine> {
+    /// Looks at what each container of this process uses.
+    pub(crate) async fn look_at_all(&self) {
+        let places: Vec<(McpServerId, Arc<Place>)> = {
+            let places = self.inner.places.lock();
+            let places = places.unwrap_or_else(PoisonError::into_inner);
+            places
+                .iter()
+                .map(|(id, place)| (*id, place.clone()))
+                .collect()
+        };
+        let running = places.into_iter().filter(|(_, place)| {
+            let state = place.state();
+            let running = state.running.as_ref();
+            running.is_some_and(|running| running.exit().is_none())
+        });
+        stream::iter(running)
+            .for_each_concurrent(LOOKS, |(id, place)| self.look_at(id, place))
+            .await;
+    }
+
+    async fn look_at(&self, id: McpServerId, place: Arc<Place>) {
+        let Ok(provisioner) = self.provisioner().await else {
+            return;
+        };
+        let fence = place.state().fence;
+        let looked_at = Instant::now();
+        let Ok(Some(stats)) = provisioner.stats(&id.to_string()).await else {
+            return;
+        };
+        let mut state = place.state();
+        if state.fence != fence {
+            return;
+        }
+        let last = state.last_look.replace((looked_at, stats.cpu_nanos));
+        let Some((last_at, last_nanos)) = last else {
+            return;
+        };
+        let used = stats.cpu_nanos.saturating_sub(last_nanos) as f64;
+        let passed = looked_at.duration_since(last_at).as_nanos().max(1) as f64;
+        state.samples.push_back(ContainerSample {
+            time: mint::now(),
+            cpu_millis: (used / passed * 1000.0).round() as u32,
+            memory_bytes: stats.memory_bytes,
+        });
+        if state.samples.len() > MAX_SAMPLES {
+            state.samples.pop_front();
+        }
+    }
+
+    /// The last start's log, newest line first.
+    pub(crate) fn log(&self, id: McpServerId) -> Vec<ServerLogLine> {
         let log = self
             .find_place(id)
             .and_then(|place| place.state().log.clone());
@@ -54,8 +116,6 @@ impl Containers {
         lines
             .into_iter()
             .rev()
-            .filter(|line| line.number < before)
-            .take(count)
             .map(|line| ServerLogLine {
                 number: line.number,
                 time: timestamp(line.time),

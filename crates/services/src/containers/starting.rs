@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use domain::containers::{ContainerSettings, Resources};
+use domain::containers::{ContainerHttp, ContainerSettings, Resources};
 use domain::mcp_servers::McpServerState;
-use domain::{McpServerId, Secret, WorkspaceId};
+use domain::{McpServerId, Secret};
 use mcp::{ConnectError, Connection};
-use provisioner::{Error, Limits, Running, Spec};
+use provisioner::{Door, Error, Limits, LogBook, Reader, Refusals, Running, Spec, Writer};
 use store::mcp_servers::Observation;
+use tokio::io::AsyncReadExt;
 
-use super::Containers;
+use super::{Containers, InstanceLease};
 use crate::mint;
 
 /// Lines of the log that a failure tells.
@@ -21,10 +22,14 @@ const END_WAIT: Duration = Duration::from_millis(1500);
 /// How long a container that nobody uses any more may still end by itself.
 const LAST_WAIT: Duration = Duration::from_millis(300);
 
+/// How long a server that speaks HTTP may take to listen.
+const LISTEN_WAIT: Duration = Duration::from_secs(30);
+const LISTEN_POLL: Duration = Duration::from_millis(50);
+
 /// What is to run.
 pub(crate) struct Order<'a> {
-    pub(crate) workspace_id: WorkspaceId,
-    pub(crate) id: McpServerId,
+    /// The right to do so.
+    pub(crate) lease: InstanceLease,
     pub(crate) revision: i32,
     /// The id of an image on the engine.
     pub(crate) image: String,
@@ -41,9 +46,20 @@ pub(crate) struct Begun {
 /// Keeps a container; dropping it removes the container, unless it was replaced.
 pub(crate) struct ContainerGuard {
     containers: Containers,
+    /// `None` once it is being dropped.
+    lease: Option<InstanceLease>,
     id: McpServerId,
-    generation: u64,
-    workspace_id: WorkspaceId,
+    fence: i64,
+    revision: i32,
+    running: Arc<Running>,
+    memory_bytes: u64,
+    /// What leads to its port.
+    _door: Option<Door>,
+}
+
+/// A container that nobody uses any more.
+struct Unused {
+    lease: InstanceLease,
     revision: i32,
     running: Arc<Running>,
     memory_bytes: u64,
@@ -55,34 +71,50 @@ impl Containers {
     /// # Errors
     /// Says what a person can do, with the end of the log.
     pub(crate) async fn begin(&self, order: Order<'_>) -> Result<Begun, ConnectError> {
-        let place = self.place(order.id);
+        let (id, fence) = (order.lease.id, order.lease.fence);
+        let place = self.place(id);
         if let Some(refusal) = place.state().refusal() {
             return Err(ConnectError::Protocol(refusal));
         }
         let provisioner = self.provisioner().await.map_err(told)?;
-        let (id, workspace_id, revision) = (order.id, order.workspace_id, order.revision);
-        let spec = spec(self.name(&id.to_string()), order)?;
+        let revision = order.revision;
+        let http = order.settings.http.clone();
+        let (spec, lease) = spec(order)?;
         let _work = place.work.lock().await;
         let started = provisioner.start(&spec).await.map_err(told)?;
         let running = Arc::new(started.running);
-        let guard = {
+        let mut guard = {
             let mut state = place.state();
-            state.generation += 1;
+            state.fence = fence;
             state.running = Some(running.clone());
             state.started_at = Some(mint::now());
+            state.samples.clear();
+            state.last_look = None;
             state.log = Some(running.log.clone());
             state.refusals = Some(running.refusals.clone());
             ContainerGuard {
                 containers: self.clone(),
+                lease: Some(lease),
                 id,
-                generation: state.generation,
-                workspace_id,
+                fence,
                 revision,
                 running: running.clone(),
                 memory_bytes: spec.limits.memory_bytes,
+                _door: None,
             }
         };
-        match Connection::open_stream(started.output, started.input).await {
+        let opened = match &http {
+            None => Connection::open_stream(started.output, started.input).await,
+            Some(http) => {
+                note_output(started.output, started.input, running.log.clone());
+                let opened = open_http(&running, http).await;
+                opened.map(|(connection, door)| {
+                    guard._door = Some(door);
+                    connection
+                })
+            }
+        };
+        match opened {
             Ok(connection) => Ok(Begun { connection, guard }),
             Err(error) => {
                 let ended = tokio::time::timeout(END_WAIT, running.ended()).await;
@@ -90,7 +122,7 @@ impl Containers {
                     Ok(_) => guard.end_in_words(),
                     Err(_) => with_log(error.to_string(), &running),
                 };
-                place.state().note_crash(guard.generation, &reason);
+                place.state().note_crash(fence, &reason);
                 Err(ConnectError::Protocol(reason))
             }
         }
@@ -103,16 +135,27 @@ impl Containers {
         }
     }
 
-    /// Removes a container that nobody uses any more, if it is still the one of `generation`.
-    async fn retire(
-        &self,
-        (workspace_id, id, revision): (WorkspaceId, McpServerId, i32),
-        generation: u64,
-        (running, memory_bytes): (Arc<Running>, u64),
-    ) {
+    /// Removes the container of a start at once, whoever uses it.
+    pub(crate) async fn kill(&self, id: McpServerId, fence: i64) {
+        if let Ok(provisioner) = self.provisioner().await
+            && let Err(error) = provisioner.remove(&id.to_string(), fence).await
+        {
+            tracing::warn!(mcp_server.id = %id, %error, "a container was left to the sweep");
+        }
+    }
+
+    /// Removes a container that nobody uses any more, if no other was started since.
+    async fn retire(&self, unused: Unused) {
+        let Unused {
+            lease,
+            revision,
+            running,
+            memory_bytes,
+        } = unused;
+        let (workspace_id, id, fence) = (lease.workspace_id, lease.id, lease.fence);
         let place = self.place(id);
         let _work = place.work.lock().await;
-        if place.state().generation != generation {
+        if place.state().fence != fence {
             return;
         }
         // A conversation that broke off often means that the server has ended.
@@ -121,16 +164,16 @@ impl Containers {
             .ok()
             .map(|exit| with_log(exit.to_error(memory_bytes).to_string(), &running));
         drop(running);
-        if let Some(reason) = &crash {
-            place.state().note_crash(generation, reason);
+        let is_held = self.is_held(id, fence);
+        if let (Some(reason), true) = (&crash, is_held) {
+            place.state().note_crash(fence, reason);
         }
         // Closes its input, too.
         place.state().running = None;
-        let Ok(provisioner) = self.provisioner().await else {
+        self.kill(id, fence).await;
+        if !is_held {
+            // It is another process's by now.
             return;
-        };
-        if let Err(error) = provisioner.remove(&self.name(&id.to_string())).await {
-            tracing::warn!(mcp_server.id = %id, %error, "a container was left to the sweep");
         }
         let noted = async {
             let mut tx = self.inner.store.begin(workspace_id).await?;
@@ -143,30 +186,41 @@ impl Containers {
                         profile: None,
                     };
                     tx.observe_mcp_server(id, revision, &seen).await?;
-                    tx.announce_tools().await?;
                 }
                 None => tx.put_mcp_server_asleep(id, revision, mint::now()).await?,
             }
+            tx.put_mcp_server_stopped(id, mint::now()).await?;
             tx.commit().await
         };
         if let Err(error) = noted.await {
             tracing::debug!(mcp_server.id = %id, %error, "a sleeping server is not shown as such");
         }
+        lease.release().await;
     }
 }
 
 impl ContainerGuard {
-    /// Waits until the container ends while it is in use, and says why it did.
-    pub(crate) fn ended(&self) -> impl Future<Output = String> + Send + 'static + use<> {
+    /// Connections that were refused to the container.
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.running.refusals
+    }
+
+    /// Waits until the container ends while it is in use, and says why it did; `None` if that is
+    /// nobody's business any more.
+    pub(crate) fn ended(&self) -> impl Future<Output = Option<String>> + Send + 'static + use<> {
         let (containers, running) = (self.containers.clone(), self.running.clone());
-        let (id, generation, memory_bytes) = (self.id, self.generation, self.memory_bytes);
+        let (id, fence, memory_bytes) = (self.id, self.fence, self.memory_bytes);
         async move {
             let exit = running.ended().await;
+            if !containers.is_held(id, fence) {
+                // Somebody else runs the server by now.
+                return None;
+            }
             let reason = with_log(exit.to_error(memory_bytes).to_string(), &running);
             if let Some(place) = containers.find_place(id) {
-                place.state().note_crash(generation, &reason);
+                place.state().note_crash(fence, &reason);
             }
-            reason
+            Some(reason)
         }
     }
 
@@ -180,27 +234,80 @@ impl ContainerGuard {
 
 impl Drop for ContainerGuard {
     fn drop(&mut self) {
-        let (containers, generation) = (self.containers.clone(), self.generation);
-        let server = (self.workspace_id, self.id, self.revision);
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let containers = self.containers.clone();
+        let unused = Unused {
+            lease,
+            revision: self.revision,
+            running: self.running.clone(),
+            memory_bytes: self.memory_bytes,
+        };
         // Outside a runtime everything ends with the process, whose end closes the inputs.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let running = (self.running.clone(), self.memory_bytes);
-            runtime.spawn(async move { containers.retire(server, generation, running).await });
+            let retiring = self.containers.inner.retiring.clone();
+            retiring.spawn_on(async move { containers.retire(unused).await }, &runtime);
         }
     }
 }
 
-fn spec(name: String, order: Order<'_>) -> Result<Spec, ConnectError> {
+/// Connects to a server that may not listen yet, for as long as its container runs.
+async fn open_http(
+    running: &Running,
+    http: &ContainerHttp,
+) -> Result<(Connection, Door), ConnectError> {
+    let door = running.open_door(http.port).map_err(told)?;
+    let begun = Instant::now();
+    let opened = async {
+        loop {
+            match Connection::open_socket(&door.path(), http.port, &http.path).await {
+                Err(ConnectError::Unreachable(_)) if begun.elapsed() < LISTEN_WAIT => {
+                    tokio::time::sleep(LISTEN_POLL).await;
+                }
+                opened => return opened,
+            }
+        }
+    };
+    let connection = tokio::select! {
+        opened = opened => opened.map_err(|error| match error {
+            ConnectError::Unreachable(_) => ConnectError::Protocol(format!(
+                "nothing answers on port {} of the container", http.port
+            )),
+            error => error,
+        })?,
+        exit = running.ended() => {
+            let code = exit.code.unwrap_or_default();
+            return Err(ConnectError::Protocol(format!("it ended with exit code {code}")));
+        }
+    };
+    Ok((connection, door))
+}
+
+/// What a server that speaks HTTP writes to its standard output is for its log; its input stays open
+/// until then.
+fn note_output(mut output: Reader, input: Writer, log: LogBook) {
+    tokio::spawn(async move {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = output.read(&mut buffer).await {
+            log.write(&buffer[..length]);
+        }
+        drop(input);
+    });
+}
+
+fn spec(order: Order<'_>) -> Result<(Spec, InstanceLease), ConnectError> {
     let settings = order.settings;
     let egress = settings
         .egress
         .iter()
         .map(|rule| rule.parse())
         .collect::<Result<_, _>>();
-    Ok(Spec {
-        id: name,
-        workspace: order.workspace_id,
+    let spec = Spec {
+        id: order.lease.id.to_string(),
+        workspace: order.lease.workspace_id,
         revision: order.revision.to_string(),
+        fence: order.lease.fence,
         image: order.image,
         command: settings.command.clone(),
         env: settings.env.clone(),
@@ -212,8 +319,9 @@ fn spec(name: String, order: Order<'_>) -> Result<Spec, ConnectError> {
         limits: limits(settings.resources),
         egress: egress
             .map_err(|error: provisioner::RuleError| ConnectError::Protocol(error.to_string()))?,
-        port: None,
-    })
+        port: settings.http.as_ref().map(|http| http.port),
+    };
+    Ok((spec, order.lease))
 }
 
 fn limits(resources: Resources) -> Limits {

@@ -1,7 +1,8 @@
 //! Tool servers: adding, changing and trying them.
 
+mod running;
 mod sign_in;
-mod source;
+pub(crate) mod source;
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +10,16 @@ use async_trait::async_trait;
 use domain::audit::Deed;
 use domain::containers::{CatalogEntry, ContainerReport, ContainerSource, ServerLogLine};
 use domain::mcp_servers::{
-    CreateMcpServer, McpOffers, McpServer, McpServerSource, McpServerState, McpServers, McpTool,
-    McpToolState, SignInReturn, ToolTrial, UpdateMcpServer,
+    CreateMcpServer, DesiredState, McpOffers, McpServer, McpServerSource, McpServerState,
+    McpServers, McpTool, McpToolState, SignInReturn, ToolTrial, UpdateMcpServer,
 };
-use domain::{Action, Cursor, Error, McpServerId, Page, Paged, Timestamp};
+use domain::{Action, Cursor, Error, McpServerId, Page, Paged};
 use serde_json::Value;
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
 use tokio_util::sync::CancellationToken;
 
+use self::running::{set_connecting, shown};
 use crate::fault::OrFault;
 use crate::tool_servers::ToolCallOptions;
 use crate::{Session, mint};
@@ -27,9 +29,6 @@ const CREATE_WAIT: Duration = Duration::from_secs(10);
 const RESTART_WAIT: Duration = Duration::from_secs(30);
 /// Longest time for a tool that is tried.
 const TRY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Whoever was connecting for longer than this has died.
-const CONNECTING_AT_MOST: time::Duration = time::Duration::seconds(90);
-const BUILDING_AT_MOST: time::Duration = time::Duration::minutes(16);
 /// Former names that the gateway still understands.
 const MAX_FORMER_NAMES: usize = 20;
 
@@ -60,6 +59,7 @@ impl McpServers for Session {
                 id: mint::id(),
                 name: input.name,
                 source: McpServerSource::Container(ContainerSource::default()),
+                desired_state: DesiredState::Running,
                 state: McpServerState::Connecting,
                 reason: None,
                 state_since: now,
@@ -155,6 +155,8 @@ impl McpServers for Session {
             .change(Action::ManageTools, Deed::McpServerRestart)
             .await?;
         let mut stored = get(&mut tx, id).await?;
+        // Whoever runs it starts it anew for a new revision.
+        stored.revision += 1;
         set_connecting(&mut stored);
         if let Some(settings) = stored.server.source.container_mut() {
             // The image is looked for again: its name may lead to a newer one.
@@ -175,14 +177,12 @@ impl McpServers for Session {
             let message = "somebody else runs this server; only its connection is ours";
             return Err(Error::conflict(message));
         }
-        stored.server.state = McpServerState::Stopped;
-        stored.server.reason = None;
-        stored.server.state_since = mint::now();
+        stored.server.desired_state = DesiredState::Stopped;
         tx.update_mcp_server(&stored).await.or_fault()?;
         tx.commit(id.uuid(), &stored.server.name).await?;
         self.services.tool_servers.forget(self.actor.workspace_id);
         self.services.tool_servers.disconnect(id);
-        Ok(shown(stored))
+        self.wait_until_stopped(id).await
     }
 
     async fn begin_mcp_sign_in(&self, id: McpServerId) -> Result<String, Error> {
@@ -212,8 +212,10 @@ impl McpServers for Session {
                 .map_err(|_| Error::invalid("after", "is no cursor of this list"))?,
             None => u64::MAX,
         };
-        let containers = &self.services.tool_servers.containers;
-        let lines = containers.log(id, before, usize::from(page.limit) + 1);
+        let servers = &self.services.tool_servers;
+        let seen = servers.seen(self.actor.workspace_id, id).await;
+        let lines = seen.log.into_iter().filter(|line| line.number < before);
+        let lines = lines.take(usize::from(page.limit) + 1).collect();
         Ok(Paged::cut(lines, page.limit, |line| {
             Cursor(line.number.to_string())
         }))
@@ -223,7 +225,8 @@ impl McpServers for Session {
         let mut tx = self.begin(Action::Read).await?;
         get(&mut tx, id).await?;
         drop(tx);
-        Ok(self.services.tool_servers.containers.report(id).await)
+        let servers = &self.services.tool_servers;
+        Ok(servers.seen(self.actor.workspace_id, id).await.report)
     }
 
     async fn list_mcp_catalog(&self) -> Result<Vec<CatalogEntry>, Error> {
@@ -307,30 +310,6 @@ impl McpServers for Session {
     }
 }
 
-impl Session {
-    /// Connects behind, for up to `wait` in front; gives the server as it is then.
-    async fn connect(&self, id: McpServerId, wait: Duration) -> Result<McpServer, Error> {
-        let servers = self.services.tool_servers.clone();
-        let workspace_id = self.actor.workspace_id;
-        servers.forget(workspace_id);
-        // It ends by itself: connecting and listing have their own limits.
-        let connecting = tokio::spawn(async move { servers.reconnect(workspace_id, id).await });
-        let _ = tokio::time::timeout(wait, connecting).await;
-        let store = &self.services.store;
-        let mut tx = store.begin(workspace_id).await.or_fault()?;
-        Ok(shown(get(&mut tx, id).await?))
-    }
-}
-
-fn set_connecting(stored: &mut StoredMcpServer) {
-    stored.server.state = match stored.server.source {
-        McpServerSource::Remote(_) => McpServerState::Connecting,
-        _ => McpServerState::Requested,
-    };
-    stored.server.reason = None;
-    stored.server.state_since = mint::now();
-}
-
 /// Where a remote server is.
 fn place(stored: &StoredMcpServer) -> Option<String> {
     match &stored.server.source {
@@ -344,23 +323,6 @@ fn rename(stored: &mut StoredMcpServer, name: String) {
     let old = std::mem::replace(&mut stored.server.name, name);
     stored.former_names.insert(0, old);
     stored.former_names.truncate(MAX_FORMER_NAMES);
-}
-
-/// A server as people see it: one whose connecting was cut short says so.
-fn shown(stored: StoredMcpServer) -> McpServer {
-    let mut server = stored.server;
-    let now: Timestamp = mint::now();
-    let waited = now.date_time() - server.state_since.date_time();
-    let at_most = match server.state {
-        McpServerState::Building => BUILDING_AT_MOST,
-        _ => CONNECTING_AT_MOST,
-    };
-    if server.state.is_passing() && waited > at_most {
-        server.state = McpServerState::Failed;
-        server.reason =
-            Some("connecting was cut short; restart the server to try again".to_owned());
-    }
-    server
 }
 
 async fn get(tx: &mut TenantTx, id: McpServerId) -> Result<StoredMcpServer, Error> {

@@ -5,16 +5,17 @@ use std::time::Duration;
 use domain::audit::Deed;
 use domain::mcp_servers::{McpServer, McpServerSource, SignInReturn};
 use domain::{Action, Error, McpServerId, SecretId, expose};
-use mcp::sign_in::{self, SignInAnswer, SignInError};
+use mcp::sign_in::{self, KnownClient, SignInAnswer, SignInError};
 use secrecy::SecretString;
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
 use store::mcp_sign_ins::PendingSignIn;
 use url::Url;
 
+use super::source::SIGN_IN_SECRET;
 use super::{CREATE_WAIT, get, set_connecting};
 use crate::fault::OrFault;
-use crate::{Session, mint};
+use crate::{Session, mint, sealed_map};
 
 /// How long a person may take to sign in.
 const PENDING: time::Duration = time::Duration::minutes(15);
@@ -30,12 +31,13 @@ impl Session {
         let session_id = self.browser()?;
         let mut tx = self.begin(Action::Read).await?;
         let stored = get(&mut tx, id).await?;
+        let client = self.sign_in_client(&mut tx, &stored).await?;
         drop(tx);
         let url = remote_url(&stored)?;
         let outbound = &self.services.outbound;
         let redirect_uri = self.redirect_uri();
         // No transaction waits for a stranger.
-        let begun = sign_in::begin(outbound, &url, &redirect_uri, CLIENT_NAME);
+        let begun = sign_in::begin(outbound, &url, &redirect_uri, CLIENT_NAME, client);
         let begun = within(begun).await.map_err(Error::conflict)?;
 
         let mut tx = self
@@ -63,6 +65,23 @@ impl Session {
         }
         tx.commit(id.uuid(), &stored.server.name).await?;
         Ok(begun.url)
+    }
+
+    /// The client that an administrator has registered by hand at the authorization server.
+    async fn sign_in_client(
+        &self,
+        tx: &mut TenantTx,
+        stored: &StoredMcpServer,
+    ) -> Result<Option<KnownClient>, Error> {
+        let McpServerSource::Remote(remote) = &stored.server.source else {
+            return Ok(None);
+        };
+        let Some(id) = remote.sign_in_client_id.clone() else {
+            return Ok(None);
+        };
+        let mut secrets = sealed_map::read(tx, &self.services.vault, stored).await?;
+        let secret = secrets.remove(SIGN_IN_SECRET).map(SecretString::from);
+        Ok(Some(KnownClient { id, secret }))
     }
 
     /// Takes what a person brought back. Each state is good for one attempt, by the browser session

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use domain::mcp_servers::{McpServerSource, McpServerSourceInput, RemoteSource, RemoteSourceInput};
 use domain::{Error, expose};
-use secrecy::{ExposeSecret, SecretString};
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
 use url::Url;
 
-use crate::fault::OrFault;
 use crate::mcp_settings::other_type;
-use crate::{Session, mint};
+use crate::{Session, sealed_map};
+
+/// Among a server's secrets: no header has such a name.
+pub(crate) const SIGN_IN_SECRET: &str = "sign-in client secret";
 
 impl Session {
     /// Takes over a source and its secrets; `is_new` when there was nothing before.
@@ -67,14 +68,10 @@ impl Session {
     ) -> Result<(), Error> {
         let url = clean_url(&input.url)?;
         let vault = &self.services.vault;
-        let mut headers: BTreeMap<String, String> = match stored.secret_id {
-            Some(id) => {
-                let secret = tx.find_secret(vault, id).await.or_fault()?;
-                secret
-                    .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
-                    .unwrap_or_default()
-            }
-            None => BTreeMap::new(),
+        let mut headers = sealed_map::read(tx, vault, stored).await?;
+        let mut client_id = match &stored.server.source {
+            McpServerSource::Remote(old) => old.sign_in_client_id.clone(),
+            _ => None,
         };
         let old_origin = old_url
             .and_then(|old| Url::parse(old).ok())
@@ -94,6 +91,18 @@ impl Session {
             }
             is_given.insert(name, ());
         }
+        if let Some(client) = input.sign_in_client {
+            client_id = Some(client.id.trim().to_owned()).filter(|id| !id.is_empty());
+            match client.secret.filter(|_| client_id.is_some()) {
+                Some(secret) => {
+                    headers.insert(SIGN_IN_SECRET.to_owned(), expose(&secret).to_owned());
+                }
+                None => {
+                    headers.remove(SIGN_IN_SECRET);
+                }
+            }
+            is_given.insert(SIGN_IN_SECRET.to_owned(), ());
+        }
         let kept = headers.keys().find(|name| !is_given.contains_key(*name));
         if let (Some(kept), true) = (kept, old_origin.is_some_and(|old| old != url.origin())) {
             return Err(Error::invalid(
@@ -111,19 +120,12 @@ impl Session {
             );
             return Err(Error::invalid("source.headers", message));
         }
-        if headers.is_empty() {
-            stored.secret_id = None;
-        } else {
-            let id = stored.secret_id.unwrap_or_else(mint::id);
-            let text = serde_json::to_string(&headers).map_err(anyhow::Error::from);
-            let secret = SecretString::from(text.map_err(|error| crate::internal(&error))?);
-            let now = stored.server.updated_at;
-            tx.put_secret(vault, id, &secret, now).await.or_fault()?;
-            stored.secret_id = Some(id);
-        }
+        sealed_map::write(tx, vault, stored, &headers).await?;
+        headers.remove(SIGN_IN_SECRET);
         stored.server.source = McpServerSource::Remote(RemoteSource {
             url: url.into(),
             header_names: headers.into_keys().collect(),
+            sign_in_client_id: client_id,
             catalog: None,
         });
         Ok(())

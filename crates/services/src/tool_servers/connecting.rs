@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use domain::mcp_servers::{McpServerSource, McpServerState, RemoteSource};
+use domain::mcp_servers::{DesiredState, McpServerSource, McpServerState, RemoteSource};
 use domain::{McpServerId, WorkspaceId};
 use mcp::{ConnectError, Connection, HttpEndpoint};
 use outbound::Outbound;
-use secrecy::ExposeSecret;
 use store::Store;
 use store::mcp_servers::{Observation, Profile, StoredMcpServer};
 use store::mcp_tools::HashedDefinition;
 use store::vault::Vault;
 use url::Url;
+use uuid::Uuid;
 
 use super::directory::Directory;
 use super::grants::ServerGrant;
-use crate::containers::{ContainerGuard, Containers, Order, Wanted};
-use crate::mint;
+use super::peers::{Peers, Silence};
+use crate::containers::{ContainerGuard, Containers, Order, Turn, Wanted};
+use crate::mcp_servers::source::SIGN_IN_SECRET;
+use crate::{mint, sealed_map};
 
 /// Connects to servers and keeps what they say of themselves.
 #[derive(Clone)]
@@ -26,7 +28,8 @@ pub(super) struct Connector {
     vault: Vault,
     outbound: Outbound,
     directory: Directory,
-    containers: Containers,
+    pub(super) containers: Containers,
+    peers: Peers,
 }
 
 /// A connection, and the settings that it was made with.
@@ -35,6 +38,14 @@ pub(super) struct Opened {
     pub(super) revision: i32,
     /// What it runs in, if that is ours.
     pub(super) container: Option<ContainerGuard>,
+    /// The process of the fleet that it goes through.
+    pub(super) through: Option<Uuid>,
+}
+
+/// A connection, and what it stands on.
+enum Made {
+    Direct(Connection, Option<ContainerGuard>),
+    Through(Connection, Uuid),
 }
 
 /// A server, its secrets and what signing in left.
@@ -51,6 +62,7 @@ impl Connector {
         outbound: Outbound,
         directory: Directory,
         containers: Containers,
+        peers: Peers,
     ) -> Self {
         Self {
             store,
@@ -58,6 +70,7 @@ impl Connector {
             outbound,
             directory,
             containers,
+            peers,
         }
     }
 
@@ -69,13 +82,22 @@ impl Connector {
     ) -> Result<Opened, ConnectError> {
         let (stored, secrets, grant) = self.settings(workspace_id, id).await?;
         let revision = stored.revision;
-        if stored.server.state == McpServerState::Stopped {
+        if stored.server.desired_state == DesiredState::Stopped {
             let stopped = "a person stopped the server; restart it to use its tools";
             return Err(ConnectError::Protocol(stopped.to_owned()));
         }
         let opened = self.connect(workspace_id, &stored, secrets, grant).await;
         let result = match opened {
-            Ok((connection, container)) => self
+            // The process that runs it keeps what it says.
+            Ok(Made::Through(connection, process)) => {
+                return Ok(Opened {
+                    connection: Arc::new(connection),
+                    revision,
+                    container: None,
+                    through: Some(process),
+                });
+            }
+            Ok(Made::Direct(connection, container)) => self
                 .keep_tools(workspace_id, id, revision, &connection)
                 .await
                 .map(|()| (connection, container)),
@@ -86,6 +108,7 @@ impl Connector {
                 connection: Arc::new(connection),
                 revision,
                 container,
+                through: None,
             }),
             Err(error) => {
                 let seen = Observation {
@@ -141,7 +164,7 @@ impl Connector {
         stored: &StoredMcpServer,
         secrets: BTreeMap<String, String>,
         grant: Option<ServerGrant>,
-    ) -> Result<(Connection, Option<ContainerGuard>), ConnectError> {
+    ) -> Result<Made, ConnectError> {
         let (id, revision) = (stored.server.id, stored.revision);
         let (wanted, settings) = match &stored.server.source {
             McpServerSource::Remote(remote) => {
@@ -154,13 +177,32 @@ impl Connector {
                     Err(ConnectError::SignInNeeded(_)) if has_key => {
                         Err(ConnectError::Unauthorized { status: 401 })
                     }
-                    opened => Ok((opened?, None)),
+                    opened => Ok(Made::Direct(opened?, None)),
                 };
             }
             McpServerSource::Container(source) => {
                 (Wanted::Image(source.image.clone()), &source.settings)
             }
             McpServerSource::Package(source) => (Wanted::of_package(source), &source.settings),
+        };
+        let silence = Silence::begin();
+        let lease = loop {
+            match self
+                .containers
+                .take_turn((workspace_id, id), revision)
+                .await?
+            {
+                Turn::Ours(lease) => break lease,
+                Turn::Theirs(owner) => {
+                    let opened = self
+                        .peers
+                        .open(&self.containers, &owner, (workspace_id, id));
+                    if let Some(connection) = opened.await? {
+                        return Ok(Made::Through(connection, owner.process));
+                    }
+                    silence.wait().await?;
+                }
+            }
         };
         let image = match &settings.pinned_image {
             Some(image) => image.clone(),
@@ -175,15 +217,14 @@ impl Connector {
         self.pass(workspace_id, id, revision, McpServerState::Starting)
             .await?;
         let order = Order {
-            workspace_id,
-            id,
+            lease,
             revision,
             image,
             settings,
             secrets,
         };
         let begun = self.containers.begin(order).await?;
-        Ok((begun.connection, Some(begun.guard)))
+        Ok(Made::Direct(begun.connection, Some(begun.guard)))
     }
 
     /// Notes a state on the way.
@@ -273,9 +314,11 @@ impl Connector {
         let Some((stored, secret, grant_id)) = found else {
             return Err(ConnectError::Protocol("the server was deleted".to_owned()));
         };
-        let secrets = secret
-            .and_then(|secret| serde_json::from_str(secret.expose_secret()).ok())
+        let mut secrets = secret
+            .map(|secret| sealed_map::open(&secret))
             .unwrap_or_default();
+        // It is for the sign-in alone.
+        secrets.remove(SIGN_IN_SECRET);
         let grant = grant_id.map(|grant_id| ServerGrant {
             store: self.store.clone(),
             vault: self.vault.clone(),

@@ -41,11 +41,17 @@ pub(super) struct Health {
     starts: VecDeque<Instant>,
     /// Whether somebody is starting it anew.
     is_recovering: bool,
-    /// Why it is left alone.
-    pub(super) halted: Option<String>,
+    /// Why it is left alone, as long as its settings are of this revision.
+    pub(super) halted: Option<(i32, String)>,
 }
 
 impl Health {
+    /// Why it is left alone with the settings of a revision.
+    pub(super) fn halted_for(&self, revision: i32) -> Option<String> {
+        let (halted, reason) = self.halted.as_ref()?;
+        (*halted == revision).then(|| reason.clone())
+    }
+
     /// Counts a new start; tells how long to wait before it, or `None` if there were too many.
     fn next_start(&mut self, config: HealthConfig) -> Option<Duration> {
         while self
@@ -99,7 +105,8 @@ impl Pool {
                 .asked_at
                 .is_none_or(|at| at.elapsed() >= self.health.every);
             let idle = lock(&slot.used_at).elapsed() >= self.health.every;
-            let is_free = !slot.is_busy() && !live.connection.is_closed();
+            // One that goes through another process is looked after there.
+            let is_free = !slot.is_busy() && !live.connection.is_closed() && live.through.is_none();
             let is_due = asked && idle && is_free && !health.is_recovering;
             drop(health);
             is_due.then_some((id, slot, live))
@@ -153,7 +160,7 @@ impl Pool {
                     "it had to be started anew {MAX_STARTS} times within 10 minutes and is left \
                      alone now; the last time: {reason}. Correct it, then restart the server"
                 );
-                lock(&slot.health).halted = Some(told.clone());
+                lock(&slot.health).halted = Some((silent.revision, told.clone()));
                 let mut state = slot.state.lock().await;
                 state.live = None;
                 drop(state);
@@ -168,7 +175,8 @@ impl Pool {
             if state.live.as_ref().is_some_and(is_other) {
                 return;
             }
-            match self.open(&mut state, workspace_id, id).await {
+            let revision = silent.revision;
+            match self.open(&mut state, workspace_id, id, revision).await {
                 Ok(_) => {
                     lock(&slot.health).misses = 0;
                     return;

@@ -4,13 +4,20 @@ mod connecting;
 mod directory;
 mod grants;
 mod health;
+mod held;
+mod peers;
 mod pool;
+mod reconciling;
+mod refused;
 
 use std::time::{Duration, Instant};
 
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::{McpServerId, WorkspaceId};
-use mcp::{Answer, Ask, CallError, CallOptions, Following, LogLine, Progress, Subject, ToolOutput};
+use mcp::{
+    Answer, Ask, CallError, CallOptions, ConnectError, Following, LogLine, Progress, Subject,
+    ToolOutput,
+};
 use outbound::Outbound;
 use serde_json::Value;
 use store::Store;
@@ -21,6 +28,9 @@ use self::connecting::Connector;
 use self::directory::Directory;
 pub(crate) use self::directory::Snapshot;
 pub use self::health::HealthConfig;
+pub use self::held::{HeldServer, NotHere};
+pub(crate) use self::peers::Peers;
+pub use self::peers::Seen;
 use self::pool::Pool;
 use crate::containers::Containers;
 
@@ -54,8 +64,10 @@ pub struct ToolCallOptions<'a> {
 /// The tool servers of all workspaces, as one process uses them. Cheap to clone.
 #[derive(Clone)]
 pub struct ToolServers {
+    store: Store,
     directory: Directory,
     pool: Pool,
+    peers: Peers,
     pub(crate) containers: Containers,
 }
 
@@ -65,17 +77,21 @@ impl ToolServers {
         vault: Vault,
         outbound: Outbound,
         containers: Containers,
+        peers: Peers,
         health: HealthConfig,
     ) -> Self {
         let directory = Directory::new(store.clone());
         let connector = Connector::new(
-            store,
+            store.clone(),
             vault,
             outbound,
             directory.clone(),
             containers.clone(),
+            peers.clone(),
         );
         Self {
+            store,
+            peers,
             directory,
             containers,
             pool: Pool::new(connector, health),
@@ -86,7 +102,65 @@ impl ToolServers {
     pub(crate) fn start(&self, stopping: &CancellationToken) {
         self.directory.start(stopping.clone());
         self.pool.start(stopping.clone());
-        self.containers.start(stopping.clone());
+        self.reconcile(stopping.clone());
+    }
+
+    /// Ends every connection and gives up what this process runs; within some 10 s.
+    pub(crate) async fn finish(&self) {
+        self.pool.disconnect_all();
+        self.containers.finish().await;
+    }
+
+    /// Connects to a server by its settings as they are now, if there is no such connection.
+    pub(crate) async fn wake(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+    ) -> Result<(), CallError> {
+        let read = async {
+            let mut tx = self.store.begin(workspace_id).await?;
+            tx.find_mcp_server(server_id).await
+        };
+        let found: store::Result<_> = read.await;
+        let found = found.map_err(|_| CallError::Unavailable)?;
+        let revision = found.ok_or(CallError::NoSuchTool)?.revision;
+        self.directory.forget(Some(workspace_id));
+        let connected = self.pool.connection(workspace_id, server_id, revision);
+        connected.await.map(drop)
+    }
+
+    /// What is known of a server's container by the process that runs it.
+    pub(crate) async fn seen(&self, workspace_id: WorkspaceId, id: McpServerId) -> Seen {
+        if !self.containers.holds(id)
+            && let Ok(Some(owner)) = self.containers.owner((workspace_id, id)).await
+            && let Some(seen) = self.peers.read(&owner, (workspace_id, id)).await
+        {
+            return seen;
+        }
+        self.seen_here(id).await
+    }
+
+    async fn seen_here(&self, id: McpServerId) -> Seen {
+        Seen {
+            report: self.containers.report(id).await,
+            log: self.containers.log(id),
+        }
+    }
+
+    /// A server that another process asks this one for, if it is one of the fleet.
+    pub(crate) fn held_server(
+        &self,
+        workspace_id: WorkspaceId,
+        id: McpServerId,
+        ticket: &str,
+    ) -> Option<HeldServer> {
+        let process = self.containers.process();
+        let is_admitted = self.peers.admits(process, (workspace_id, id), ticket);
+        is_admitted.then(|| HeldServer {
+            servers: self.clone(),
+            workspace_id,
+            id,
+        })
     }
 
     /// What is known of some tools, each by its server and bare name. Tools that are not offered are
@@ -173,35 +247,34 @@ impl ToolServers {
         let too_late = || CallError::Timeout {
             seconds: options.timeout.as_secs(),
         };
-        let revision = self.check(workspace_id, server_id, &ask).await?;
-        let opening = self.pool.connection(workspace_id, server_id, revision);
-        let lease = tokio::select! {
-            lease = tokio::time::timeout(options.timeout, opening) => {
-                lease.map_err(|_| too_late())??
+        loop {
+            let revision = self.check(workspace_id, server_id, &ask).await?;
+            let opening = self.pool.connection(workspace_id, server_id, revision);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let lease = tokio::select! {
+                lease = tokio::time::timeout(left, opening) => {
+                    lease.map_err(|_| too_late())??
+                }
+                () = options.cancel.cancelled() => return Err(CallError::Cancelled),
+            };
+            if lease.is_new {
+                // The server was asked for its tools just now: they may be others.
+                self.check(workspace_id, server_id, &ask).await?;
             }
-            () = options.cancel.cancelled() => return Err(CallError::Cancelled),
-        };
-        if lease.is_new {
-            // The server was asked for its tools just now: they may be others.
-            self.check(workspace_id, server_id, &ask).await?;
-        }
-        let call = CallOptions {
-            timeout: deadline.saturating_duration_since(Instant::now()),
-            cancel: options.cancel,
-            on_progress: options.on_progress,
-            on_log: options.on_log,
-        };
-        let result = lease.connection().ask(ask, call).await;
-        match result {
-            Err(CallError::Timeout { .. }) => {
+            let result = ask_through(&lease, ask.clone(), &options, deadline).await;
+            let Err(error) = &result else {
+                return result;
+            };
+            if error.spoils_connection() {
                 self.pool.forget_connection(&lease);
-                Err(too_late())
             }
-            Err(error) if error.spoils_connection() => {
-                self.pool.forget_connection(&lease);
-                Err(error)
-            }
-            other => other,
+            let is_untried = matches!(error, CallError::Connect(ConnectError::Unreachable(_)));
+            return match error {
+                // The process that runs the server has just died, and another one will.
+                _ if lease.is_through() && is_untried && Instant::now() < deadline => continue,
+                CallError::Timeout { .. } => Err(too_late()),
+                _ => result,
+            };
         }
     }
 
@@ -272,6 +345,31 @@ impl ToolServers {
     pub(crate) fn forget(&self, workspace_id: WorkspaceId) {
         self.directory.forget(Some(workspace_id));
     }
+}
+
+/// Asks by a connection; what the server was refused meanwhile is told with the answer.
+async fn ask_through(
+    lease: &pool::Lease,
+    ask: Ask,
+    options: &ToolCallOptions<'_>,
+    deadline: Instant,
+) -> Result<Answer, CallError> {
+    let call = CallOptions {
+        timeout: deadline.saturating_duration_since(Instant::now()),
+        cancel: options.cancel,
+        on_progress: options.on_progress,
+        on_log: options.on_log,
+    };
+    let is_call = ask.subject() == Subject::Tool;
+    let refusals = lease.refusals().filter(|_| is_call);
+    let watched = refusals.map(|refusals| (refusals, refusals.last()));
+    let mut result = lease.connection().ask(ask, call).await;
+    if let Some((refusals, before)) = watched
+        && let Some(note) = refused::note(&refusals.after(before))
+    {
+        refused::tell(&mut result, &note);
+    }
+    result
 }
 
 impl KnownTool {

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use domain::{McpServerId, WorkspaceId};
 use mcp::{CallError, ConnectError, Connection};
+use provisioner::Refusals;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::connecting::{Connector, Opened};
 use super::health::{Health, HealthConfig};
@@ -50,7 +52,8 @@ pub(super) struct Slot {
 #[derive(Default)]
 pub(super) struct SlotState {
     pub(super) live: Option<Arc<Live>>,
-    failed: Option<(Instant, ConnectError)>,
+    /// When, with which settings and why connecting failed the last time.
+    failed: Option<(Instant, i32, ConnectError)>,
 }
 
 /// A connection and the task that follows its notices.
@@ -58,10 +61,12 @@ pub(super) struct Live {
     pub(super) workspace_id: WorkspaceId,
     pub(super) connection: Arc<Connection>,
     pub(super) revision: i32,
-    follower: AbortHandle,
+    follower: Option<AbortHandle>,
+    /// The process of the fleet that it goes through.
+    pub(super) through: Option<Uuid>,
     watcher: Option<AbortHandle>,
     /// Its container goes with the connection.
-    _container: Option<ContainerGuard>,
+    container: Option<ContainerGuard>,
 }
 
 /// The right to use a connection for one call.
@@ -103,10 +108,15 @@ impl Pool {
                 () = this.look_after(&stopping) => {}
                 () = sweeping => {}
             }
-            for (_, slot) in this.lock().drain() {
-                slot.give_up();
-            }
+            this.disconnect_all();
         });
+    }
+
+    /// Ends every connection.
+    pub(super) fn disconnect_all(&self) {
+        for (_, slot) in self.lock().drain() {
+            slot.give_up();
+        }
     }
 
     /// A connection to a server, by its settings of that revision; connects if there is none.
@@ -119,13 +129,15 @@ impl Pool {
         let slot = self.slot(server_id);
         let permit = slot.calls.clone().try_acquire_owned();
         let permit = permit.map_err(|_| CallError::Busy)?;
-        if let Some(reason) = &lock(&slot.health).halted {
-            return Err(ConnectError::Protocol(reason.clone()).into());
+        if let Some(reason) = lock(&slot.health).halted_for(revision) {
+            return Err(ConnectError::Protocol(reason).into());
         }
         let mut state = slot.state.lock().await;
         let is_usable =
             |live: &&Arc<Live>| live.revision == revision && !live.connection.is_closed();
-        if let Some(live) = state.live.as_ref().filter(is_usable) {
+        if let Some(live) = state.live.as_ref().filter(is_usable)
+            && self.still_leads_there(server_id, live).await
+        {
             return Ok(Lease {
                 held: slot.held.clone(),
                 live: live.clone(),
@@ -134,12 +146,15 @@ impl Pool {
                 is_new: false,
             });
         }
-        if let Some((at, error)) = &state.failed
+        if let Some((at, failed, error)) = &state.failed
+            && *failed == revision
             && at.elapsed() < REST
         {
             return Err(error.clone().into());
         }
-        let live = self.open(&mut state, workspace_id, server_id).await?;
+        let live = self
+            .open(&mut state, workspace_id, server_id, revision)
+            .await?;
         Ok(Lease {
             held: slot.held.clone(),
             live,
@@ -149,13 +164,23 @@ impl Pool {
         })
     }
 
+    /// Whether the process that a connection goes through still runs the server.
+    async fn still_leads_there(&self, server_id: McpServerId, live: &Live) -> bool {
+        let Some(process) = live.through else {
+            return true;
+        };
+        let server = (live.workspace_id, server_id);
+        let owner = self.connector.containers.owner(server).await;
+        owner.is_ok_and(|owner| owner.is_some_and(|owner| owner.process == process))
+    }
+
     /// Connects anew, whatever there is; an attempt that is under way is not waited for.
     pub(super) async fn reconnect(&self, workspace_id: WorkspaceId, server_id: McpServerId) {
         self.disconnect(server_id);
         let slot = self.slot(server_id);
         let mut state = slot.state.lock().await;
         // What comes of it is in the database.
-        let _ = self.open(&mut state, workspace_id, server_id).await;
+        let _ = self.open(&mut state, workspace_id, server_id, 0).await;
     }
 
     pub(super) async fn open(
@@ -163,6 +188,7 @@ impl Pool {
         state: &mut SlotState,
         workspace_id: WorkspaceId,
         server_id: McpServerId,
+        revision: i32,
     ) -> Result<Arc<Live>, ConnectError> {
         state.live = None;
         match self.connector.open(workspace_id, server_id).await {
@@ -173,7 +199,7 @@ impl Pool {
                 Ok(live)
             }
             Err(error) => {
-                state.failed = Some((Instant::now(), error.clone()));
+                state.failed = Some((Instant::now(), revision, error.clone()));
                 Err(error)
             }
         }
@@ -184,19 +210,21 @@ impl Pool {
             connection,
             revision,
             container,
+            through,
         } = opened;
         let watcher = container.as_ref().map(|container| {
             let (connector, ended) = (self.connector.clone(), container.ended());
             let watch = async move {
-                let reason = ended.await;
-                connector
-                    .note_crash(workspace_id, server_id, revision, reason)
-                    .await;
+                if let Some(reason) = ended.await {
+                    connector
+                        .note_crash(workspace_id, server_id, revision, reason)
+                        .await;
+                }
             };
             tokio::spawn(watch).abort_handle()
         });
         let (connector, followed) = (self.connector.clone(), connection.clone());
-        let follower = tokio::spawn(async move {
+        let following = async move {
             loop {
                 followed.changed().await;
                 let kept = connector
@@ -211,14 +239,20 @@ impl Pool {
                 }
                 tokio::time::sleep(NOTICE_REST).await;
             }
-        });
+        };
+        let follower = match through {
+            // The process that runs it follows it.
+            Some(_) => None,
+            None => Some(tokio::spawn(following).abort_handle()),
+        };
         Live {
             workspace_id,
             connection,
             revision,
-            follower: follower.abort_handle(),
+            follower,
+            through,
             watcher,
-            _container: container,
+            container,
         }
     }
 
@@ -297,8 +331,18 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lease {
+    /// Whether it goes through another process of the fleet.
+    pub(super) fn is_through(&self) -> bool {
+        self.live.through.is_some()
+    }
+
     pub(super) fn connection(&self) -> &Connection {
         &self.live.connection
+    }
+
+    /// Connections that are refused to the server's container.
+    pub(super) fn refusals(&self) -> Option<&Refusals> {
+        Some(self.live.container.as_ref()?.refusals())
     }
 
     /// Ends the call and goes on to keep the connection.
@@ -309,7 +353,9 @@ impl Lease {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.follower.abort();
+        if let Some(follower) = &self.follower {
+            follower.abort();
+        }
         // Before the container goes: its end is no crash then.
         if let Some(watcher) = &self.watcher {
             watcher.abort();

@@ -18,25 +18,38 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// end of the pipe closes however it dies. Containers end with a graceful end of the engine.
 const WATCHDOG: &str = r#"
 dir=$1
+podman() {
+  command podman --root "$dir/data" --runroot "$dir/exec" --tmpdir "$dir/tmp" \
+    --storage-driver vfs --cgroup-manager cgroupfs --events-backend none "$@"
+}
 begin() {
+  if [ "$2" = podman ]; then
+    # Not the function: its shell would stand between us and the service.
+    command podman --root "$dir/data" --runroot "$dir/exec" --tmpdir "$dir/tmp" \
+      --storage-driver vfs --cgroup-manager cgroupfs --events-backend none \
+      system service --time=0 "unix://$dir/docker.sock" >>"$dir/log" 2>&1 &
+    engine=$!
+    return
+  fi
   dockerd -H "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \
     --pidfile "$dir/pid" --bridge none --iptables=false --ip6tables=false \
     --shutdown-timeout 2 --log-level warn >>"$dir/log" 2>&1 &
   engine=$!
 }
 finish() {
+  [ "$2" != podman ] || podman rm --all --force --time 0 >/dev/null 2>&1
   kill -TERM "$engine" 2>/dev/null
   wait "$engine"
   rm -f "$dir/docker.sock"
 }
-begin
+begin "$@"
 while read -r word; do
   case $word in
-    stop) finish; touch "$dir/stopped" ;;
-    restart) finish; begin; touch "$dir/restarted" ;;
+    stop) finish "$@"; touch "$dir/stopped" ;;
+    restart) finish "$@"; begin "$@"; touch "$dir/restarted" ;;
   esac
 done
-finish
+finish "$@"
 # A killed test leaves mounts of containers behind.
 awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts | sort -r |
   while read -r mount; do umount -l "$mount"; done
@@ -52,7 +65,8 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    pub(super) async fn start() -> anyhow::Result<Self> {
+    /// `kind` is `docker` or `podman`.
+    pub(super) async fn start(kind: &str) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("aa-engine-")
             .tempdir_in("/tmp")
@@ -61,6 +75,7 @@ impl Daemon {
         let mut watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&dir)
+            .arg(kind)
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())
@@ -114,10 +129,10 @@ impl Daemon {
             match asked.await? {
                 Ok((200, _)) => return Ok(()),
                 _ if begun.elapsed() > PATIENCE => {
-                    bail!("dockerd does not answer:\n{}", self.log());
+                    bail!("the engine does not answer:\n{}", self.log());
                 }
                 // It ends at once when it is not installed or may not run.
-                _ if self.has_given_up() => bail!("dockerd ended:\n{}", self.log()),
+                _ if self.has_given_up() => bail!("the engine ended:\n{}", self.log()),
                 _ => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }

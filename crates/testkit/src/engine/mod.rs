@@ -20,6 +20,26 @@ pub struct TestEngine {
     daemon: Daemon,
 }
 
+/// Sees the containers of an engine.
+#[derive(Clone, Debug)]
+pub struct EngineObserver {
+    socket: PathBuf,
+}
+
+impl EngineObserver {
+    /// Every container there is, running or not, with its labels.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    pub async fn containers(&self) -> Vec<Value> {
+        let socket = self.socket.clone();
+        let path = "/containers/json?all=1";
+        let asked = tokio::task::spawn_blocking(move || api::request(&socket, "GET", path, &[]));
+        let answer = asked.await.expect("no panic").expect("the engine's answer");
+        answer.1.as_array().cloned().unwrap_or_default()
+    }
+}
+
 impl TestEngine {
     /// Starts an engine. `None` only where `AGENTAREA_TEST_ENGINE=none` says that there is none:
     /// a test that needs one then passes without having looked.
@@ -31,10 +51,26 @@ impl TestEngine {
             eprintln!("no container engine, as AGENTAREA_TEST_ENGINE says: not tested");
             return None;
         }
-        let daemon = Daemon::start().await.expect(
+        let daemon = Daemon::start("docker").await.expect(
             "a container engine (as root, apt-get install docker.io; or say that there is none \
              with AGENTAREA_TEST_ENGINE=none)",
         );
+        Some(Self { daemon })
+    }
+
+    /// Starts Podman's service instead. `None`, and a printed reason, where there is no Podman.
+    ///
+    /// # Panics
+    /// If it is installed and does not start.
+    pub async fn start_podman() -> Option<Self> {
+        let version = std::process::Command::new("podman")
+            .arg("--version")
+            .output();
+        if !version.is_ok_and(|output| output.status.success()) {
+            eprintln!("not tested with Podman: it is not installed (apt-get install podman)");
+            return None;
+        }
+        let daemon = Daemon::start("podman").await.expect("Podman's service");
         Some(Self { daemon })
     }
 
@@ -109,6 +145,13 @@ impl TestEngine {
         containers.as_array().cloned().unwrap_or_default()
     }
 
+    /// Looks at the engine from a task of its own.
+    pub fn observer(&self) -> EngineObserver {
+        EngineObserver {
+            socket: self.daemon.socket(),
+        }
+    }
+
     /// Ends the engine as a machine's shutdown would and starts it again.
     ///
     /// # Panics
@@ -142,8 +185,8 @@ impl TestEngine {
         archive: Vec<u8>,
         changes: &[&str],
     ) -> anyhow::Result<String> {
-        let (repository, tag) = name.split_once(':').unwrap_or((name, "latest"));
-        let mut path = format!("/images/create?fromSrc=-&repo={repository}&tag={tag}");
+        // The tag goes with the name: Podman takes no notice of it elsewhere.
+        let mut path = format!("/images/create?fromSrc=-&repo={name}");
         for change in changes {
             path.push_str("&changes=");
             path.extend(change.bytes().map(|byte| format!("%{byte:02X}")));

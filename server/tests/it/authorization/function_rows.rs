@@ -252,6 +252,9 @@ pub fn rows() -> Vec<Row> {
                 ("typed[image]", "example.com/none:1".into()),
             ]
         }),
+        by_id("draw_container", May(Action::Read), Read, |o| {
+            field("id", &o.mcp_server)
+        }),
         by_id("stop_tool_server", May(ManageTools), Change, |o| {
             field("id", &o.mcp_server)
         }),

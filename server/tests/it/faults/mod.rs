@@ -1,6 +1,7 @@
 //! Whatever breaks, nothing is lost and nothing happens twice. Each test proves that its fault
 //! landed.
 
+mod containers;
 mod fencing;
 mod outage;
 mod queue;

@@ -1,5 +1,6 @@
 //! The gateway: one address for the tools of all servers, in both eras.
 
+mod audit;
 mod clients;
 mod conformance;
 mod hostile;

@@ -84,15 +84,17 @@ async function send(server, params) {
 }
 
 const name = `s${crypto.randomUUID().replaceAll("-", "").slice(0, 20)}`;
-let server = await api("POST", "/mcp-servers", { name, source: { type: "remote", url } });
+// What has no value is left out.
+const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}", (_, value) => value ?? undefined);
+const known = { id: context.client_id, secret: context.client_secret };
+const sign_in_client = process.env.MCP_CONFORMANCE_SCENARIO === "auth/pre-registration" ? known : undefined;
+let server = await api("POST", "/mcp-servers", { name, source: { type: "remote", url, sign_in_client } });
 for (let attempt = 0; attempt < 3 && server.state === "sign_in_needed"; attempt += 1) {
   await signIn(server.id);
   server = await api("GET", `/mcp-servers/${server.id}`);
   console.log(server.state, server.reason ?? "");
 }
 const { items } = await api("GET", `/mcp-servers/${server.id}/tools?limit=100`);
-// What has no value is left out.
-const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? "{}", (_, value) => value ?? undefined);
 const wanted = context.toolCalls;
 const calls = wanted ?? items.map((tool) => ({ name: tool.name, arguments: argumentsOf(tool.input_schema) }));
 for (const tool of calls) await call(name, tool.name, tool.arguments);

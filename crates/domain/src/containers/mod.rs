@@ -1,15 +1,20 @@
 //! Tool servers that run in containers of ours.
 
+mod catalog;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::catalog::{CatalogEntry, CatalogSetting, CatalogSourceInput};
 use crate::{FieldErrors, Secret, Timestamp, expose};
 
 /// Variables, and secrets, of one container.
 pub const MAX_VARIABLES: usize = 50;
 /// Hosts of one allow-list.
 pub const MAX_EGRESS: usize = 50;
+/// Where a container's own requests are taken.
+const RELAY_PORT: u16 = 3128;
 /// Words of a command.
 pub const MAX_COMMAND: usize = 50;
 
@@ -66,6 +71,9 @@ pub struct ContainerSettings {
     /// Names of the secrets in its environment.
     #[serde(default)]
     pub secret_names: Vec<String>,
+    /// Where it speaks HTTP in its container; it speaks on its standard input and output otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<ContainerHttp>,
     /// What it may use.
     #[serde(default)]
     pub resources: Resources,
@@ -76,6 +84,38 @@ pub struct ContainerSettings {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_image: Option<String>,
+}
+
+/// Where a server in a container speaks Streamable HTTP. Nobody but the platform reaches it there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ContainerHttp {
+    /// The port, on every address of the container or on 127.0.0.1.
+    pub port: u16,
+    /// The path of the endpoint.
+    #[serde(default = "ContainerHttp::usual_path")]
+    pub path: String,
+}
+
+impl ContainerHttp {
+    fn usual_path() -> String {
+        "/mcp".to_owned()
+    }
+
+    fn check(&self, errors: &mut FieldErrors) {
+        let is_path = self.path.starts_with('/')
+            && self.path.len() <= 200
+            && self
+                .path
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte));
+        // The relay listens for the container's own requests there.
+        if self.port == 0 || self.port == RELAY_PORT || !is_path {
+            let message = "must be a port from 1 to 65535, but not 3128, and a path such as /mcp";
+            errors.push("source.http", message);
+        }
+    }
 }
 
 /// What a container may use.
@@ -119,6 +159,10 @@ pub struct ContainerSourceInput {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub secrets: BTreeMap<String, Option<Secret>>,
+    /// Where it speaks Streamable HTTP in its container; without it, it speaks on its standard input
+    /// and output.
+    #[serde(default)]
+    pub http: Option<ContainerHttp>,
     /// What it may use.
     #[serde(default)]
     pub resources: Resources,
@@ -148,24 +192,16 @@ pub struct PackageSourceInput {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub secrets: BTreeMap<String, Option<Secret>>,
+    /// Where it speaks Streamable HTTP in its container; without it, it speaks on its standard input
+    /// and output.
+    #[serde(default)]
+    pub http: Option<ContainerHttp>,
     /// What it may use.
     #[serde(default)]
     pub resources: Resources,
     /// Hosts that it may reach; nobody if empty.
     #[serde(default)]
     pub egress: Vec<String>,
-}
-
-/// Input for a server of the catalog.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CatalogSourceInput {
-    /// The entry's key.
-    pub key: String,
-    /// Values of its settings, secret or not.
-    #[serde(default)]
-    pub values: BTreeMap<String, Secret>,
 }
 
 /// How a server's container is right now.
@@ -186,8 +222,23 @@ pub struct ContainerReport {
     /// Processes and threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
+    /// What it used lately, oldest first, at most 120 looks of every 5 s.
+    #[serde(default)]
+    pub samples: Vec<ContainerSample>,
     /// Connections that were refused to it, newest first, at most 200.
     pub refusals: Vec<EgressRefusal>,
+}
+
+/// What a container used at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ContainerSample {
+    /// When.
+    pub time: Timestamp,
+    /// Thousandths of a processor since the look before.
+    pub cpu_millis: u32,
+    /// Memory in use.
+    pub memory_bytes: u64,
 }
 
 /// A connection that was refused to a container.
@@ -235,6 +286,9 @@ impl ContainerSourceInput {
             &self.secrets,
             &self.egress,
         );
+        if let Some(http) = &self.http {
+            http.check(errors);
+        }
         self.resources.check(errors);
     }
 }
@@ -251,17 +305,10 @@ impl PackageSourceInput {
             &self.secrets,
             &self.egress,
         );
-        self.resources.check(errors);
-    }
-}
-
-impl CatalogSourceInput {
-    /// Checks every field that needs no look-up; names begin with `source.`.
-    pub(crate) fn check(&self, errors: &mut FieldErrors) {
-        errors.line("source.key", &self.key, 100);
-        if self.values.len() > MAX_VARIABLES {
-            errors.push("source.values", "must have at most 50 entries");
+        if let Some(http) = &self.http {
+            http.check(errors);
         }
+        self.resources.check(errors);
     }
 }
 
@@ -341,51 +388,4 @@ fn check_names<'a>(
             errors.push(field, message);
         }
     }
-}
-
-/// A server that can be added in one step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CatalogEntry {
-    /// Names it in `{type: catalog, key}`.
-    pub key: String,
-    /// Its name, for people.
-    pub title: String,
-    /// What it does.
-    pub description: String,
-    /// Name of one of our icons.
-    pub icon: String,
-    /// What it is for: `search`, `data`, `developers` …
-    pub category: String,
-    /// Where to read about it.
-    pub homepage: String,
-    /// Its licence.
-    pub licence: String,
-    /// Its version.
-    pub version: String,
-    /// What runs: `npm`, `pypi`, `image` or `remote`.
-    pub kind: String,
-    /// What has to be filled in.
-    pub settings: Vec<CatalogSetting>,
-    /// Hosts that it is allowed to reach; `{NAME}` stands for a setting.
-    pub egress: Vec<String>,
-}
-
-/// A setting of a catalog entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CatalogSetting {
-    /// Its name.
-    pub name: String,
-    /// What to fill in.
-    pub description: String,
-    /// `string`, `number`, `boolean` or `url`.
-    pub kind: String,
-    /// Whether it must be given.
-    pub is_required: bool,
-    /// Whether it is kept secret.
-    pub is_secret: bool,
-    /// What it is unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub default: Option<String>,
 }

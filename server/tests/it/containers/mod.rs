@@ -1,106 +1,18 @@
 //! Tool servers in containers, from the request to the answer of a tool.
 
+mod calls;
+mod fleet;
+mod http;
+pub mod site;
+
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use serde_json::{Value, json};
-use testkit::{TestDb, TestEngine};
+use serde_json::json;
+use testkit::TestDb;
 
-use crate::support::{Answer, Program, TestApp};
-
-const IMAGE: &str = "agentarea-test/tool-server:1";
-
-/// A platform beside an engine of its own.
-struct Site {
-    app: TestApp,
-    engine: TestEngine,
-    _db: TestDb,
-}
-
-impl Site {
-    async fn start(settings: &[(&str, &str)]) -> Option<Self> {
-        let engine = TestEngine::start().await?;
-        engine.import_tool_server(IMAGE).await;
-        let db = TestDb::create().await;
-        let mut program = Program::new(Some(db.url()));
-        program.set("DOCKER_HOST", &engine.address());
-        for (name, value) in settings {
-            program.set(name, value);
-        }
-        let app = TestApp::on(program).await;
-        Some(Self {
-            app,
-            engine,
-            _db: db,
-        })
-    }
-
-    async fn add(&self, name: &str, more: Value) -> Answer {
-        let mut source = json!({
-            "type": "container", "image": IMAGE, "resources": {"memory_mb": 32, "pids": 32},
-        });
-        for (key, value) in more.as_object().expect("an object") {
-            source[key] = value.clone();
-        }
-        let input = json!({"name": name, "source": source});
-        self.app.post("/mcp-servers", input).await
-    }
-
-    /// Calls a tool through the gateway: its text, or why there is none.
-    async fn call(&self, tool: &str, value: &str) -> Result<String, String> {
-        let version = "2026-07-28";
-        let meta = json!({
-            "io.modelcontextprotocol/protocolVersion": version,
-            "io.modelcontextprotocol/clientCapabilities": {},
-            "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
-        });
-        let params = json!({"name": tool, "arguments": {"value": value}, "_meta": meta});
-        let message = json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params});
-        let request = self
-            .app
-            .client
-            .post(self.app.url("/mcp"))
-            .bearer_auth(&self.app.key)
-            .header("accept", "application/json, text/event-stream")
-            .header("mcp-protocol-version", version)
-            .header("mcp-method", "tools/call")
-            .header("mcp-name", tool);
-        let answer = Answer::read(request.json(&message).send().await.expect("an answer")).await;
-        let result = &answer.body["result"];
-        match (result["content"][0]["text"].as_str(), &result["isError"]) {
-            (Some(text), Value::Bool(true)) => Err(text.to_owned()),
-            (Some(text), _) => Ok(text.to_owned()),
-            _ => Err(answer.body.to_string()),
-        }
-    }
-
-    /// Asks for a server until it is as wanted.
-    async fn wait_for(&self, id: &str, state: &str) -> Value {
-        let begun = Instant::now();
-        loop {
-            let server = self.app.get(&format!("/mcp-servers/{id}")).await.body;
-            if server["state"] == state {
-                return server;
-            }
-            assert!(
-                begun.elapsed() < Duration::from_secs(30),
-                "not {state}: {server}"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
-    async fn wait_for_no_container(&self) {
-        let begun = Instant::now();
-        while !self.engine.containers().await.is_empty() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(30),
-                "a container is left"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
+use crate::support::{Program, TestApp};
+use site::{IMAGE, Site};
 
 #[tokio::test]
 async fn image_becomes_a_server_whose_tools_answer() {

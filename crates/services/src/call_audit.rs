@@ -1,0 +1,210 @@
+//! Lines of the audit log for calls through the gateway: many a second, so they are written behind
+//! the calls, many at once.
+//!
+//! A call has its place in the queue before it is made, so that each that was made can be written:
+//! while the database is away, calls wait once the queue is full. An orderly stop writes what is
+//! left; a crash loses the lines of the last moments.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use domain::audit::{Deed, DeedResult};
+use domain::{AuditId, McpServerId, Timestamp, WorkspaceId};
+use store::Store;
+use store::audit::{Author, NewAuditEvent};
+use tokio::sync::mpsc::{self, OwnedPermit};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Session, mint};
+
+/// Calls that were made and are not written yet.
+const QUEUE: usize = 8_192;
+/// Lines that are written at once.
+const BATCH: usize = 500;
+/// How long lines are gathered.
+const GATHER: Duration = Duration::from_millis(100);
+/// Pause after a failed write.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often the lines of a stop are tried to be written.
+const LAST_TRIES: u32 = 10;
+/// Longest name of a tool that is kept.
+const MAX_NAME: usize = 200;
+
+/// The queue of one process. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct CallAudit {
+    sender: mpsc::Sender<Line>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    receiver: Mutex<Option<mpsc::Receiver<Line>>>,
+    writing: Mutex<Option<JoinHandle<()>>>,
+    closing: CancellationToken,
+}
+
+struct Line {
+    id: AuditId,
+    workspace_id: WorkspaceId,
+    time: Timestamp,
+    author: Author,
+    server_id: Option<McpServerId>,
+    tool: String,
+    result: DeedResult,
+}
+
+/// A call that is under way. However it ends, its line is written: as failed, unless told otherwise.
+pub(crate) struct CallRecord {
+    place: Option<(OwnedPermit<Line>, Line)>,
+}
+
+impl CallAudit {
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        Self {
+            sender,
+            inner: Arc::new(Inner {
+                receiver: Mutex::new(Some(receiver)),
+                writing: Mutex::default(),
+                closing: CancellationToken::new(),
+            }),
+        }
+    }
+
+    /// Writes lines until [`CallAudit::finish`].
+    pub(crate) fn start(&self, store: Store) {
+        let Some(receiver) = lock(&self.inner.receiver).take() else {
+            return;
+        };
+        let closing = self.inner.closing.clone();
+        let writing = tokio::spawn(write_all(store, receiver, closing));
+        *lock(&self.inner.writing) = Some(writing);
+    }
+
+    /// Writes what is left. Whoever calls afterwards is refused.
+    pub(crate) async fn finish(&self) {
+        self.inner.closing.cancel();
+        let writing = lock(&self.inner.writing).take();
+        if let Some(writing) = writing {
+            let _ = writing.await;
+        }
+    }
+
+    /// Takes a place for the line of a call; waits for one if there is none. `None` when the process
+    /// is ending.
+    pub(crate) async fn begin(&self, session: &Session, tool: &str) -> Option<CallRecord> {
+        let permit = self.sender.clone().reserve_owned().await.ok()?;
+        let line = Line {
+            id: mint::id(),
+            workspace_id: session.actor.workspace_id,
+            time: mint::now(),
+            author: session.author(),
+            server_id: None,
+            tool: tool.chars().take(MAX_NAME).collect(),
+            result: DeedResult::Failed,
+        };
+        Some(CallRecord {
+            place: Some((permit, line)),
+        })
+    }
+}
+
+impl CallRecord {
+    /// Which tool it turned out to be.
+    pub(crate) fn found(&mut self, server_id: McpServerId, server: &str, tool: &str) {
+        if let Some((_, line)) = &mut self.place {
+            line.server_id = Some(server_id);
+            line.tool = format!("{server}{}{tool}", domain::tools::NAME_SEPARATOR);
+        }
+    }
+
+    /// What came of it.
+    pub(crate) fn ended(mut self, result: DeedResult) {
+        if let Some((_, line)) = &mut self.place {
+            line.result = result;
+        }
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        if let Some((permit, line)) = self.place.take() {
+            permit.send(line);
+        }
+    }
+}
+
+async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: CancellationToken) {
+    let mut batch = Vec::with_capacity(BATCH);
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => break,
+            count = lines.recv_many(&mut batch, BATCH) => {
+                if count == 0 {
+                    return;
+                }
+            }
+        }
+        tokio::select! {
+            () = closing.cancelled() => break,
+            () = tokio::time::sleep(GATHER) => {}
+        }
+        while batch.len() < BATCH
+            && let Ok(line) = lines.try_recv()
+        {
+            batch.push(line);
+        }
+        while let Err(error) = write(&store, &batch).await {
+            tracing::warn!(%error, "calls cannot be audited; trying again");
+            tokio::select! {
+                () = closing.cancelled() => break,
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+        }
+        if !closing.is_cancelled() {
+            batch.clear();
+        }
+    }
+    lines.close();
+    while let Some(line) = lines.recv().await {
+        batch.push(line);
+    }
+    for _ in 0..LAST_TRIES {
+        match write(&store, &batch).await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(%error, count = batch.len(), "calls cannot be audited"),
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Writing again what was written already changes nothing: lines have their ids from the beginning.
+async fn write(store: &Store, lines: &[Line]) -> store::Result<()> {
+    let mut by_workspace: HashMap<WorkspaceId, Vec<NewAuditEvent<'_>>> = HashMap::new();
+    for line in lines {
+        let events = by_workspace.entry(line.workspace_id).or_default();
+        events.push(NewAuditEvent {
+            id: line.id,
+            time: line.time,
+            author: &line.author,
+            action: Deed::McpToolCall,
+            object_id: line.server_id.map(McpServerId::uuid),
+            object_name: &line.tool,
+            result: line.result,
+        });
+    }
+    for (workspace_id, events) in by_workspace {
+        let mut tx = store.begin(workspace_id).await?;
+        for part in events.chunks(BATCH) {
+            tx.create_audit_events(part).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,196 @@
+//! Several processes, one container for each server.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::site::{Site, call};
+use crate::support::TestApp;
+
+/// Until a dead process's lease has run out and another has taken over.
+const TAKEN_OVER: Duration = Duration::from_secs(30);
+
+/// The fence on the label of the only container.
+async fn only_fence(site: &Site) -> i64 {
+    let containers = site.engine.containers().await;
+    assert_eq!(containers.len(), 1, "{containers:?}");
+    let fence = &containers[0]["Labels"]["ai.agentarea.fence"];
+    fence
+        .as_str()
+        .and_then(|it| it.parse().ok())
+        .expect("a fence")
+}
+
+async fn state(app: &TestApp, id: &str) -> Value {
+    app.get(&format!("/mcp-servers/{id}")).await.body["state"].clone()
+}
+
+#[tokio::test]
+async fn server_runs_once_and_is_reached_through_every_process() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let other = site.beside(&[]).await;
+    let id = site
+        .add("tools", json!({"env": {"COLOUR": "green"}}))
+        .await
+        .created();
+
+    for _ in 0..3 {
+        let (here, there) = tokio::join!(
+            site.call("tools__echo", "hello"),
+            call(&other, "tools__environment", "COLOUR")
+        );
+        assert_eq!(here.as_deref(), Ok("hello"));
+        assert_eq!(there.as_deref(), Ok("green"));
+    }
+
+    let first = only_fence(&site).await;
+    let log = other.get(&format!("/mcp-servers/{id}/logs")).await.body;
+    assert_eq!(log["items"][0]["text"], "tool server is listening");
+    let report = other
+        .get(&format!("/mcp-servers/{id}/container"))
+        .await
+        .body;
+    assert_eq!(report["is_running"], true, "{report}");
+
+    // What a person wants is done wherever they say it.
+    let stopped = other
+        .post(&format!("/mcp-servers/{id}/stop"), json!({}))
+        .await;
+    assert_eq!(stopped.body["state"], "stopped", "{}", stopped.body);
+    assert_eq!(stopped.body["desired_state"], "stopped");
+    assert_eq!(site.engine.containers().await.len(), 0);
+    for app in [&site.app, &other] {
+        let refused = call(app, "tools__echo", "hello")
+            .await
+            .expect_err("refused");
+        assert!(refused.contains("restart"), "{refused}");
+    }
+    let restarted = other
+        .post(&format!("/mcp-servers/{id}/restart"), json!({}))
+        .await;
+    assert_eq!(restarted.body["state"], "ready", "{}", restarted.body);
+    assert_eq!(restarted.body["desired_state"], "running");
+    assert_eq!(
+        site.call("tools__echo", "again").await.as_deref(),
+        Ok("again")
+    );
+    let second = only_fence(&site).await;
+    assert!(second > first);
+    // A restart of a running server that another process has.
+    let restarted = site
+        .app
+        .post(&format!("/mcp-servers/{id}/restart"), json!({}))
+        .await;
+    assert_eq!(restarted.body["state"], "ready", "{}", restarted.body);
+    assert_eq!(
+        call(&other, "tools__echo", "again").await.as_deref(),
+        Ok("again")
+    );
+    assert!(only_fence(&site).await > second);
+}
+
+#[tokio::test]
+async fn another_process_takes_over_from_a_killed_one() {
+    let Some(mut site) = Site::start(&[]).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+    let other = site.beside(&[]).await;
+    assert_eq!(
+        call(&other, "tools__echo", "one").await.as_deref(),
+        Ok("one")
+    );
+    let before = only_fence(&site).await;
+
+    site.app.program().kill();
+    let begun = Instant::now();
+    let answer = call(&other, "tools__echo", "two").await;
+
+    assert_eq!(answer.as_deref(), Ok("two"), "after {:?}", begun.elapsed());
+    assert!(begun.elapsed() < TAKEN_OVER, "{:?}", begun.elapsed());
+    assert!(only_fence(&site).await > before);
+    assert_eq!(state(&other, &id).await, "ready");
+}
+
+#[tokio::test]
+async fn frozen_process_that_goes_on_leaves_the_new_owner_alone() {
+    let Some(mut site) = Site::start(&[]).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+    let other = site.beside(&[]).await;
+
+    site.app.program().signal("STOP");
+    assert_eq!(
+        call(&other, "tools__echo", "two").await.as_deref(),
+        Ok("two")
+    );
+    let fence = only_fence(&site).await;
+    site.app.program().signal("CONT");
+    // What waited while it was frozen may be broken off.
+    let begun = Instant::now();
+    while let Err(error) = site.call("tools__echo", "back").await {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{error}");
+    }
+
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(8) {
+        assert_eq!(
+            site.call("tools__echo", "both").await.as_deref(),
+            Ok("both")
+        );
+        assert_eq!(
+            call(&other, "tools__echo", "both").await.as_deref(),
+            Ok("both")
+        );
+        assert_eq!(only_fence(&site).await, fence);
+    }
+    assert_eq!(state(&other, &id).await, "ready");
+}
+
+#[tokio::test]
+async fn process_that_runs_no_containers_has_a_manager_run_them() {
+    let Some(site) = Site::start(&[("AGENTAREA_ROLES", "api,worker")]).await else {
+        return;
+    };
+    let lonely = site.add("lonely", json!({})).await;
+    assert_eq!(lonely.body["state"], "failed", "{}", lonely.body);
+    let reason = lonely.body["reason"].as_str().expect("a reason");
+    assert!(reason.contains("mcp-manager"), "{reason}");
+    let _manager = site.beside(&[("AGENTAREA_ROLES", "mcp-manager")]).await;
+
+    let made = site.add("tools", json!({})).await;
+
+    assert_eq!(made.body["state"], "ready", "{}", made.body);
+    assert_eq!(
+        site.call("tools__echo", "hello").await.as_deref(),
+        Ok("hello")
+    );
+    let crashing = site.add("crashing", json!({"command": ["crash"]})).await;
+    let reason = crashing.body["reason"].as_str().expect("a reason");
+    assert!(reason.contains("configuration file not found"), "{reason}");
+}
+
+#[tokio::test]
+async fn nobody_without_the_master_key_reaches_a_server_of_another_process() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let me = site.app.get("/me").await.body;
+    let workspace = me["workspace_id"].as_str().expect("a workspace").to_owned();
+    let id = site.add("tools", json!({})).await.created();
+
+    for what in ["connection", "tools", "container"] {
+        for ticket in ["", "Bearer x.y.z", &format!("Bearer {}", site.app.key)] {
+            let path = format!("/internal/tool-servers/{workspace}/{id}/{what}");
+            let request = match what {
+                "container" => site.app.client.get(site.app.url(&path)),
+                _ => site.app.client.post(site.app.url(&path)).json(&json!({})),
+            };
+            let answer = request.header("authorization", ticket).send().await;
+            assert_eq!(answer.expect("an answer").status(), 404, "{what} {ticket}");
+        }
+    }
+}
