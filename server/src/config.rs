@@ -18,7 +18,7 @@ use crate::roles::Roles;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 12] = [
+const OPTIONAL: [&str; 13] = [
     "allow_private_hosts",
     "backup_store",
     "container_engine",
