@@ -23,9 +23,6 @@ if [[ "${1:-}" == test ]]; then
   has openssl || want openssl
   # Tests of tool servers start an engine of their own, which takes root.
   has dockerd || ((EUID != 0)) || want docker.io iptables iproute2
-  # And one of Podman.
-  { has podman && [[ -x /usr/libexec/podman/catatonit ]]; } || ((EUID != 0)) ||
-    want podman crun catatonit
   has redis-server || want redis-server
 fi
 

@@ -101,13 +101,20 @@ pub fn ServerFields(
         />
         <TextField
             id="client_id"
+            name="client[id]"
             label="Client ID"
             value=client_id
             hint="Only for a sign-in at which this platform cannot register itself."
             field="source.sign_in_client"
             errors
         />
-        <TextField id="client_secret" label="Client secret" kind="password" errors />
+        <TextField
+            id="client_secret"
+            name="client[secret]"
+            label="Client secret"
+            kind="password"
+            errors
+        />
     }
     .into_any()
 }

@@ -31,6 +31,17 @@ pub struct ServerDetail {
     pub container: Option<ContainerDetail>,
 }
 
+/// What was typed of a client that was registered by hand.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TypedClient {
+    /// Its id; empty for none.
+    #[serde(default)]
+    pub id: String,
+    /// Its secret; empty if it was not typed.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+}
+
 /// A server with its tools, to choose from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServerChoice {
@@ -73,13 +84,11 @@ pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Erro
 pub async fn add_tool_server(
     name: String,
     url: String,
-    #[server(default)] client_id: String,
-    #[server(default)] client_secret: Option<Secret>,
+    #[server(default)] client: TypedClient,
     #[server(default)] header_names: Vec<String>,
     #[server(default)] header_values: Vec<Secret>,
 ) -> Result<(), Error> {
-    let client = Some(client(client_id, client_secret));
-    let client = client.filter(|client| !client.id.trim().is_empty());
+    let client = client.input().filter(|client| !client.id.trim().is_empty());
     let source = remote(url, client, header_names, header_values, Vec::new());
     let input = CreateMcpServer {
         name: name.trim().to_owned(),
@@ -96,8 +105,7 @@ pub async fn change_tool_server(
     id: McpServerId,
     name: String,
     url: String,
-    #[server(default)] client_id: String,
-    #[server(default)] client_secret: Option<Secret>,
+    #[server(default)] client: TypedClient,
     #[server(default)] header_names: Vec<String>,
     #[server(default)] header_values: Vec<Secret>,
     #[server(default)] removed: Vec<String>,
@@ -110,9 +118,10 @@ pub async fn change_tool_server(
     let is_rekeyed =
         !removed.is_empty() || header_values.iter().any(|value| !expose(value).is_empty());
     // One that is not typed again stays.
-    let is_other = client_id.trim() != old.sign_in_client_id.as_deref().unwrap_or_default();
-    let client = Some(client(client_id, client_secret));
-    let client = client.filter(|client| is_other || client.secret.is_some());
+    let is_other = client.id.trim() != old.sign_in_client_id.as_deref().unwrap_or_default();
+    let client = client
+        .input()
+        .filter(|client| is_other || client.secret.is_some());
     let is_rekeyed = is_rekeyed || client.is_some();
     let source = remote(url, client, header_names, header_values, removed);
     let input = UpdateMcpServer {
@@ -214,9 +223,14 @@ async fn tools_of(platform: &dyn domain::Platform, id: McpServerId) -> Result<Ve
 }
 
 #[cfg(feature = "ssr")]
-fn client(id: String, secret: Option<Secret>) -> SignInClientInput {
-    let secret = secret.filter(|secret| !expose(secret).is_empty());
-    SignInClientInput { id, secret }
+impl TypedClient {
+    fn input(self) -> Option<SignInClientInput> {
+        let secret = self.secret.filter(|secret| !expose(secret).is_empty());
+        Some(SignInClientInput {
+            id: self.id,
+            secret,
+        })
+    }
 }
 
 #[cfg(feature = "ssr")]

@@ -7,6 +7,5 @@ mod endings;
 mod isolation;
 mod lifecycle;
 mod packages;
-mod podman;
 mod speaking;
 mod support;

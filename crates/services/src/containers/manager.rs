@@ -20,8 +20,11 @@ const AT_ONCE: i64 = 20;
 impl Containers {
     /// Makes this process known to the fleet, before it takes anything.
     pub(super) async fn introduce(&self) -> store::Result<()> {
-        let known = self.inner.is_known.get_or_try_init(|| self.beat());
-        known.await.map(|()| ())
+        self.inner
+            .is_known
+            .get_or_try_init(|| self.beat())
+            .await
+            .copied()
     }
 
     /// Says that this process lives and where it is.
