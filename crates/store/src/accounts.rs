@@ -1,10 +1,13 @@
 //! Users, workspaces and memberships.
 
+use std::sync::Arc;
+
 use domain::accounts::{Membership, User, Workspace};
 use domain::{Role, UserId, WorkspaceId};
 use sqlx::PgConnection;
 
 use crate::database::enter;
+use crate::replicas::Replicas;
 use crate::{Result, Store, TenantTx};
 
 /// A user as sign-in needs it.
@@ -149,7 +152,8 @@ impl Store {
     /// `Unavailable`.
     pub async fn begin_system(&self) -> Result<SystemTx> {
         let tx = self.pool().begin().await?;
-        Ok(SystemTx { tx })
+        let replicas = self.shared_replicas();
+        Ok(SystemTx { tx, replicas })
     }
 }
 
@@ -157,6 +161,8 @@ impl Store {
 #[derive(Debug)]
 pub struct SystemTx {
     tx: sqlx::Transaction<'static, sqlx::Postgres>,
+    /// To be told of a commit inside a workspace.
+    replicas: Option<Arc<Replicas>>,
 }
 
 impl SystemTx {
@@ -207,7 +213,7 @@ impl SystemTx {
     /// Goes on inside one workspace, in the same transaction.
     pub async fn into_tenant(mut self, workspace_id: WorkspaceId) -> Result<TenantTx> {
         enter(&mut self.tx, workspace_id).await?;
-        Ok(TenantTx::inside(self.tx, workspace_id))
+        Ok(TenantTx::inside(self.tx, workspace_id, self.replicas))
     }
 }
 

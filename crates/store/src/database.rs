@@ -106,11 +106,7 @@ impl Store {
     pub async fn begin(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
         let statement = enter_statement("begin", workspace_id);
         let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(TenantTx {
-            tx,
-            workspace_id,
-            replicas: self.replicas.clone(),
-        })
+        Ok(TenantTx::inside(tx, workspace_id, self.shared_replicas()))
     }
 
     /// Begins a transaction that sees one workspace, as it was at one moment, and writes nothing.
@@ -121,7 +117,7 @@ impl Store {
         let begin = "begin isolation level repeatable read read only";
         let statement = enter_statement(begin, workspace_id);
         let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
-        Ok(TenantTx::inside(tx, workspace_id))
+        Ok(TenantTx::inside(tx, workspace_id, None))
     }
 
     /// Asks the database for a sign of life.
@@ -150,6 +146,10 @@ impl Store {
     pub(crate) fn replicas(&self) -> Option<&Replicas> {
         self.replicas.as_deref()
     }
+
+    pub(crate) fn shared_replicas(&self) -> Option<Arc<Replicas>> {
+        self.replicas.clone()
+    }
 }
 
 impl TenantTx {
@@ -166,11 +166,15 @@ impl TenantTx {
     }
 
     /// Wraps a transaction that has entered the workspace; see [`enter`].
-    pub(crate) fn inside(tx: Transaction<'static, Postgres>, workspace_id: WorkspaceId) -> Self {
+    pub(crate) fn inside(
+        tx: Transaction<'static, Postgres>,
+        workspace_id: WorkspaceId,
+        replicas: Option<Arc<Replicas>>,
+    ) -> Self {
         Self {
             tx,
             workspace_id,
-            replicas: None,
+            replicas,
         }
     }
 

@@ -92,7 +92,7 @@ impl Replicas {
             }
             let statement = enter_statement("begin read only", workspace_id);
             match replica.pool.begin_with(AssertSqlSafe(statement)).await {
-                Ok(tx) => return Some(TenantTx::inside(tx, workspace_id)),
+                Ok(tx) => return Some(TenantTx::inside(tx, workspace_id, None)),
                 Err(error) => replica.let_go(&error),
             }
         }

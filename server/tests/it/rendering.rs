@@ -159,3 +159,25 @@ async fn wrong_rendering_is_named() {
 
     assert_eq!(wrong["errors"][0]["field"], "render");
 }
+
+#[tokio::test]
+async fn answer_in_json_is_shown_as_code() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.next(Scripted::text("{\"note\": \"**no** ``` emphasis\"}"));
+    let mut stream = app.events(&conversation, "?render=html").await;
+
+    app.ask(&conversation, "as JSON").await;
+    let shown = stream
+        .collect_until(|event| event.data["is_whole"] == true)
+        .await
+        .expect("the whole");
+
+    let html = shown.last().expect("an event").data["html"]
+        .as_str()
+        .expect("HTML");
+    assert!(html.contains("<pre"), "{html}");
+    assert!(html.contains("**no** ``` emphasis"), "{html}");
+}

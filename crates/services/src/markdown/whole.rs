@@ -6,6 +6,7 @@ use bytes::Bytes;
 use domain::MessageId;
 use domain::events::HtmlBlock;
 use moka::sync::Cache;
+use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use super::Blocks;
@@ -98,7 +99,22 @@ pub(super) fn frame(live: &HtmlBlock) -> Bytes {
 }
 
 fn whole(text: &str) -> Arc<str> {
-    boxed(&render(text, Code::Highlighted)).into()
+    let html = match json_as_code(text) {
+        Some(code) => render(&code, Code::Highlighted),
+        None => render(text, Code::Highlighted),
+    };
+    boxed(&html).into()
+}
+
+/// The Markdown that shows an answer in JSON as code; `None` if it is something else.
+fn json_as_code(text: &str) -> Option<String> {
+    let json = text.trim();
+    if !json.starts_with(['{', '[']) || serde_json::from_str::<IgnoredAny>(json).is_err() {
+        return None;
+    }
+    let longest = json.split(|c| c != '`').map(str::len).max();
+    let fence = "`".repeat(longest.unwrap_or_default().max(2) + 1);
+    Some(format!("{fence}json\n{json}\n{fence}"))
 }
 
 /// Every block stands in an element of its own, so that it can be replaced.
