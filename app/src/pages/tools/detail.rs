@@ -9,7 +9,7 @@ use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::tools::changed::ChangedTool;
 use crate::pages::tools::container::ContainerCards;
 use crate::pages::tools::container_form::ContainerSettingsCard;
-use crate::pages::tools::form::{FIELDS, ServerFields};
+use crate::pages::tools::form::{FIELDS, ServerFields, SignInClientFields};
 use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
@@ -203,13 +203,9 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
             <div class="card-body">
                 <FieldsForm action=action fields=FIELDS button="Save">
                     <input type="hidden" name="id" value=server.id.to_string() />
-                    <ServerFields
-                        name=server.name
-                        url=remote.url
-                        client_id=remote.sign_in_client_id.unwrap_or_default()
-                        errors
-                    />
+                    <ServerFields name=server.name url=remote.url errors />
                     <HeaderRows stored=remote.header_names errors />
+                    <SignInClientFields id=remote.sign_in_client_id.unwrap_or_default() errors />
                 </FieldsForm>
             </div>
         </Card>

@@ -40,8 +40,9 @@ fn NewServer() -> impl IntoView {
             <div class="page">
                 <h1 class="page-title mb-5">"Add a tool server"</h1>
                 <FieldsForm action=action fields=FIELDS button="Add server" back="/tools">
-                    <ServerFields name=String::new() url=String::new() client_id=String::new() errors />
+                    <ServerFields name=String::new() url=String::new() errors />
                     <HeaderRows stored=Vec::new() errors />
+                    <SignInClientFields id=String::new() errors />
                 </FieldsForm>
             </div>
         </Page>
@@ -81,8 +82,6 @@ pub fn ServerFields(
     name: String,
     /// The address so far.
     url: String,
-    /// Id of the client that was registered by hand.
-    client_id: String,
     /// What was wrong with the form.
     errors: FormErrors,
 ) -> impl IntoView {
@@ -99,22 +98,42 @@ pub fn ServerFields(
             field="source.url"
             errors
         />
-        <TextField
-            id="client_id"
-            name="client[id]"
-            label="Client ID"
-            value=client_id
-            hint="Only for a sign-in at which this platform cannot register itself."
-            field="source.sign_in_client"
-            errors
-        />
-        <TextField
-            id="client_secret"
-            name="client[secret]"
-            label="Client secret"
-            kind="password"
-            errors
-        />
+    }
+    .into_any()
+}
+
+/// The client that somebody registered by hand at the server's sign-in; seldom needed, so folded.
+#[component]
+pub fn SignInClientFields(
+    /// Its id so far.
+    id: String,
+    /// What was wrong with the form.
+    errors: FormErrors,
+) -> impl IntoView {
+    let error = errors.field("source.sign_in_client");
+    let is_open = !id.is_empty() || error.get_untracked().is_some();
+    view! {
+        <details open=is_open>
+            <summary class="link w-fit cursor-pointer">"Sign-in with a client of your own"</summary>
+            <div class="grid gap-4 pt-4">
+                <TextField
+                    id="client_id"
+                    name="client[id]"
+                    label="Client ID"
+                    value=id
+                    hint="Only for a sign-in at which this platform cannot register itself."
+                    field="source.sign_in_client"
+                    errors
+                />
+                <TextField
+                    id="client_secret"
+                    name="client[secret]"
+                    label="Client secret"
+                    kind="password"
+                    errors
+                />
+            </div>
+        </details>
     }
     .into_any()
 }

@@ -10,8 +10,10 @@ use crate::pages::usage::chart::day_chart;
 use crate::pages::usage::server::GetUsage;
 use crate::ui::{Card, EmptyCard, Icon, SkeletonRows, grouped, price};
 
-/// Ranges to choose from, in days; the first is the usual one.
-const RANGES: [(u32, &str); 3] = [(30, "30 days"), (7, "7 days"), (90, "90 days")];
+/// Ranges to choose from, in days.
+const RANGES: [(u32, &str); 3] = [(7, "7 days"), (30, "30 days"), (90, "90 days")];
+/// The range that is shown unless another is chosen.
+const USUAL_DAYS: u32 = 30;
 
 /// Tokens, calls and cost of the workspace.
 #[component]
@@ -66,7 +68,7 @@ fn days_of(text: Option<String>) -> u32 {
     let chosen = text.and_then(|text| text.parse().ok());
     chosen
         .filter(|days| RANGES.iter().any(|(range, _)| range == days))
-        .unwrap_or(RANGES[0].0)
+        .unwrap_or(USUAL_DAYS)
 }
 
 fn whole(report: UsageReport) -> AnyView {
