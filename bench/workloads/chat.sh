@@ -1,6 +1,7 @@
 # What an answer costs: the first token, and each piece of text.
 
 # compare_chat NAME LOAD METRIC...: the same load directly, through the relay, through AgentArea.
+# EXCHANGES is how many a conversation has before the next begins, 0 for all in one.
 compare_chat() {
   local name="$1" load="$2" metrics=() metric
   shift 2
@@ -9,7 +10,7 @@ compare_chat() {
   "$bench" compare --label "$name" --rounds "$rounds" \
     -v "direct=$bench chat-load --url http://127.0.0.1:9100/v1 $load" \
     -v "relay=$bench chat-load --url http://127.0.0.1:9101/v1 $load" \
-    -v "agentarea=$bench aa-chat-load --url $url --key $key $load" \
+    -v "agentarea=$bench aa-chat-load --url $url --key $key --exchanges ${EXCHANGES:-0} $load" \
     "${metrics[@]}"
 }
 
@@ -23,7 +24,8 @@ compare_cpu() {
     -m server.cpu_us_per_chunk
 }
 
-compare_chat "first token, 1 user" "--model mock-c1-p0 -c 1 --warmup 0.5 --duration 3" ttft_us.p50 ttft_us.p99
+EXCHANGES=10 compare_chat "first token, 1 user" "--model mock-c1-p0 -c 1 --warmup 0.5 --duration 3" ttft_us.p50 ttft_us.p99
+compare_chat "first token, 1 user, after 200 messages" "--model mock-c1-p0 -c 1 --warmup 0.5 --duration 3" ttft_us.p50 ttft_us.p99
 compare_chat "first token, 50 paced conversations" "--model mock-c250-p20 -c 50 --ramp-ms 1037 --warmup 0 --duration 8" ttft_us.p50 ttft_us.p99 chunk_us.p50
 compare_chat "burst, 1 user" "--model mock-c500-p0 -c 1 --warmup 0.5 --duration 3" chunks_per_s chunk_us.p50
 compare_cpu "CPU per piece, burst, 1 user" "--model mock-c2000-p0 -c 1 --warmup 0.5 --duration 4"

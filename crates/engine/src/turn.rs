@@ -1,14 +1,15 @@
 //! One model call: passes its text on at once, has it persisted in small batches.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use domain::events::FinishReason;
 use domain::runs::Usage;
 use futures::StreamExt;
-use llm::{ChatModel, ModelError, ModelEvent, ModelRequest, ToolCall};
+use llm::{ChatModel, ModelError, ModelEvent, ModelRequest, ModelStream, ToolCall};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,10 @@ use crate::toolbox::without_nul;
 
 /// Longest time that text waits to be persisted.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
+/// Distance of the moments at which it is.
+const FLUSH_GRID: Duration = Duration::from_millis(125);
+/// Most events taken from the model before its text is shown.
+const MAX_AT_ONCE: usize = 64;
 /// Bytes of thoughts kept of one message; more are dropped.
 const MAX_REASONING_BYTES: usize = 256 * 1024;
 
@@ -90,23 +95,28 @@ async fn converse(
     let flush = sleep_until(deadline);
     tokio::pin!(cancelled, flush);
     let mut must_flush = false;
+    let mut events = Vec::new();
     let ended = loop {
         tokio::select! {
             biased;
             () = &mut cancelled => break TurnEnd::Cancelled,
-            event = stream.next() => match event {
-                Some(Ok(ModelEvent::Finished { reason, usage })) => {
-                    break TurnEnd::Finished { reason, usage };
+            end = next_events(&mut stream, &mut events) => {
+                let shown = said.text.len();
+                let mut has_grown = false;
+                for event in events.drain(..) {
+                    has_grown |= said.take(event, calls);
                 }
-                Some(Ok(event)) => {
-                    if said.take(event, calls, log) && !must_flush {
-                        flush.as_mut().reset(Instant::now() + FLUSH_AFTER);
-                        must_flush = true;
-                    }
+                if said.text.len() > shown {
+                    log.show(shown, &said.text[shown..]);
                 }
-                Some(Err(error)) => break TurnEnd::Failed(error),
-                None => break TurnEnd::Failed(ModelError::Interrupted),
-            },
+                if let Some(end) = end {
+                    break end;
+                }
+                if has_grown && !must_flush {
+                    flush.as_mut().reset(flush_time(Instant::now()));
+                    must_flush = true;
+                }
+            }
             result = finish(&mut underway), if underway.is_some() => {
                 result?;
                 said.note_persisted(underway.take());
@@ -128,6 +138,44 @@ async fn converse(
     Ok(ended)
 }
 
+/// Waits for the model's next event and takes those along that are there already, so that a burst
+/// is shown as one piece; says how the answer ended if it did. Safe to cancel.
+async fn next_events(
+    stream: &mut ModelStream,
+    events: &mut Vec<ModelEvent>,
+) -> Option<TurnEnd> {
+    poll_fn(|cx| {
+        while events.len() < MAX_AT_ONCE {
+            let end = match stream.poll_next_unpin(cx) {
+                Poll::Pending if events.is_empty() => return Poll::Pending,
+                Poll::Pending => break,
+                Poll::Ready(Some(Ok(ModelEvent::Finished { reason, usage }))) => {
+                    TurnEnd::Finished { reason, usage }
+                }
+                Poll::Ready(Some(Ok(event))) => {
+                    events.push(event);
+                    continue;
+                }
+                Poll::Ready(Some(Err(error))) => TurnEnd::Failed(error),
+                Poll::Ready(None) => TurnEnd::Failed(ModelError::Interrupted),
+            };
+            return Poll::Ready(Some(end));
+        }
+        Poll::Ready(None)
+    })
+    .await
+}
+
+/// When text that comes `now` is persisted. The moments are the same for all runs, so that their
+/// texts can be written together.
+fn flush_time(now: Instant) -> Instant {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = *START.get_or_init(|| now);
+    let latest = now.saturating_duration_since(start) + FLUSH_AFTER;
+    let past = latest.as_nanos() % FLUSH_GRID.as_nanos();
+    start + latest - Duration::from_nanos(past as u64)
+}
+
 async fn finish(underway: &mut Option<Underway<'_>>) -> Result<(), LeaseLost> {
     match underway.as_mut() {
         Some(underway) => underway.writing.as_mut().await,
@@ -137,12 +185,10 @@ async fn finish(underway: &mut Option<Underway<'_>>) -> Result<(), LeaseLost> {
 
 impl Said {
     /// Takes an event in; whether there is something to persist.
-    fn take(&mut self, event: ModelEvent, calls: &mut Vec<ToolCall>, log: &dyn RunLog) -> bool {
+    fn take(&mut self, event: ModelEvent, calls: &mut Vec<ToolCall>) -> bool {
         match event {
             ModelEvent::Text(text) => {
-                let text = without_nul(text);
-                log.show(self.text.len(), &text);
-                self.text.push_str(&text);
+                self.text.push_str(&without_nul(text));
                 true
             }
             ModelEvent::Reasoning(text) => {

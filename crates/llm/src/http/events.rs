@@ -120,8 +120,12 @@ impl Stream for Guarded {
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(Stopped(ModelError::Interrupted)))),
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => {
-                // The timer is moved only when there is nothing else to do.
-                if this.alarm.deadline() != this.deadline {
+                // The timer is moved when it rings too early, not at every chunk.
+                if this.alarm.deadline() > this.deadline {
+                    this.alarm.as_mut().reset(this.deadline);
+                }
+                while this.alarm.deadline() < this.deadline {
+                    ready!(this.alarm.as_mut().poll(cx));
                     this.alarm.as_mut().reset(this.deadline);
                 }
                 ready!(this.alarm.as_mut().poll(cx));

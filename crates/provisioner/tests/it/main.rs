@@ -7,5 +7,6 @@ mod endings;
 mod isolation;
 mod lifecycle;
 mod packages;
+mod podman;
 mod speaking;
 mod support;

@@ -30,6 +30,7 @@ use crate::tools::{ConversationFiles, RunToolbox, Schema, ServerTools};
 pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Stage>, stops: Stops) {
     let log = Log {
         store: worker.inner.store.clone(),
+        texts: worker.inner.texts.clone(),
         lease: run.lease,
         agent_id: run.agent.id,
         target: run.agent.config.model.name.clone(),

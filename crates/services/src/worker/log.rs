@@ -17,6 +17,7 @@ use store::tool_calls::{CallOutcome, StoredCall};
 use super::artifacts::Artifacts;
 use super::calls::{asked, asked_call, completed, question, stored};
 use super::stage::Stage;
+use super::texts::Texts;
 use crate::conversations::{answer_created, new_event};
 use crate::mint;
 
@@ -26,6 +27,7 @@ const PAUSES_MS: [u64; 9] = [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_
 /// The log of one run.
 pub(super) struct Log {
     pub(super) store: Store,
+    pub(super) texts: Texts,
     pub(super) lease: Lease,
     pub(super) agent_id: AgentId,
     /// The model's name, for the journal.
@@ -167,7 +169,15 @@ impl RunLog for Log {
 
     async fn persist(&self, pieces: Pieces) -> Result<(), LeaseLost> {
         let events = self.said(pieces);
-        self.write(Entry::Text, &events).await
+        self.stage.opened().await;
+        match self.texts.append(self.lease, &events).await {
+            Some(logged) => {
+                self.note(&logged);
+                self.stage.publish(&logged);
+                Ok(())
+            }
+            None => self.write(Entry::Text, &events).await,
+        }
     }
 
     async fn end_message(

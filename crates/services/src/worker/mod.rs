@@ -8,6 +8,7 @@ mod calls;
 mod execute;
 mod log;
 mod stage;
+mod texts;
 mod title;
 
 use std::collections::HashMap;
@@ -31,6 +32,7 @@ use uuid::Uuid;
 
 pub(crate) use self::calls::asked_call;
 use self::stage::Stage;
+use self::texts::Texts;
 use self::title::Titles;
 use crate::agent_cache::AgentCache;
 use crate::attachments::Picture;
@@ -77,6 +79,7 @@ struct Inner {
     may_be_queued: AtomicBool,
     tasks: TaskTracker,
     titles: Titles,
+    texts: Texts,
     /// Ends every run's task without ending the run: another worker takes it over.
     handing_back: CancellationToken,
 }
@@ -170,6 +173,7 @@ impl Worker {
         agents: AgentCache,
         config: &Config,
     ) -> Self {
+        let texts = Texts::new(store.clone());
         let inner = Inner {
             id: Uuid::now_v7(),
             store,
@@ -190,6 +194,7 @@ impl Worker {
             may_be_queued: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             titles: Titles::new(),
+            texts,
             handing_back: CancellationToken::new(),
         };
         Self {

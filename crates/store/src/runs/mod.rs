@@ -6,6 +6,7 @@ mod posting;
 mod progress;
 mod queue;
 mod reading;
+mod texts;
 
 pub use ending::Ending;
 pub use journal::{Attempt, NewStep, StartedCall, WholeMessage};
@@ -13,6 +14,7 @@ pub use posting::{AnsweringAgent, NewRun, PostingContext, Unchanged};
 pub use progress::RunMessage;
 pub use queue::{ClaimedRun, HeldRun, Lease};
 pub use queue::{claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew};
+pub use texts::SaidText;
 
 pub(crate) use posting::parse_message_role;
 pub(crate) use reading::unreadable;

@@ -18,16 +18,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// end of the pipe closes however it dies. Containers end with a graceful end of the engine.
 const WATCHDOG: &str = r#"
 dir=$1
-podman() {
-  command podman --root "$dir/data" --runroot "$dir/exec" --tmpdir "$dir/tmp" \
-    --storage-driver vfs --cgroup-manager cgroupfs --events-backend none "$@"
-}
+# Debian's crun refuses machines that mount the old control groups; runc comes with the other engine.
+runtime=$(command -v runc || command -v crun)
+options="--root $dir/data --runroot $dir/exec --tmpdir $dir/tmp --storage-driver vfs
+  --cgroup-manager cgroupfs --events-backend none --runtime $runtime"
 begin() {
   if [ "$2" = podman ]; then
-    # Not the function: its shell would stand between us and the service.
-    command podman --root "$dir/data" --runroot "$dir/exec" --tmpdir "$dir/tmp" \
-      --storage-driver vfs --cgroup-manager cgroupfs --events-backend none \
-      system service --time=0 "unix://$dir/docker.sock" >>"$dir/log" 2>&1 &
+    podman $options system service --time=0 "unix://$dir/docker.sock" >>"$dir/log" 2>&1 &
     engine=$!
     return
   fi
@@ -37,7 +34,7 @@ begin() {
   engine=$!
 }
 finish() {
-  [ "$2" != podman ] || podman rm --all --force --time 0 >/dev/null 2>&1
+  [ "$2" != podman ] || podman $options rm --all --force --time 0 >/dev/null 2>&1
   kill -TERM "$engine" 2>/dev/null
   wait "$engine"
   rm -f "$dir/docker.sock"
