@@ -23,7 +23,7 @@ if [[ "${1:-}" == test ]]; then
   has openssl || want openssl
   # Tests of tool servers start an engine of their own, which takes root.
   has dockerd || ((EUID != 0)) || want docker.io iptables iproute2
-  has podman || ((EUID != 0)) || want podman
+  has podman || ((EUID != 0)) || want podman catatonit containernetworking-plugins
   has redis-server || want redis-server
 fi
 

@@ -47,7 +47,7 @@ pub enum Error {
         limit_bytes: u64,
     },
     /// It ended, and nobody asked it to.
-    #[error("the container ended with exit code {code}")]
+    #[error("the container ended with exit code {code}{}", meaning(*code))]
     Exited {
         /// As the engine tells it; 128 + n for signal n.
         code: i64,
@@ -91,5 +91,13 @@ impl Error {
             self,
             Self::NoEngine { .. } | Self::EngineGone { .. } | Self::Timeout { .. }
         )
+    }
+}
+
+/// What an exit code alone tells, where the engine did not say more.
+fn meaning(code: i64) -> &'static str {
+    match code {
+        137 => ": it was killed, most often for wanting more memory than its limit",
+        _ => "",
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Docker;
-use super::fault::fault;
+use super::fault::{answer, fault};
 use super::reading::exit_of;
 use crate::{Error, Exit, LogBook, Reader, Writer};
 
@@ -91,7 +91,9 @@ impl Docker {
                         return exit_of(&state);
                     }
                 }
-                Err(_) => return gone,
+                Err(error) if matches!(answer(&error), Some((404, _))) => return gone,
+                // Podman gives a container that is just ending a state that Docker does not know.
+                Err(error) => tracing::debug!(error = %error, "inspect a container that ended"),
             }
             tokio::time::sleep(END_POLL).await;
         }

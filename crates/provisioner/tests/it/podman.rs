@@ -31,7 +31,9 @@ async fn servers_are_made_confined_called_and_removed_on_podman() {
     let refused = session.call("connect", "1.1.1.1:443").await.unwrap_err();
     assert!(refused.contains("unreachable"), "{refused}");
     assert_eq!(session.try_call("memory", "200").await, None);
-    assert!(session.running.ended().await.is_out_of_memory);
+    // With the old control groups Podman does not say why.
+    let exit = session.running.ended().await;
+    assert!(exit.is_out_of_memory || exit.code == Some(137), "{exit:?}");
 
     // With a network: the relay, the gate and what is refused.
     let mut open = spec("open");
