@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use crate::call::call;
 use crate::layout::{Page, PageHead};
 use crate::pages::models::server::FindServers;
-use crate::ui::{Avatar, Icon, live, on_change};
+use crate::ui::{Icon, live, on_change};
 
 /// The choice of providers; `wanted` is what was searched for without JavaScript.
 #[component]
@@ -65,7 +65,6 @@ fn tile(provider: Provider, typed: RwSignal<String>) -> AnyView {
         key,
         name,
         summary,
-        monogram,
         ..
     } = provider;
     let text = format!("{name} {summary} {key}").to_lowercase();
@@ -78,7 +77,11 @@ fn tile(provider: Provider, typed: RwSignal<String>) -> AnyView {
                 class="card flex items-center gap-3 p-3 h-full hover:bg-hover"
                 href=format!("/models/new?provider={key}")
             >
-                <Avatar id=key.clone() name=monogram class="avatar-agent" />
+                <span class="avatar avatar-agent">
+                    <svg class="icon" aria-hidden="true">
+                        <use_ href=format!("/providers.svg#{key}") />
+                    </svg>
+                </span>
                 <span class="min-w-0">
                     <span class="block font-medium">{name}</span>
                     <span class="block text-xs text-ink-3">{summary}</span>
