@@ -17,6 +17,8 @@ use crate::toolbox::without_nul;
 
 /// Longest time that text waits to be persisted.
 const FLUSH_AFTER: Duration = Duration::from_millis(250);
+/// Longest text of one message, in MiB; it goes into one row and one event.
+const MAX_TEXT_MIB: u32 = 8;
 /// Bytes of thoughts kept of one message; more are dropped.
 const MAX_REASONING_BYTES: usize = 256 * 1024;
 
@@ -98,6 +100,9 @@ async fn converse(
                 Some(Ok(ModelEvent::Finished { reason, usage })) => {
                     break TurnEnd::Finished { reason, usage };
                 }
+                Some(Ok(event)) if !said.has_room(&event) => {
+                    break TurnEnd::Failed(ModelError::TooLarge { limit_mib: MAX_TEXT_MIB });
+                }
                 Some(Ok(event)) => {
                     if said.take(event, calls, log) && !must_flush {
                         flush.as_mut().reset(Instant::now() + FLUSH_AFTER);
@@ -136,6 +141,15 @@ async fn finish(underway: &mut Option<Underway<'_>>) -> Result<(), LeaseLost> {
 }
 
 impl Said {
+    /// Whether the text stays within its bound.
+    fn has_room(&self, event: &ModelEvent) -> bool {
+        let added = match event {
+            ModelEvent::Text(text) => text.len(),
+            _ => 0,
+        };
+        self.text.len() + added <= MAX_TEXT_MIB as usize * 1024 * 1024
+    }
+
     /// Takes an event in; whether there is something to persist.
     fn take(&mut self, event: ModelEvent, calls: &mut Vec<ToolCall>, log: &dyn RunLog) -> bool {
         match event {
