@@ -11,6 +11,7 @@ pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod blobs;
+pub mod branches;
 pub mod budgets;
 pub mod bus;
 pub mod cache;

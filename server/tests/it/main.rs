@@ -22,6 +22,7 @@ mod database;
 mod drafts;
 mod edge;
 mod embedded;
+mod exports;
 mod faults;
 mod files;
 mod finding;

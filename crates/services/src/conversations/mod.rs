@@ -1,6 +1,7 @@
 //! Conversations and their messages; posting one is in `posting`.
 
 mod export;
+mod markdown_export;
 mod thread;
 
 use async_trait::async_trait;
