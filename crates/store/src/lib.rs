@@ -48,6 +48,6 @@ pub mod tool_calls;
 pub mod usage;
 pub mod vault;
 
-pub use database::{Config, Store, SystemConnection, TenantTx};
-pub use error::{Error, Result};
+pub use database::{AnyConnection, Config, Door, Store, SystemConnection, TenantTx};
+pub use error::{Error, Result, within};
 pub use rewrapping::Rewrapped;
