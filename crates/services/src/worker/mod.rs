@@ -12,14 +12,12 @@ mod stage;
 mod title;
 
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{ConversationId, MessageId, RunId};
 use engine::{AskedCall, Spent};
-use futures::FutureExt;
 use llm::ModelMessage;
 use store::Store;
 use store::blobs::Blobs;
@@ -263,7 +261,7 @@ impl Worker {
             let (lease, answer_id) = (run.lease, run.answer_id);
             let (opened, abandon) = (stage.clone(), stops.abandon.clone());
             let executed = execute::execute(&worker, run, stage, stops);
-            if AssertUnwindSafe(executed).catch_unwind().await.is_err() {
+            if giving_up::panics(executed).await {
                 // Its lease would be renewed for ever, and its conversation wait as long.
                 let ended = worker.end_panicked(lease, answer_id, &opened, &abandon);
                 ended.await;
