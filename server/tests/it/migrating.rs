@@ -5,6 +5,9 @@ use testkit::TestDb;
 
 use crate::support::Program;
 
+/// The master key that servers on one database share.
+const KEY: &str = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=";
+
 #[tokio::test]
 async fn servers_that_migrate_at_once_end_with_one_schema() {
     let db = TestDb::create().await;
@@ -12,7 +15,8 @@ async fn servers_that_migrate_at_once_end_with_one_schema() {
     let started = (0..4).map(|_| {
         let url = db.url();
         tokio::task::spawn_blocking(move || {
-            let program = Program::new(Some(url));
+            let mut program = Program::new(Some(url));
+            program.set("AGENTAREA_MASTER_KEY", KEY);
             program.command(&["migrate"]).output().expect("run migrate")
         })
     });

@@ -153,13 +153,13 @@ async fn key_with_another_body_is_refused_and_free_again_after_a_day() {
     .await
     .expect("let a day go by");
     let later = post_with(&app, &path, inputs::message("one"), "k").await;
-    app.log(&conversation).await;
+    let log = app.log(&conversation).await;
 
     assert_eq!(other.status, StatusCode::CONFLICT, "{}", other.body);
     assert_eq!(unknown.status, StatusCode::CONFLICT, "{}", unknown.body);
     assert_eq!(run_of(&same), run_of(&first));
     assert_ne!(run_of(&later), run_of(&first));
-    assert_eq!(model.request_count(), 2);
+    assert_eq!(of_type(&log, "run_queued").len(), 2);
 }
 
 #[tokio::test]

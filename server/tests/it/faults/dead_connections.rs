@@ -11,7 +11,8 @@ use crate::support::{Program, TestApp};
 /// Longer than a lease, and than the longest wait for a dead connection.
 const WATCHED: Duration = Duration::from_secs(16);
 
-#[tokio::test]
+// The proxy must go on while the test waits for a command.
+#[tokio::test(flavor = "multi_thread")]
 async fn worker_with_dead_connections_keeps_its_runs_and_takes_new_ones() {
     let db = TestDb::create().await;
     let proxy = Proxy::to_database(&db).await;
