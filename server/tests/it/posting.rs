@@ -99,14 +99,11 @@ async fn two_people_may_use_the_same_key() {
     let ada = Person::sign_in(&app, inputs::ADA).await;
     let bob = ada.invites(&app, "bob@acme.example", "member").await;
     let bob = bob.makes_key(&app, Value::Null).await;
-    let bob = TestApp::of(
-        Program::new(None),
-        bob.key.as_deref().expect("a key of Bob's"),
-    );
+    let bobs_key = bob.key.as_deref().expect("a key of Bob's");
 
     let hers = post_with(&app, &path, inputs::message("hers"), "k").await;
     let url = app.url(&format!("/api/v1{path}"));
-    let his = client().post(url).bearer_auth(&bob.key);
+    let his = client().post(url).bearer_auth(bobs_key);
     let his = his.header("idempotency-key", "k");
     let his = his.json(&inputs::message("his")).send().await;
     let his = Answer::read(his.expect("an answer")).await;
