@@ -1,4 +1,4 @@
-import { words, wordsText } from "../support/model";
+import { Gate, words, wordsText } from "../support/model";
 import { answerOf, composer, fillAgent, fillSetUp, fillSignIn } from "../support/pages";
 import { ADA, createScriptedAgent, LINUS, LOCAL_MODEL, setUp } from "../support/people";
 import { SCRIPT_OFF } from "../support/problems";
@@ -110,4 +110,58 @@ test("an invitation is accepted without JavaScript", async ({ page, api }) => {
 
   await expect(page).toHaveURL("/");
   await expect(page.getByLabel("Main")).toContainText(ADA.workspace);
+});
+
+test("an answer is stopped and asked for again, and a conversation renamed and deleted, without JavaScript", async ({
+  page,
+  api,
+  model,
+}) => {
+  await setUp(api);
+  const agent = await createScriptedAgent(api, model, "Latency Analyst");
+  const created = await api.post("/api/v1/conversations", { data: { agent_id: agent.id } });
+  const conversation = `/conversations/${(await created.json()).id}`;
+  await page.goto("/sign-in");
+  await fillSignIn(page);
+  await expect(page).toHaveURL("/");
+  const gate = new Gate();
+  model.next({ chunks: words(5), gate });
+  model.next({ chunks: [], status: 400 });
+  model.next({ chunks: words(3) });
+  const answer = answerOf(page, "Latency Analyst");
+
+  await page.goto(conversation);
+  await composer(page).fill("How was last week?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await expect(async () => {
+    await page.goto(conversation);
+    await expect(page.getByText("Stopped.")).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 15_000 });
+  gate.finish();
+
+  await composer(page).fill("And the week before?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(async () => {
+    await page.goto(conversation);
+    await expect(page.getByText("This answer failed.")).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 15_000 });
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(async () => {
+    await page.goto(conversation);
+    await expect(answer.last()).toHaveText(wordsText(3), { timeout: 500 });
+  }).toPass({ timeout: 15_000 });
+
+  await page.getByLabel(/^More:/).click();
+  await page.getByRole("button", { name: "Rename…" }).click();
+  await page.getByLabel("Title", { exact: true }).fill("Two weeks");
+  await page.getByRole("button", { name: "Rename", exact: true }).click();
+  await page.goto(conversation);
+  await expect(page.getByRole("heading", { level: 1, name: "Two weeks" })).toBeVisible();
+
+  await page.getByLabel(/^More:/).click();
+  await page.getByRole("button", { name: "Delete…" }).click();
+  await page.getByRole("button", { name: "Delete conversation" }).click();
+  await expect(page).toHaveURL("/conversations");
+  await expect(page.getByText("Two weeks")).toHaveCount(0);
 });

@@ -55,6 +55,10 @@ async fn take(
             _ => {}
         }
     }
+    // A form without a key is taken each time.
+    if key.is_empty() {
+        key = uuid::Uuid::now_v7().to_string();
+    }
     // Sent again, it is the same message, whatever the ids of its files are now.
     let key = app::message_key(&key, &text, replaces);
     let input = PostMessage {

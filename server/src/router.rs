@@ -20,7 +20,7 @@ use tower_http::timeout::TimeoutLayer;
 use crate::config::Config;
 use crate::guard::{Site, guard};
 use crate::rate_limit::RateLimit;
-use crate::roles::Role;
+use crate::roles::{Role, Roles};
 use crate::security_headers::SecurityHeaders;
 use crate::{
     assets, gateway, internal, message_form, openapi, pages, renewal, request, rest, sign_in_return,
@@ -86,11 +86,15 @@ pub fn router(
         .route("/health/db", get(rest::health::database))
         .route("/health/redis", get(rest::health::redis))
         .route("/metrics", get(rest::metrics::render));
-    answers = match roles.has(Role::Api) {
-        true => answers
+    answers = match (roles.has(Role::Api), roles.has(Role::Web)) {
+        (true, _) => answers
             .route("/docs", get(openapi::page))
             .nest("/api/v1", api(&state)),
-        false => answers.route("/api/v1/{*path}", any(rest::not_found)),
+        (false, is_web) => {
+            let known = if is_web { downloads() } else { Router::new() };
+            let known = known.route("/{*path}", any(rest::not_found));
+            answers.nest("/api/v1", known)
+        }
     };
     answers = match roles.has(Role::Web) {
         true => answers
@@ -109,8 +113,9 @@ pub fn router(
         StatusCode::GATEWAY_TIMEOUT,
         Duration::from_secs(config.limits.answer_seconds),
     ));
-    // Pages follow conversations, too.
-    if roles.has(Role::Api) || roles.has(Role::Web) {
+    // Pages follow conversations, too, and send files.
+    let is_for_people = roles.has(Role::Api) || roles.has(Role::Web);
+    if is_for_people {
         all = all.merge(Router::new().route(
             "/api/v1/conversations/{id}/events",
             get(rest::events::events),
@@ -122,8 +127,8 @@ pub fn router(
             .route("/mcp/{server}", any(gateway::one));
     }
     all = all.layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES));
-    if roles.has(Role::Api) {
-        all = all.merge(uploads(config));
+    if is_for_people {
+        all = all.merge(uploads(config, roles));
     }
     let mut all = all.with_state(state);
     if roles.has(Role::Web) {
@@ -142,13 +147,26 @@ pub fn router(
     )))
 }
 
-/// Routes with large bodies, which pass through in pieces.
-fn uploads(config: &Config) -> Router<AppState> {
-    let file_bytes = usize::try_from(config.limits.file_bytes()).unwrap_or(usize::MAX);
+/// What pages link to of the REST interface, for servers that have pages and not that.
+fn downloads() -> Router<AppState> {
+    use rest::{agents, conversations, files, usage};
     Router::new()
-        .route("/api/v1/files", post(rest::files::create))
+        .route("/agents/{id}/export", get(agents::export))
+        .route("/conversations/{id}/export", get(conversations::export))
+        .route("/files/{id}", get(files::get))
+        .route("/usage/export", get(usage::export))
+        .method_not_allowed_fallback(rest::method_not_allowed)
+}
+
+/// Routes with large bodies, which pass through in pieces.
+fn uploads(config: &Config, roles: Roles) -> Router<AppState> {
+    let file_bytes = usize::try_from(config.limits.file_bytes()).unwrap_or(usize::MAX);
+    let mut routes = Router::new().route("/api/v1/files", post(rest::files::create));
+    if roles.has(Role::Web) {
         // The message form, for browsers without scripts.
-        .route("/conversations/{id}/messages", post(message_form::post))
+        routes = routes.route("/conversations/{id}/messages", post(message_form::post));
+    }
+    routes
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(
             file_bytes.saturating_add(FORM_BYTES),

@@ -98,11 +98,11 @@ pub struct ConversationFilter {
 pub enum ExportFormat {
     /// For people.
     Markdown,
-    /// For programs: the conversation and its messages.
+    /// For programs: the conversation with the messages of all branches.
     Json,
 }
 
-/// An exported conversation: the branch that is shown, whole.
+/// An exported conversation, whole: for people the branch that is shown, for programs all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// A name for the file, plain ASCII.
@@ -200,8 +200,11 @@ pub struct Thread {
     pub messages: Vec<ThreadMessage>,
     /// Where older messages than these are.
     pub older: Option<Cursor>,
-    /// Run that is queued, running or waiting.
+    /// The oldest run that is queued, running or waiting.
     pub active_run: Option<RunId>,
+    /// Where it stands.
+    #[serde(default)]
+    pub active_status: Option<RunStatus>,
     /// Number of the last event contained in this snapshot; streams go on after it.
     pub last_seq: u64,
 }
@@ -290,10 +293,10 @@ pub trait Conversations: Send + Sync {
         before: Option<Cursor>,
     ) -> Result<Thread, Error>;
 
-    /// The branch that is shown, as a file.
+    /// The conversation as a file: for people the branch that is shown, for programs all.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; `Conflict` if it is too long.
     async fn export_conversation(
         &self,
         id: ConversationId,

@@ -22,6 +22,8 @@ const FLUSH_AFTER: Duration = Duration::from_millis(250);
 const FLUSH_GRID: Duration = Duration::from_millis(125);
 /// Most events taken from the model before its text is shown.
 const MAX_AT_ONCE: usize = 64;
+/// Longest text of one message, in MiB; it goes into one row and one event.
+const MAX_TEXT_MIB: u32 = 8;
 /// Bytes of thoughts kept of one message; more are dropped.
 const MAX_REASONING_BYTES: usize = 256 * 1024;
 
@@ -100,10 +102,14 @@ async fn converse(
         tokio::select! {
             biased;
             () = &mut cancelled => break TurnEnd::Cancelled,
-            end = next_events(&mut stream, &mut events) => {
+            mut end = next_events(&mut stream, &mut events) => {
                 let shown = said.text.len();
                 let mut has_grown = false;
                 for event in events.drain(..) {
+                    if !said.has_room(&event) {
+                        end = Some(TurnEnd::Failed(ModelError::TooLarge { limit_mib: MAX_TEXT_MIB }));
+                        break;
+                    }
                     has_grown |= said.take(event, calls);
                 }
                 if said.text.len() > shown {
@@ -184,6 +190,15 @@ async fn finish(underway: &mut Option<Underway<'_>>) -> Result<(), LeaseLost> {
 }
 
 impl Said {
+    /// Whether the text stays within its bound.
+    fn has_room(&self, event: &ModelEvent) -> bool {
+        let added = match event {
+            ModelEvent::Text(text) => text.len(),
+            _ => 0,
+        };
+        self.text.len() + added <= MAX_TEXT_MIB as usize * 1024 * 1024
+    }
+
     /// Takes an event in; whether there is something to persist.
     fn take(&mut self, event: ModelEvent, calls: &mut Vec<ToolCall>) -> bool {
         match event {

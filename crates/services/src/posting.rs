@@ -20,6 +20,7 @@ use crate::attachments::{self, as_read, pictures};
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
 use crate::history::{History, PRIOR_MESSAGES, history};
+use crate::idempotency::find_posted;
 use crate::worker::{Begun, Slot, StartedRun};
 use crate::{Session, mint, watch};
 
@@ -130,9 +131,9 @@ impl Session {
         let context = tx.lock_for_posting(id).await.or_fault()?;
         let context = context.ok_or(Error::NotFound)?;
         if let Some(key) = idempotency_key
-            && let Some((message_id, run_id)) = tx.find_posted(id, key).await.or_fault()?
+            && let Some(posted) = find_posted(&mut tx, id, key, ask).await?
         {
-            return Ok(PostedMessage { message_id, run_id });
+            return Ok(posted);
         }
         if context.is_archived {
             return Err(agent_deleted());

@@ -277,6 +277,14 @@ pub(crate) fn publish(publisher: &Publisher, events: &[LoggedEvent]) {
     publisher.grown();
 }
 
+/// Has everybody who watches read the log.
+pub(crate) fn publish_grown(publisher: &Publisher) {
+    if publisher.has_watchers() {
+        publisher.publish(Frame::Grown);
+    }
+    publisher.grown();
+}
+
 /// Tells what a conversation is called now; no part of the log.
 pub(crate) fn title_frame(title: &str) -> Bytes {
     #[derive(Serialize)]

@@ -1,6 +1,7 @@
 //! Conversations; their messages are in `messages`.
 
 use domain::conversations::{Conversation, ConversationFilter};
+use domain::runs::RunStatus;
 use domain::{ConversationId, Cursor, Page, Paged, RunId, Timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -18,8 +19,8 @@ pub struct ConversationState {
     pub is_archived: bool,
     /// Events in its log.
     pub last_seq: u64,
-    /// Oldest run that is queued, running or waiting.
-    pub active_run: Option<RunId>,
+    /// Oldest run that is queued, running or waiting, and which of these.
+    pub active_run: Option<(RunId, RunStatus)>,
 }
 
 struct ConversationRow {
@@ -102,14 +103,17 @@ impl TenantTx {
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
-                 (select r.id from runs r
-                  where r.workspace_id = c.workspace_id and r.conversation_id = c.id
-                    and r.status in ('queued', 'running', 'waiting')
-                  order by r.id limit 1) as active_run
+                 active.id as "active_run?", active.status as "active_status?"
                from conversations c
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
                  and v.version = a.version
+               left join lateral (
+                 select r.id, r.status from runs r
+                 where r.workspace_id = c.workspace_id and r.conversation_id = c.id
+                   and r.status in ('queued', 'running', 'waiting')
+                 order by r.status = 'queued', r.id limit 1
+               ) active on true
                where c.workspace_id = $2 and c.id = $1"#,
             id.uuid(),
             self.workspace_id().uuid()
@@ -129,11 +133,15 @@ impl TenantTx {
             created_at: row.created_at,
             updated_at: row.updated_at,
         };
+        let active_run = match (row.active_run, row.active_status) {
+            (Some(id), Some(status)) => Some((id.into(), status.parse().map_err(unreadable)?)),
+            _ => None,
+        };
         Ok(Some(ConversationState {
             conversation: conversation.into_conversation()?,
             is_archived: row.archived_at.is_some(),
             last_seq: row.last_seq as u64,
-            active_run: row.active_run.map(Into::into),
+            active_run,
         }))
     }
 

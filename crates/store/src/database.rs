@@ -1,5 +1,6 @@
 //! The pool, and the only two ways to a connection.
 
+use std::ops::DerefMut;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ use crate::replicas::Replicas;
 
 /// How long a connection is trusted after it was proven to live.
 const PROOF_LASTS: Duration = Duration::from_secs(1);
+
+/// Longest time that a connection may take to prove that it lives.
+const PROOF_TAKES: Duration = Duration::from_secs(2);
 
 /// How to reach the database.
 #[derive(Clone, Debug)]
@@ -38,6 +42,18 @@ pub struct Store {
 
 /// A connection that sees across workspaces, for sign-in and the run queue only.
 pub type SystemConnection = PoolConnection<Postgres>;
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// From the pool, as nearly always.
+    Pool,
+    /// Made for the occasion and closed after it, for when those of the pool may be dead.
+    Anew,
+}
+
+/// A [`SystemConnection`] by any [`Door`].
+pub type AnyConnection = Box<dyn DerefMut<Target = PgConnection> + Send>;
 
 /// A transaction that sees one workspace.
 ///
@@ -97,6 +113,20 @@ impl Store {
     /// `Unavailable` if there is none within 5 s.
     pub async fn system(&self) -> Result<SystemConnection> {
         Ok(self.pool.acquire().await?)
+    }
+
+    /// As [`Store::system`], by a door of the caller's choice.
+    ///
+    /// # Errors
+    /// `Unavailable` if there is none within 5 s.
+    pub async fn system_by(&self, door: Door) -> Result<AnyConnection> {
+        Ok(match door {
+            Door::Pool => Box::new(self.system().await?),
+            Door::Anew => {
+                let options = self.pool.connect_options();
+                Box::new(Box::new(PgConnection::connect_with(&options).await?))
+            }
+        })
     }
 
     /// Begins a transaction in which only `workspace_id` exists.
@@ -248,7 +278,12 @@ pub(crate) async fn enter(db: &mut PgConnection, workspace_id: WorkspaceId) -> R
 /// It runs when a connection comes back, off the path of any request, and again before one is used
 /// that was idle for a while. A lone `rollback` would put a warning into the server's log each time
 /// there is nothing to end.
+///
+/// A connection that died without a word, or still does what a caller gave up waiting for, does not
+/// do it in time either, and is replaced.
 async fn end_leaked_transaction(connection: &mut PgConnection) -> sqlx::Result<bool> {
-    connection.execute("begin; rollback").await?;
-    Ok(true)
+    match tokio::time::timeout(PROOF_TAKES, connection.execute("begin; rollback")).await {
+        Ok(done) => done.map(|_| true),
+        Err(_) => Err(sqlx::Error::PoolTimedOut),
+    }
 }

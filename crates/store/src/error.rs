@@ -1,5 +1,7 @@
 //! What can go wrong while remembering.
 
+use std::time::Duration;
+
 /// Cases that a service acts on.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -46,6 +48,18 @@ impl From<sqlx::Error> for Error {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             _ => Self::Other(error.into()),
         }
+    }
+}
+
+/// Waits for the database so long and no longer. What was asked is dropped then, but may have
+/// happened, or may still.
+///
+/// # Errors
+/// Those of `work`; `Unavailable` when the time is over.
+pub async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(time, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
     }
 }
 

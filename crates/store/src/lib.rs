@@ -11,6 +11,7 @@ pub mod attachments;
 pub mod audit;
 pub mod backup;
 pub mod blobs;
+pub mod branches;
 pub mod budgets;
 pub mod bus;
 pub mod cache;
@@ -47,6 +48,6 @@ pub mod tool_calls;
 pub mod usage;
 pub mod vault;
 
-pub use database::{Config, Store, SystemConnection, TenantTx};
-pub use error::{Error, Result};
+pub use database::{AnyConnection, Config, Door, Store, SystemConnection, TenantTx};
+pub use error::{Error, Result, within};
 pub use rewrapping::Rewrapped;

@@ -1,6 +1,5 @@
-//! Messages along one branch of a conversation: those of a run, of the run before it, and so on.
-
-use std::collections::HashMap;
+//! Messages: those along one branch of a conversation – of a run, of the run before it, and so on –
+//! and all of them.
 
 use domain::conversations::{Message, MessageRole};
 use domain::events::FinishReason;
@@ -11,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::attachments::{Attachment, Texts};
+use crate::branches::Knot;
 use crate::database::TenantTx;
 use crate::runs::{parse_message_role, unreadable};
 use crate::tool_calls::StoredCall;
@@ -23,17 +23,6 @@ pub struct BranchMessage {
     pub message: Message,
     /// The run before its run.
     pub parent_id: Option<RunId>,
-}
-
-/// A run as a knot of the tree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Knot {
-    /// The run.
-    pub id: RunId,
-    /// The run before it.
-    pub parent_id: Option<RunId>,
-    /// The message that it answers.
-    pub message_id: MessageId,
 }
 
 /// A message that can be asked again, or in other words.
@@ -207,7 +196,13 @@ impl TenantTx {
                  where path.depth < $5
                )
                select m.id as "id!", m.role as "role!", m.text as "text!",
-                 m.reasoning as "reasoning!", path.id as "run_id!", path.parent_id, m.finish_reason, path.error as "error: Json<RunError>",
+                 m.reasoning as "reasoning!", path.id as "run_id!", path.parent_id, m.finish_reason,
+                 -- A run fails in its last message, not in those that asked for tools before.
+                 case when path.error is not null and m.role = 'assistant' and not exists (
+                   select from messages later
+                   where later.workspace_id = $1 and later.run_id = path.id
+                     and later.role = 'assistant' and later.position > m.position
+                 ) then path.error end as "error?: Json<RunError>",
                  m.position as "position!", m.created_at as "created_at!"
                from path cross join lateral (
                  select a.id, a.role, a.text, a.reasoning, a.finish_reason, a.position,
@@ -232,61 +227,60 @@ impl TenantTx {
         Ok(rows)
     }
 
-    /// The runs that stand behind the same runs as others: `parents` names those before them.
-    /// Oldest first.
-    pub async fn list_siblings(
+    /// All messages of a conversation, on whatever branch: those of up to `limit` runs after run
+    /// `after`, oldest first, and the runs. No runs mean that there are no more.
+    pub async fn list_all_messages(
         &mut self,
         conversation_id: ConversationId,
-        parents: &[Option<RunId>],
-    ) -> Result<Vec<Knot>> {
-        let ids: Vec<Uuid> = parents.iter().flatten().map(|id| id.uuid()).collect();
-        let rows = sqlx::query!(
+        after: Option<RunId>,
+        limit: u32,
+    ) -> Result<(Vec<Knot>, Vec<BranchMessage>)> {
+        let runs = sqlx::query!(
             "select id, parent_id, message_id from runs
-             where workspace_id = $1 and conversation_id = $2
-               and (parent_id = any($3) or parent_id is null and $4)
-             order by id",
+             where workspace_id = $1 and conversation_id = $2 and ($3::uuid is null or id > $3)
+             order by id limit $4",
             self.workspace_id().uuid(),
             conversation_id.uuid(),
-            &ids,
-            parents.contains(&None)
+            after.map(RunId::uuid),
+            i64::from(limit)
         )
         .fetch_all(self.connection())
         .await?;
-        let knots = rows.into_iter().map(|row| Knot {
-            id: row.id.into(),
-            parent_id: row.parent_id.map(Into::into),
-            message_id: row.message_id.into(),
-        });
-        Ok(knots.collect())
-    }
-
-    /// The newest run among `run_id` and those behind it, which is the end of a branch; `None` if
-    /// the conversation has no such run.
-    pub async fn find_newest_leaf(
-        &mut self,
-        conversation_id: ConversationId,
-        run_id: RunId,
-    ) -> Result<Option<RunId>> {
-        let rows = sqlx::query!(
-            "select id, parent_id from runs where workspace_id = $1 and conversation_id = $2
-             order by id",
+        let ids: Vec<Uuid> = runs.iter().map(|run| run.id).collect();
+        let rows = sqlx::query_as!(
+            MessageRow,
+            r#"select m.id, m.role, m.text, m.reasoning, m.run_id, r.parent_id, m.finish_reason,
+                 case when r.error is not null and m.role = 'assistant' and not exists (
+                   select from messages later
+                   where later.workspace_id = $1 and later.run_id = r.id
+                     and later.role = 'assistant' and later.position > m.position
+                 ) then r.error end as "error?: Json<RunError>",
+                 m.position, m.created_at
+               from messages m
+               join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
+               where m.workspace_id = $1 and m.run_id = any($2)
+               order by r.id, m.position"#,
             self.workspace_id().uuid(),
-            conversation_id.uuid()
+            &ids
         )
         .fetch_all(self.connection())
         .await?;
-        // Whatever stands behind a run is newer.
-        let mut is_behind = HashMap::new();
-        let mut newest = None;
-        for row in rows {
-            let parent = row.parent_id.and_then(|id| is_behind.get(&id).copied());
-            let counts = row.id == run_id.uuid() || parent.unwrap_or(false);
-            is_behind.insert(row.id, counts);
-            if counts {
-                newest = Some(row.id.into());
-            }
-        }
-        Ok(newest)
+        let mut files = self
+            .read_attachments(&MessageRow::ids_of_people(&rows), Texts::Without)
+            .await?;
+        let messages = rows
+            .into_iter()
+            .map(|row| {
+                let files = files.remove(&row.id).unwrap_or_default();
+                row.into_message(files)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let knots = runs.into_iter().map(|run| Knot {
+            id: run.id.into(),
+            parent_id: run.parent_id.map(Into::into),
+            message_id: run.message_id.into(),
+        });
+        Ok((knots.collect(), messages))
     }
 
     /// What a message of a conversation was asked by.
@@ -369,10 +363,7 @@ impl MessageRow {
             .map(|reason| reason.parse().map_err(unreadable))
             .transpose()?;
         let role = parse_message_role(&self.role);
-        let error = match role {
-            MessageRole::Assistant => self.error.map(|error| error.0),
-            MessageRole::User => None,
-        };
+        let error = self.error.map(|error| error.0);
         let message = Message {
             id: self.id.into(),
             role,

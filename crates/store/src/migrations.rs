@@ -39,8 +39,21 @@ impl Store {
             .await
             .context("connect to the database")?;
         let table = MIGRATOR.table_name.as_ref();
-        connection.ensure_migrations_table(table).await?;
-        let applied = connection.list_applied_migrations(table).await?;
+        // Another process may be making the very table.
+        connection
+            .lock()
+            .await
+            .context("wait for other processes")?;
+        let listed = async {
+            connection.ensure_migrations_table(table).await?;
+            connection.list_applied_migrations(table).await
+        };
+        let listed = listed.await;
+        connection
+            .unlock()
+            .await
+            .context("let other processes go on")?;
+        let applied = listed.context("list the schema's migrations")?;
         let known = MIGRATOR.iter().map(|migration| migration.version).max();
         if let Some(newer) = applied.iter().find(|applied| Some(applied.version) > known) {
             bail!(

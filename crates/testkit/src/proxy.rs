@@ -47,6 +47,7 @@ struct Network {
     bytes_to_client: AtomicU64,
     delayed_pieces: AtomicU64,
     cuts: watch::Sender<u64>,
+    freezes: watch::Sender<u64>,
     open: watch::Sender<usize>,
 }
 
@@ -97,6 +98,13 @@ impl Proxy {
     /// Drops every open connection, both ends, with what was under way. New ones are welcome.
     pub fn cut(&self) {
         self.network.cuts.send_modify(|n| *n += 1);
+    }
+
+    /// Loses everything that is sent on the connections that are open, both ways and for good, and
+    /// tells nobody, as when a cable is pulled. New ones are welcome. Gives how many there are.
+    pub fn freeze(&self) -> usize {
+        self.network.freezes.send_modify(|n| *n += 1);
+        self.open_connections()
     }
 
     /// Drops every open connection and each new one until [`Proxy::restore`].
@@ -175,6 +183,7 @@ async fn accept(listener: TcpListener, target: Target, network: Arc<Network>) {
         network.connections.fetch_add(1, Ordering::Relaxed);
         // Subscribed here, so that a cut cannot slip in before the task runs.
         let cuts = network.cuts.subscribe();
+        let freezes = network.freezes.subscribe();
         if network.is_refusing.load(Ordering::Relaxed) {
             continue;
         }
@@ -183,7 +192,7 @@ async fn accept(listener: TcpListener, target: Target, network: Arc<Network>) {
             network.open.send_modify(|n| *n += 1);
             let _open = OpenConnection(&network);
             // Either end may break off; that is what a proxy for faults is for.
-            let _ended = connect(client, &target, &network, cuts).await;
+            let _ended = connect(client, &target, &network, cuts, freezes).await;
         });
     }
 }
@@ -212,6 +221,7 @@ async fn connect(
     target: &Target,
     network: &Network,
     mut cuts: watch::Receiver<u64>,
+    mut freezes: watch::Receiver<u64>,
 ) -> io::Result<()> {
     client.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
@@ -230,10 +240,15 @@ async fn connect(
             }
         }
     };
+    tokio::pin!(forward);
     tokio::select! {
-        ended = forward => ended,
-        _cut = cuts.changed() => Ok(()),
+        ended = &mut forward => return ended,
+        _cut = cuts.changed() => return Ok(()),
+        _frozen = freezes.changed() => {}
     }
+    // Both ends stay open, and nothing is carried any more.
+    let _cut = cuts.changed().await;
+    Ok(())
 }
 
 async fn both_ways(

@@ -43,6 +43,9 @@ fn services_have_their_ports_images_and_volumes() {
     ] {
         assert_eq!(services["postgres"]["environment"][name], value);
     }
+    let environment = |name: &str| services[name]["environment"].clone();
+    assert_eq!(environment("agentarea-api")["HOT_RELOAD"], "true");
+    assert_eq!(environment("agentarea-frontend")["NODE_ENV"], "development");
     for service in services.as_object().expect("services").values() {
         for volume in texts(&service["volumes"]) {
             let name = volume.split(':').next().expect("a name");

@@ -4,11 +4,17 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use serde_json::json;
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{EventStream, ScriptedModel, SseEvent, TestDb, check_gapless, inputs, texts};
+use testkit::tool_server::{Era, Mood};
+use testkit::{
+    EventStream, ScriptedModel, SseEvent, TestDb, ToolServer, check_gapless, inputs, texts,
+};
 
 use crate::faults::rounds;
+use crate::mcp_servers::remote;
 use crate::support::{Program, TestApp};
+use crate::tools::{agent_with, of_type, types};
 
 /// Chunks of the answer that is interrupted.
 const CHUNKS: usize = 400;
@@ -194,4 +200,56 @@ async fn message_posted_before_a_crash_is_not_posted_again() {
     assert_eq!(first.body, second.body);
     let messages = app.get(&path).await.body;
     assert_eq!(messages["items"].as_array().expect("items").len(), 2);
+}
+
+/// What becomes of a call that a crash interrupted and that is not safe to repeat.
+#[tokio::test]
+async fn unsafe_call_of_a_dead_server_is_made_again_only_if_a_person_says_so() {
+    for (decision, calls, told) in [
+        ("reject", 1, "nobody knows whether it took effect"),
+        ("approve", 2, "counted"),
+    ] {
+        let db = TestDb::create().await;
+        let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+        let model = ScriptedModel::start().await;
+        let tools = ToolServer::start(Era::Modern).await;
+        let input = remote("one", &tools.url());
+        let server = app.post("/mcp-servers", input).await.created();
+        let used = json!([{"server_id": server, "name": "count", "approval": "never"}]);
+        let agent = agent_with(&app, &model, used).await;
+        let conversation = app.create_conversation(&agent).await;
+        model.next(Scripted::tool_calls(&[("call_a", "one__count", "{}")]));
+        model.next(Scripted::text("As you wish."));
+        tools.set_mood(Mood::Silent);
+        app.ask(&conversation, "count").await;
+        tools
+            .until("a call", |tools| tools.count("tools/call") == 1)
+            .await;
+
+        app.program().kill();
+        tools.set_mood(Mood::Kind);
+        app.program().start().await;
+        let mut stream = app.events(&conversation, "").await;
+        let events = stream
+            .collect_until(|event| event.event == "approval_requested")
+            .await
+            .expect("a question");
+        let asked = &events.last().expect("the question").data["data"];
+        let before = tools.count("tools/call");
+        let id = asked["approval_id"].as_str().expect("an id");
+        let path = format!("/approvals/{id}/decision");
+        let decided = app.post(&path, json!({ "decision": decision })).await;
+        let log = app.log(&conversation).await;
+
+        assert_eq!(asked["reason"], "unknown_outcome");
+        assert_eq!(before, 1, "{decision}: nobody had been asked yet");
+        assert_eq!(decided.status, StatusCode::OK, "{}", decided.body);
+        check_gapless(&log).expect("no gap");
+        assert_eq!(types(&log).last(), Some(&"run_completed"), "{decision}");
+        assert_eq!(tools.count("tools/call"), calls, "{decision}");
+        let completed = of_type(&log, "tool_call_completed");
+        assert_eq!(completed.len(), 1, "{decision}");
+        let result = completed[0]["result"].as_str().expect("a result");
+        assert!(result.contains(told), "{decision}: {result}");
+    }
 }

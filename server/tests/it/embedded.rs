@@ -36,6 +36,19 @@ async fn database_that_is_killed_comes_back_by_itself() {
 }
 
 #[tokio::test]
+async fn database_ends_with_its_server() {
+    let mut app = TestApp::start_embedded().await;
+    let pid = postmaster(&mut app);
+    let process = Path::new("/proc").join(&pid);
+    let ran = process.exists();
+
+    let ended_well = app.program().stop();
+
+    assert!(ran && ended_well);
+    assert!(!process.exists(), "process {pid} is left over");
+}
+
+#[tokio::test]
 async fn start_after_both_were_killed_clears_stale_locks() {
     let mut app = TestApp::start_embedded().await;
     let pid = postmaster(&mut app);

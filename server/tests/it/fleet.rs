@@ -95,6 +95,50 @@ async fn early_text_of_a_run_reaches_watchers_of_another_server() {
 }
 
 #[tokio::test]
+async fn watcher_elsewhere_gets_the_whole_answer_although_redis_fails_in_the_middle() {
+    for is_frozen in [false, true] {
+        let mut fleet = Fleet::with_redis().await;
+        let model = ScriptedModel::start().await;
+        let agent = fleet.first.create_agent(&model).await;
+        let conversation = fleet.first.create_conversation(&agent).await;
+        let (answer, gate) = Scripted::numbered(20).held();
+        model.next(answer);
+        let mut stream = fleet.second.events(&conversation, "").await;
+        fleet.first.ask(&conversation, "count").await;
+        gate.release(5);
+        let mut log = stream
+            .collect_until(|event| event.event == "text_live")
+            .await
+            .expect("early text");
+
+        match is_frozen {
+            true => fleet.redis().freeze(),
+            false => fleet.redis.as_mut().expect("Redis").kill(),
+        }
+        let failed = Instant::now();
+        gate.finish();
+        let rest = stream
+            .collect_until(|event| event.event == "run_completed")
+            .await;
+        let took = failed.elapsed();
+        if is_frozen {
+            fleet.redis().thaw();
+        }
+
+        log.extend(rest.expect("the rest"));
+        log.retain(|event| event.id.is_some());
+        check_gapless(&log).expect("no gap");
+        let answers = texts(&log).expect("exact");
+        let expected = Scripted::numbered(20).full_text();
+        assert!(
+            answers.values().any(|text| *text == expected),
+            "{answers:?}"
+        );
+        assert!(took < Duration::from_secs(5), "{took:?}");
+    }
+}
+
+#[tokio::test]
 async fn watcher_of_a_quiet_conversation_hears_of_a_run_elsewhere_without_redis() {
     let fleet = Fleet::without_redis().await;
     let model = ScriptedModel::start().await;

@@ -206,3 +206,65 @@ async fn every_cut_of_an_answer_gives_the_same_bytes() {
     assert_eq!((end.text.as_str(), end.kind.as_str()), ("né漢🌍", ""));
     assert_eq!(end.finish_reason, "stop");
 }
+
+#[tokio::test]
+async fn endless_answer_is_cut_at_8_mib_and_kept() {
+    const MIB: usize = 1024 * 1024;
+    let (app, _db) = start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    model.next(Scripted::of(vec!["x".repeat(MIB); 12]));
+
+    let end = ask(&app, &agent).await;
+
+    assert_eq!(end.kind, "too_large", "{}", end.message);
+    assert_eq!(end.finish_reason, "error");
+    assert_eq!(end.text.len(), 8 * MIB);
+    assert_eq!(model.request_count(), 1);
+}
+
+#[tokio::test]
+async fn connection_that_breaks_before_the_first_word_is_tried_again() {
+    let (app, _db) = start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    for broken in [
+        Scripted::text("never said").reset_after(0),
+        Scripted::text("never said").eof_after(0),
+    ] {
+        let before = model.request_count();
+        model.next(broken.clone());
+        model.next(Scripted::text("said"));
+
+        let end = ask(&app, &agent).await;
+
+        assert_eq!(
+            (end.text.as_str(), end.finish_reason.as_str()),
+            ("said", "stop")
+        );
+        assert_eq!(model.request_count() - before, 2, "{broken:?}");
+    }
+}
+
+#[tokio::test]
+async fn run_at_its_time_limit_ends_and_keeps_what_was_said() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let limits = json!({"max_iterations": 5, "max_seconds": 1});
+    let path = format!("/agents/{agent}");
+    let changed = app.patch(&path, json!({ "limits": limits })).await;
+    assert_eq!(changed.status, reqwest::StatusCode::OK);
+    let (answer, gate) = Scripted::numbered(10).held();
+    gate.release(3);
+    model.next(answer);
+    let started = Instant::now();
+
+    let end = ask(&app, &agent).await;
+
+    assert_eq!(end.kind, "time_limit", "{}", end.message);
+    assert_eq!(end.finish_reason, "error");
+    assert_eq!(end.text, "0 1 2 ");
+    assert!(started.elapsed() < Duration::from_secs(10));
+    model.wait_for_open_streams(0).await;
+}

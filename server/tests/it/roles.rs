@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, TestDb, TestRedis, texts};
+use testkit::{ScriptedModel, TestDb, TestRedis, inputs, texts};
 
-use crate::support::{Program, TestApp};
+use crate::people::{Person, form};
+use crate::support::{Program, TestApp, client, sign_in};
 
 /// A server of some roles on a database.
 fn program(db: &TestDb, roles: &str) -> Program {
@@ -45,6 +46,57 @@ async fn each_part_answers_only_its_own_addresses() {
     // Pages follow conversations.
     let events = "/api/v1/conversations/x/events";
     assert_eq!(status(&web, events).await, StatusCode::UNAUTHORIZED);
+}
+
+/// Everything that pages link to or send files to works on the server that has the pages.
+#[tokio::test]
+async fn server_of_pages_has_what_they_link_to() {
+    let db = TestDb::create().await;
+    let api = TestApp::on(program(&db, "api,worker")).await;
+    let web = api.beside(program(&db, "web")).await;
+    let model = ScriptedModel::start().await;
+    let agent = api.create_agent(&model).await;
+    let conversation = api.create_conversation(&agent).await;
+    let ada = Person {
+        cookie: Some(sign_in(&api, inputs::ADA).await),
+        ..Person::default()
+    };
+
+    let file = ada.upload(&web, "notes.txt", b"12 percent").await.created();
+    let (content_type, body) = form("more.txt", b"13 percent");
+    let text =
+        "--boundary-of-a-test\r\ncontent-disposition: form-data; name=\"text\"\r\n\r\nRead\r\n";
+    let posted = client()
+        .post(web.url(&format!("/conversations/{conversation}/messages")))
+        .header("cookie", ada.cookie.as_deref().expect("a cookie"))
+        .header("origin", web.origin())
+        .header("content-type", content_type)
+        .body([text.as_bytes(), &body].concat())
+        .send()
+        .await
+        .expect("an answer");
+    let log = api.log(&conversation).await;
+
+    assert_eq!(posted.status(), StatusCode::SEE_OTHER);
+    assert_eq!(log.last().expect("events").event, "run_completed");
+    for path in [
+        format!("/files/{file}"),
+        format!("/conversations/{conversation}/export?format=markdown"),
+        format!("/conversations/{conversation}/export?format=json"),
+        format!("/agents/{agent}/export"),
+        "/usage/export?days=7".to_owned(),
+    ] {
+        assert_eq!(ada.get(&web, &path).await.status, StatusCode::OK, "{path}");
+        let nobody = Person::nobody().get(&web, &path).await.status;
+        assert_eq!(nobody, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    // The rest of the interface is elsewhere, and so is the form of pages.
+    for path in ["/me", "/agents", "/files", "/conversations"] {
+        let status = ada.get(&web, path).await.status;
+        assert_ne!(status, StatusCode::OK, "{path}");
+    }
+    let form = format!("/conversations/{conversation}/messages");
+    assert_eq!(status(&api, &form).await, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -162,6 +162,33 @@ async fn run_stops_at_its_limit_of_model_calls() {
 }
 
 #[tokio::test]
+async fn failed_run_shows_its_error_once() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = agent_with(&app, &model, json!([{"builtin": "calculator"}])).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.next(Scripted::tool_calls(&[(
+        "a",
+        "calculator",
+        r#"{"expression":"1+1"}"#,
+    )]));
+    model.next(Scripted::status(400));
+
+    app.ask(&conversation, "go").await;
+    app.log(&conversation).await;
+    let path = format!("/conversations/{conversation}/messages");
+    let shown = app.get(&path).await.body;
+
+    let kinds: Vec<&Value> = shown["items"]
+        .as_array()
+        .expect("messages")
+        .iter()
+        .map(|message| &message["error"]["kind"])
+        .collect();
+    assert_eq!(kinds, [&json!("bad_request"), &Value::Null, &Value::Null]);
+}
+
+#[tokio::test]
 async fn model_that_repeats_itself_is_stopped() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;

@@ -43,12 +43,17 @@ pub fn Composer(
         .get_untracked()
         .and_then(|id| thread.text_of(id))
         .unwrap_or_default();
+    // Another message is sent once it is known what became of the one before.
+    let is_next = StoredValue::new(false);
+    let is_sending = post.pending();
     let send = move || {
         let Some(field) = field.get_untracked() else {
             return;
         };
         let text = field.value();
-        if tray.is_busy() {
+        if is_sending.get_untracked() {
+            is_next.set_value(true);
+        } else if tray.is_busy() {
             toasts.failure("Wait until the files are uploaded, or remove them.".to_owned());
         } else if !text.trim().is_empty() {
             field.set_value("");
@@ -67,6 +72,14 @@ pub fn Composer(
             });
         }
     };
+    on_change(move || {
+        if !is_sending.get() && is_next.get_value() {
+            is_next.set_value(false);
+            if !post.has_failed() {
+                send();
+            }
+        }
+    });
     restore_on_failure(errors, sent, field);
     on_change(move || {
         if errors.error().is_some() {
@@ -246,7 +259,7 @@ impl MessageKeys {
     }
 }
 
-/// What was typed comes back if the server did not take it and nothing new was typed.
+/// What was typed comes back if the server did not take it, before what was typed since.
 fn restore_on_failure(
     errors: FormErrors,
     sent: StoredValue<String>,
@@ -254,10 +267,9 @@ fn restore_on_failure(
 ) {
     on_change(move || {
         let has_failed = errors.error().is_some();
-        if let Some(field) = field.get_untracked().filter(|_| has_failed)
-            && field.value().is_empty()
-        {
-            field.set_value(&sent.get_value());
+        if let Some(field) = field.get_untracked().filter(|_| has_failed) {
+            let texts = [sent.get_value(), field.value()];
+            field.set_value(texts.join("\n\n").trim());
         }
     });
 }

@@ -43,11 +43,7 @@ pub enum Change {
 impl ThreadState {
     /// The state of a snapshot.
     pub fn new(thread: &Thread) -> Self {
-        let status = thread
-            .conversation
-            .run_status
-            .filter(|status| !status.is_final())
-            .unwrap_or(RunStatus::Running);
+        let status = thread.active_status.unwrap_or(RunStatus::Running);
         Self {
             last_seq: thread.last_seq,
             messages: thread

@@ -1,6 +1,7 @@
 //! Conversations and their messages; posting one is in `posting`.
 
 mod export;
+mod markdown_export;
 mod thread;
 
 use async_trait::async_trait;
@@ -156,7 +157,8 @@ impl Conversations for Session {
         self.allow(Action::Converse, Deed::MessageCreate).await?;
         input.validate()?;
         let text = input.text;
-        let (key, files) = (idempotency_key.as_deref(), input.attachments.as_slice());
+        let key = idempotency_key.map(|key| self.own_key_for("message", &key));
+        let (key, files) = (key.as_deref(), input.attachments.as_slice());
         if let Some(message_id) = input.replaces {
             let ask = Ask::Instead(message_id, &text);
             return self.post(id, ask, files, key).await;
@@ -177,7 +179,11 @@ impl Conversations for Session {
         idempotency_key: Option<String>,
     ) -> Result<PostedMessage, Error> {
         self.allow(Action::Converse, Deed::RunCreate).await?;
-        self.post(id, Ask::Again(message_id), &[], idempotency_key.as_deref())
+        let key = idempotency_key.map(|key| {
+            let deed = format!("regeneration/{message_id}");
+            self.own_key_for(deed, &key)
+        });
+        self.post(id, Ask::Again(message_id), &[], key.as_deref())
             .await
     }
 }
@@ -311,9 +317,9 @@ async fn fill_thoughts(tx: &mut TenantTx, messages: &mut [&mut Message]) -> Resu
 
 /// What a run has said in a message that it has not ended.
 #[derive(Default)]
-struct Logged {
-    text: String,
-    reasoning: String,
+pub(crate) struct Logged {
+    pub(crate) text: String,
+    pub(crate) reasoning: String,
 }
 
 /// The text that the log has of a message that a run has not ended.
@@ -327,7 +333,7 @@ pub(crate) async fn logged_text(
 }
 
 /// What the log says of a message that a run has not ended.
-async fn logged(
+pub(crate) async fn logged(
     tx: &mut TenantTx,
     conversation_id: ConversationId,
     run_id: RunId,

@@ -4,7 +4,8 @@ use domain::conversations::{
     Message, MessageRole, THREAD_MESSAGES, Thread, ThreadMessage, Variants,
 };
 use domain::{ConversationId, Cursor, Error, Page, RunId};
-use store::messages::{BranchMessage, Knot};
+use store::branches::Knot;
+use store::messages::BranchMessage;
 
 use crate::Session;
 use crate::conversations::{fill, get};
@@ -41,7 +42,8 @@ impl Session {
             is_archived: state.is_archived,
             messages: self.shown(messages, &siblings).await,
             older: page.next,
-            active_run: state.active_run,
+            active_run: state.active_run.map(|(id, _)| id),
+            active_status: state.active_run.map(|(_, status)| status),
             last_seq: state.last_seq,
         })
     }

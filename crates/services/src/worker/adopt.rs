@@ -1,16 +1,21 @@
 //! Taking runs: from the queue, and from workers that died.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use domain::RunId;
-use store::runs::Lease;
+use store::Door;
+use store::runs::{ClaimedRun, HeldRun, Lease};
 use tokio_util::sync::CancellationToken;
 
 use super::begin::begin;
+use super::giving_up::{MAX_ATTEMPTS, give_up, interrupted_too_often};
 use super::{LOOK_EVERY, RENEW_EVERY, Slot, Worker};
 
 /// Runs taken at once.
 const BATCH: usize = 16;
+/// Longest wait for the database: two of them are far less than a lease.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Takes runs whenever there is room and something to take, until `stopping`.
 pub(super) async fn take_runs(worker: Worker, stopping: CancellationToken, is_alone: bool) {
@@ -74,9 +79,10 @@ async fn expire_leases(worker: &Worker) {
 }
 
 async fn renew(worker: &Worker, leases: &[Lease]) -> store::Result<()> {
-    let mut db = worker.inner.store.system().await?;
-    let held = store::runs::renew(&mut db, leases).await?;
-    drop(db);
+    let held = match ask_to_renew(worker, leases, Door::Pool).await {
+        Err(store::Error::Unavailable(_)) => ask_to_renew(worker, leases, Door::Anew).await?,
+        asked => asked?,
+    };
     let active = worker.lock();
     for lease in leases {
         let Some(run) = active.get(&lease.run_id) else {
@@ -95,6 +101,18 @@ async fn renew(worker: &Worker, leases: &[Lease]) -> store::Result<()> {
     Ok(())
 }
 
+async fn ask_to_renew(
+    worker: &Worker,
+    leases: &[Lease],
+    door: Door,
+) -> store::Result<Vec<HeldRun>> {
+    let asked = async {
+        let mut db = worker.inner.store.system_by(door).await?;
+        store::runs::renew(&mut db, leases).await
+    };
+    store::within(PATIENCE, asked).await
+}
+
 /// Takes what there is room for; gives the number of runs taken.
 async fn take_batch(worker: &Worker) -> store::Result<usize> {
     let mut slots: Vec<Slot> = std::iter::from_fn(|| worker.try_reserve())
@@ -103,38 +121,54 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
     if slots.is_empty() {
         return Ok(0);
     }
-    // A lease of this process that ran out, as when the database was away, is about to be renewed.
-    let own: Vec<RunId> = worker.lock().keys().copied().collect();
-    let mut db = worker.inner.store.system().await?;
-    let mut claimed =
-        store::runs::claim_orphaned(&mut db, worker.inner.id, slots.len() as u32, &own).await?;
-    let room = slots.len() - claimed.len();
-    if room > 0 {
-        // Cleared before looking: whoever queues a run from now on sets it again.
-        let was_queued = worker.inner.may_be_queued.swap(false, Ordering::AcqRel);
-        let queued = store::runs::claim_queued(
-            &mut db,
-            worker.inner.id,
-            room as u32,
-            worker.inner.runs_per_workspace,
-        );
-        claimed.extend(queued.await?);
-        if was_queued && store::runs::has_queued(&mut db).await? {
-            worker.inner.may_be_queued.store(true, Ordering::Release);
-        }
-    }
-    drop(db);
+    let room = slots.len();
+    let claimed = match claim(worker, room, Door::Pool).await {
+        Err(store::Error::Unavailable(_)) => claim(worker, room, Door::Anew).await?,
+        claimed => claimed?,
+    };
     let taken = claimed.len();
     for claimed in claimed {
         let Some(slot) = slots.pop() else { break };
         let worker = worker.clone();
         let tasks = worker.inner.tasks.clone();
         tasks.spawn(async move {
-            if let Err(error) = begin(&worker, slot, claimed).await {
+            let begun = match claimed.attempt > MAX_ATTEMPTS {
+                true => {
+                    let (lease, answer_id) = (claimed.lease, claimed.answer_id);
+                    give_up(&worker, lease, answer_id, interrupted_too_often()).await
+                }
+                false => begin(&worker, slot, claimed).await,
+            };
+            if let Err(error) = begun {
                 // The lease runs out and the run is taken again.
                 tracing::warn!(run.id = %claimed.lease.run_id, error = %error, "begin a run");
             }
         });
     }
     Ok(taken)
+}
+
+/// Claims up to `room` runs: those of dead workers first. What is claimed by an answer that comes
+/// too late is nobody's until its lease runs out.
+async fn claim(worker: &Worker, room: usize, door: Door) -> store::Result<Vec<ClaimedRun>> {
+    // A lease of this process that ran out, as when the database was away, is about to be renewed.
+    let own: Vec<RunId> = worker.lock().keys().copied().collect();
+    let id = worker.inner.id;
+    let claimed = async {
+        let mut db = worker.inner.store.system_by(door).await?;
+        let mut claimed = store::runs::claim_orphaned(&mut db, id, room as u32, &own).await?;
+        let room = room - claimed.len();
+        if room > 0 {
+            // Cleared before looking: whoever queues a run from now on sets it again.
+            let was_queued = worker.inner.may_be_queued.swap(false, Ordering::AcqRel);
+            let limit = worker.inner.runs_per_workspace;
+            let queued = store::runs::claim_queued(&mut db, id, room as u32, limit);
+            claimed.extend(queued.await?);
+            if was_queued && store::runs::has_queued(&mut db).await? {
+                worker.inner.may_be_queued.store(true, Ordering::Release);
+            }
+        }
+        Ok(claimed)
+    };
+    store::within(PATIENCE, claimed).await
 }

@@ -24,6 +24,9 @@ use crate::mint;
 /// Pauses between tries while the database is away: about 30 s in all.
 const PAUSES_MS: [u64; 9] = [50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 10_000];
 
+/// Longest wait for one try: a connection may have died without a word.
+const TRY_LASTS: Duration = Duration::from_secs(15);
+
 /// The log of one run.
 pub(super) struct Log {
     pub(super) store: Store,
@@ -152,7 +155,10 @@ impl Log {
                 Ok(())
             }
             // An earlier try did get through; watchers find its events in the log.
-            Err(store::Error::Constraint(name)) if name == "events_id_key" => Ok(()),
+            Err(store::Error::Constraint(name)) if name == "events_id_key" => {
+                self.stage.tell_grown();
+                Ok(())
+            }
             Err(error) => {
                 tracing::warn!(run.id = %lease.run_id, error = %error, "a run cannot be written");
                 Err(LeaseLost)
@@ -323,12 +329,12 @@ where
     F: Future<Output = store::Result<T>>,
 {
     for pause in PAUSES_MS {
-        match work().await {
+        match store::within(TRY_LASTS, work()).await {
             Err(store::Error::Unavailable(_)) => {
                 tokio::time::sleep(Duration::from_millis(pause)).await;
             }
             other => return other,
         }
     }
-    work().await
+    store::within(TRY_LASTS, work()).await
 }

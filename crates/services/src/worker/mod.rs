@@ -6,6 +6,7 @@ mod begin;
 mod budget;
 mod calls;
 mod execute;
+mod giving_up;
 mod log;
 mod stage;
 mod texts;
@@ -262,8 +263,14 @@ impl Worker {
             gen_ai.request.model = run.agent.config.model.name,
         );
         let executing = async move {
-            let lease = run.lease;
-            execute::execute(&worker, run, stage, stops).await;
+            let (lease, answer_id) = (run.lease, run.answer_id);
+            let (opened, abandon) = (stage.clone(), stops.abandon.clone());
+            let executed = execute::execute(&worker, run, stage, stops);
+            if giving_up::panics(executed).await {
+                // Its lease would be renewed for ever, and its conversation wait as long.
+                let ended = worker.end_panicked(lease, answer_id, &opened, &abandon);
+                ended.await;
+            }
             worker.forget(lease);
             drop(slot);
             if worker.inner.may_be_queued.load(Ordering::Acquire) {
@@ -272,6 +279,26 @@ impl Worker {
         };
         self.inner.tasks.spawn(executing.instrument(span));
         begun
+    }
+
+    /// Ends a run whose task hit a fault of this program; if that cannot be written, the run is taken
+    /// again once its lease has run out.
+    async fn end_panicked(
+        &self,
+        lease: Lease,
+        answer_id: MessageId,
+        stage: &Stage,
+        abandon: &CancellationToken,
+    ) {
+        tracing::error!(run.id = %lease.run_id, "panic in a run");
+        tokio::select! {
+            () = abandon.cancelled() => return,
+            () = stage.opened() => {}
+        }
+        let given_up = giving_up::give_up(self, lease, answer_id, giving_up::internal_fault());
+        if let Err(error) = given_up.await {
+            tracing::warn!(run.id = %lease.run_id, error = %error, "end a run after a panic");
+        }
     }
 
     /// Renews a lease no more; one of the same run with a higher fence stays.

@@ -65,4 +65,8 @@ impl Stage {
     pub(super) fn publish(&self, logged: &[LoggedEvent]) {
         watch::publish(&self.publisher, logged);
     }
+    /// Tells of events that are in the log, but not known here.
+    pub(super) fn tell_grown(&self) {
+        watch::publish_grown(&self.publisher);
+    }
 }

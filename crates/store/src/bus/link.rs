@@ -24,6 +24,8 @@ const MAX_MESSAGES: usize = 4096;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Messages sent to Redis at once.
 const BATCH: usize = 256;
+/// Bytes of them, but for the last.
+const BATCH_BYTES: usize = 256 * 1024;
 /// Pause between two batches of notices to PostgreSQL, which serializes them.
 const NOTIFY_PAUSE: Duration = Duration::from_millis(25);
 
@@ -53,6 +55,19 @@ struct Message {
     /// Text that is logged later anyway.
     is_live: bool,
     is_watched_elsewhere: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// How many frames go together: few if they are large, for they must be sent in time.
+    fn next_batch(&self) -> usize {
+        let mut bytes = 0;
+        let fitting = self.frames.iter().take(BATCH).take_while(|message| {
+            let has_room = bytes < BATCH_BYTES;
+            bytes += message.bytes.len();
+            has_room
+        });
+        fitting.count()
+    }
 }
 
 impl Link {
@@ -150,7 +165,7 @@ impl Link {
 
     fn take(&self) -> Option<Outbox> {
         let mut outbox = self.lock();
-        let count = outbox.frames.len().min(BATCH);
+        let count = outbox.next_batch();
         let frames: VecDeque<Message> = outbox.frames.drain(..count).collect();
         let bytes: usize = frames.iter().map(|message| message.bytes.len()).sum();
         outbox.bytes -= bytes;

@@ -47,6 +47,17 @@ pub struct AnsweringAgent {
     pub connection_updated_at: Option<Timestamp>,
 }
 
+/// What a request made when it came first.
+#[derive(Clone, Debug)]
+pub struct Posted {
+    /// The message that is answered.
+    pub message_id: MessageId,
+    /// The run.
+    pub run_id: RunId,
+    /// The message's text.
+    pub text: String,
+}
+
 /// A message with its run, to be written.
 #[derive(Clone, Debug)]
 pub struct NewRun<'a> {
@@ -95,6 +106,15 @@ pub struct Unchanged {
 impl TenantTx {
     /// Locks a conversation and reads what posting needs.
     pub async fn lock_for_posting(&mut self, id: ConversationId) -> Result<Option<PostingContext>> {
+        // A statement of its own: one that waits for a lock reads only the locked row anew, and
+        // everything else as it was before.
+        sqlx::query!(
+            "select from conversations where workspace_id = $1 and id = $2 for update",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .execute(self.connection())
+        .await?;
         let row = sqlx::query!(
             r#"select c.last_seq, c.head_run_id, c.agent_id, v.version, a.archived_at, c.uses_draft,
                  v.config as "config: Json<AgentConfig>", m.updated_at as "connection_updated_at?",
@@ -113,8 +133,7 @@ impl TenantTx {
                    then coalesce(a.draft_version, a.version) else a.version end
                left join model_connections m on m.workspace_id = c.workspace_id
                  and m.id = (v.config->'model'->>'connection_id')::uuid
-               where c.workspace_id = $1 and c.id = $2
-               for update of c"#,
+               where c.workspace_id = $1 and c.id = $2"#,
             self.workspace_id().uuid(),
             id.uuid()
         )
@@ -136,22 +155,40 @@ impl TenantTx {
         }))
     }
 
-    /// The message and run that a request with this key made before.
+    /// The message and run that a request with this key made since `since`. Of one that is older
+    /// the key is free again.
     pub async fn find_posted(
         &mut self,
         conversation_id: ConversationId,
         idempotency_key: &str,
-    ) -> Result<Option<(MessageId, RunId)>> {
+        since: Timestamp,
+    ) -> Result<Option<Posted>> {
+        sqlx::query!(
+            "update runs set idempotency_key = null
+             where workspace_id = $1 and conversation_id = $2 and idempotency_key = $3
+               and created_at < $4",
+            self.workspace_id().uuid(),
+            conversation_id.uuid(),
+            idempotency_key,
+            since.date_time()
+        )
+        .execute(self.connection())
+        .await?;
         let row = sqlx::query!(
-            "select id, message_id from runs
-             where workspace_id = $1 and conversation_id = $2 and idempotency_key = $3",
+            "select r.id, r.message_id, m.text from runs r
+             join messages m on m.workspace_id = r.workspace_id and m.id = r.message_id
+             where r.workspace_id = $1 and r.conversation_id = $2 and r.idempotency_key = $3",
             self.workspace_id().uuid(),
             conversation_id.uuid(),
             idempotency_key
         )
         .fetch_optional(self.connection())
         .await?;
-        Ok(row.map(|row| (row.message_id.into(), row.id.into())))
+        Ok(row.map(|row| Posted {
+            message_id: row.message_id.into(),
+            run_id: row.id.into(),
+            text: row.text,
+        }))
     }
 
     /// Writes a message, its run and their events.

@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::Result;
-use crate::database::TenantTx;
 
 /// Proof of holding a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,29 +75,49 @@ pub(super) const LEASE_SECONDS: f64 = 10.0;
 
 /// Takes up to `limit` queued runs whose turn it is, oldest first.
 ///
-/// A run's turn comes when no other run of its conversation is before it and its workspace has
-/// fewer than `per_workspace` running.
+/// A run's turn comes when the run before it on its branch has ended, no other run of its
+/// conversation is before it, and its workspace has fewer than `per_workspace` running. One that
+/// shall be ended needs no such room.
 pub async fn claim_queued(
     db: &mut PgConnection,
     worker: Uuid,
     limit: u32,
     per_workspace: u32,
 ) -> Result<Vec<ClaimedRun>> {
+    // Ids are made by several clocks, so that a run's id may be below that of the run before it.
     let rows = sqlx::query_as!(
         ClaimedRow,
-        "with due as (
-           select r.workspace_id, r.id from runs r
-           where r.status = 'queued'
+        "with queued as (
+           select r.workspace_id, r.conversation_id, r.id, r.cancel_requested_at from runs r
+           where r.status = 'queued' and not exists (
+             select from runs before
+             where before.workspace_id = r.workspace_id and before.id = r.parent_id
+               and before.status in ('queued', 'running', 'waiting'))
+         ), ready as (
+           select workspace_id, id, cancel_requested_at, row_number() over (
+             partition by workspace_id order by id) as place
+           from queued
+           where not exists (
+             select from runs other
+             where other.workspace_id = queued.workspace_id
+               and other.conversation_id = queued.conversation_id
+               and other.status in ('running', 'waiting'))
              and not exists (
-               select from runs other
-               where other.workspace_id = r.workspace_id
-                 and other.conversation_id = r.conversation_id
-                 and (other.status in ('running', 'waiting')
-                      or (other.status = 'queued' and other.id < r.id)))
-             and (select count(*) from runs busy
-                  where busy.workspace_id = r.workspace_id and busy.status = 'running') < $4
+               select from queued other
+               where other.workspace_id = queued.workspace_id
+                 and other.conversation_id = queued.conversation_id and other.id < queued.id)
+         ), busy as (
+           select workspace_id, count(*) as runs from runs where status = 'running'
+           group by workspace_id
+         ), due as (
+           select r.workspace_id, r.id from ready
+           join runs r on r.workspace_id = ready.workspace_id and r.id = ready.id
+           left join busy on busy.workspace_id = ready.workspace_id
+           where r.status = 'queued'
+             and (ready.place + coalesce(busy.runs, 0) <= $4
+                  or ready.cancel_requested_at is not null)
            order by r.id limit $3
-           for update skip locked
+           for update of r skip locked
          )
          update runs set status = 'running', fence = fence + 1, lease_owner = $1,
            lease_expires_at = now() + make_interval(secs => $2),
@@ -204,23 +223,6 @@ pub async fn release(db: &mut PgConnection, worker: Uuid) -> Result<()> {
     .execute(db)
     .await?;
     Ok(())
-}
-
-impl TenantTx {
-    /// Asks a run to stop; `false` if it has ended or does not exist. One that waits for people
-    /// goes back to the queue, to be ended.
-    pub async fn request_cancellation(&mut self, id: RunId) -> Result<bool> {
-        let done = sqlx::query!(
-            "update runs set cancel_requested_at = coalesce(cancel_requested_at, now()),
-               status = case when status = 'waiting' then 'queued' else status end
-             where workspace_id = $1 and id = $2 and status in ('queued', 'running', 'waiting')",
-            self.workspace_id().uuid(),
-            id.uuid()
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(done.rows_affected() > 0)
-    }
 }
 
 impl ClaimedRow {

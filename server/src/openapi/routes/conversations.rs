@@ -62,7 +62,7 @@ pub(super) fn conversations() -> Vec<Route> {
         get(
             tag,
             "/conversations/{id}/export",
-            "The branch that is shown, as a file",
+            "The conversation as a file: as Markdown the branch that is shown, as JSON every branch",
         )
         .gives_raw("*/*", json!({}))
         .query(

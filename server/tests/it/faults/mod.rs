@@ -2,6 +2,7 @@
 //! landed.
 
 mod containers;
+mod dead_connections;
 mod fencing;
 mod outage;
 mod queue;

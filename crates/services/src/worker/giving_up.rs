@@ -1,0 +1,133 @@
+//! The end of runs that nobody can go on with.
+
+use std::panic::AssertUnwindSafe;
+
+use domain::events::{EventBody, FinishReason, RunEnd};
+use domain::runs::{RunError, RunStatus, Usage};
+use domain::{Error, MessageId};
+use futures::FutureExt;
+use store::events::{EventColumns, NewEvent};
+use store::runs::{Attempt, Ending, Lease, WholeMessage};
+
+use super::Worker;
+use crate::conversations::{answer_created, logged, new_event};
+use crate::fault::OrFault;
+use crate::{mint, watch};
+
+/// How often a run is begun. Each time may ask the model once more, which costs.
+pub(super) const MAX_ATTEMPTS: u32 = 5;
+
+/// Ends a run as failed, with what its log has of the message that is open.
+pub(super) async fn give_up(
+    worker: &Worker,
+    lease: Lease,
+    answer_id: MessageId,
+    error: RunError,
+) -> Result<(), Error> {
+    let inner = &worker.inner;
+    let now = mint::now();
+    let mut tx = inner.store.begin(lease.workspace_id).await.or_fault()?;
+    let written = tx.list_run_messages(lease.run_id).await.or_fault()?;
+    let (_, total) = tx.sum_model_calls(lease.run_id).await.or_fault()?;
+    let mut logged_events = Vec::new();
+    let open = match written.last() {
+        // Even a run that never began has an answer, for its error to be seen.
+        None => {
+            let attempt = Attempt {
+                number: 0,
+                step: None,
+                new_message: Some(answer_id),
+                now,
+            };
+            let events = [answer_created(answer_id)];
+            let begun = tx.begin_attempt(&lease, attempt, &events).await;
+            logged_events = begun.or_fault()?;
+            Some(answer_id)
+        }
+        Some(last) => last.finish_reason.is_none().then_some(last.id),
+    };
+    let said = match open {
+        Some(id) => logged(&mut tx, lease.conversation_id, lease.run_id, id).await?,
+        None => Default::default(),
+    };
+    let mut events: Vec<NewEvent> = Vec::new();
+    events.extend(open.map(|message_id| {
+        new_event(EventBody::MessageCompleted {
+            message_id,
+            text: said.text.clone(),
+            finish_reason: FinishReason::Error,
+            usage: Usage::default(),
+        })
+    }));
+    events.push(new_event(EventBody::RunFailed(RunEnd {
+        usage: total,
+        error: Some(error.clone()),
+    })));
+    let ending = Ending {
+        message: open.map(|id| WholeMessage {
+            id,
+            text: &said.text,
+            reasoning: &said.reasoning,
+            carry: None,
+            finish_reason: FinishReason::Error,
+            usage: Usage::default(),
+        }),
+        status: RunStatus::Failed,
+        usage: total,
+        error: Some(&error),
+        now,
+    };
+    let columns = EventColumns::new(&events);
+    let last_seq = tx.end_run(&lease, &ending, &columns).await.or_fault()?;
+    tx.commit().await.or_fault()?;
+    tracing::error!(run.id = %lease.run_id, kind = error.kind, "run given up");
+    metrics::counter!("agentarea_runs_total", "status" => "failed").increment(1);
+    let ended = columns.into_logged(last_seq, lease.conversation_id, lease.run_id, now);
+    logged_events.extend(ended);
+    watch::publish(&inner.bus.publisher(lease.conversation_id), &logged_events);
+    Ok(())
+}
+
+/// Does some work to its end; whether that was a panic.
+pub(super) async fn panics(work: impl Future<Output = ()>) -> bool {
+    AssertUnwindSafe(work).catch_unwind().await.is_err()
+}
+
+/// Why a run ends that was taken over too often.
+pub(super) fn interrupted_too_often() -> RunError {
+    RunError {
+        kind: "interrupted".to_owned(),
+        message: format!(
+            "the server stopped in the middle of this answer {MAX_ATTEMPTS} times; ask again, and \
+             have an admin look into the log if it happens again"
+        ),
+        retryable: true,
+    }
+}
+
+/// Why a run ends that hit a fault of this program.
+pub(super) fn internal_fault() -> RunError {
+    RunError {
+        kind: "internal".to_owned(),
+        message: "the server made a mistake while it answered; ask again, and have an admin look \
+                  into the log if it happens again"
+            .to_owned(),
+        retryable: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_in_a_task_is_told_and_goes_no_further() {
+        let faulty = async {
+            tokio::task::yield_now().await;
+            panic!("a fault, on purpose");
+        };
+
+        assert!(panics(faulty).await);
+        assert!(!panics(async {}).await);
+    }
+}
