@@ -146,10 +146,7 @@ async fn converse(
 
 /// Waits for the model's next event and takes those along that are there already, so that a burst
 /// is shown as one piece; says how the answer ended if it did. Safe to cancel.
-async fn next_events(
-    stream: &mut ModelStream,
-    events: &mut Vec<ModelEvent>,
-) -> Option<TurnEnd> {
+async fn next_events(stream: &mut ModelStream, events: &mut Vec<ModelEvent>) -> Option<TurnEnd> {
     poll_fn(|cx| {
         while events.len() < MAX_AT_ONCE {
             let end = match stream.poll_next_unpin(cx) {

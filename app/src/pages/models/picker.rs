@@ -62,10 +62,7 @@ pub fn Picker(providers: Vec<Provider>, wanted: String) -> impl IntoView {
 
 fn tile(provider: Provider, typed: RwSignal<String>) -> AnyView {
     let Provider {
-        key,
-        name,
-        summary,
-        ..
+        key, name, summary, ..
     } = provider;
     let text = format!("{name} {summary} {key}").to_lowercase();
     let is_hidden = move || {

@@ -164,7 +164,11 @@ mod tests {
         for provider in providers() {
             assert!(keys.insert(&provider.key), "{} twice", provider.key);
             assert!((2..=3).contains(&provider.monogram.len()));
-            assert!(LOGOS.contains(&format!("id=\"{}\"", provider.key)), "{}", provider.key);
+            assert!(
+                LOGOS.contains(&format!("id=\"{}\"", provider.key)),
+                "{}",
+                provider.key
+            );
             assert!(!provider.summary.is_empty() && !provider.summary.ends_with('.'));
             let url = Url::parse(&provider.base_url).expect("a base URL");
             let is_here = url.host_str() == Some("127.0.0.1");
