@@ -16,6 +16,9 @@ use crate::runs::{parse_message_role, unreadable};
 use crate::tool_calls::StoredCall;
 use crate::{Error, Result};
 
+/// What providers want to see again is read up to this length; more would cost more than it helps.
+const MAX_CARRY_BYTES: i32 = 256 * 1024;
+
 /// A message on a branch.
 #[derive(Clone, Debug)]
 pub struct BranchMessage {
@@ -58,6 +61,8 @@ pub struct PriorMessage {
     pub text: String,
     /// The tools that it asked for, with their results.
     pub calls: Vec<StoredCall>,
+    /// What the provider wants to see again with its calls.
+    pub carry: Option<String>,
     /// Its files, with their texts.
     pub files: Vec<Attachment>,
 }
@@ -167,9 +172,12 @@ impl TenantTx {
             .filter(|row| row.asks_for_tools())
             .map(|row| row.id.into())
             .collect();
-        let mut calls = match asking[..] {
-            [] => Vec::new(),
-            _ => self.list_calls_of_messages(&asking).await?,
+        let (mut calls, mut carries) = match asking[..] {
+            [] => (Vec::new(), HashMap::new()),
+            _ => (
+                self.list_calls_of_messages(&asking).await?,
+                self.read_carries(&asking).await?,
+            ),
         };
         let ids = MessageRow::ids_of_people(&rows);
         let mut files = self.read_attachments(&ids, Texts::With).await?;
@@ -181,11 +189,27 @@ impl TenantTx {
                 role: parse_message_role(&row.role),
                 files: files.remove(&row.id).unwrap_or_default(),
                 text: row.text,
+                carry: carries.remove(&row.id),
                 calls: calls
                     .extract_if(.., |call| call.message_id.uuid() == row.id)
                     .collect(),
             })
             .collect())
+    }
+
+    /// What providers want to see again with messages, by message.
+    async fn read_carries(&mut self, messages: &[MessageId]) -> Result<HashMap<Uuid, String>> {
+        let ids: Vec<Uuid> = messages.iter().map(|id| id.uuid()).collect();
+        let rows = sqlx::query!(
+            r#"select id, carry as "carry!" from messages
+               where workspace_id = $1 and id = any($2) and octet_length(carry) <= $3"#,
+            self.workspace_id().uuid(),
+            &ids,
+            MAX_CARRY_BYTES
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.carry)).collect())
     }
 
     /// At most `limit` messages from a place on, newest first. A person's message has position 0

@@ -185,7 +185,10 @@ async fn a_blocked_prompt_and_a_wrong_key_are_told_in_words() {
     }});
     let (port, _server) = listen("400 X", vec![body.to_string().into()], Then::End).await;
     let model = gemini(port);
-    assert_eq!(answer(&model).await.1, Err(ModelError::Authentication));
+    assert_eq!(
+        answer(&model).await.1,
+        Err(ModelError::Authentication { message: None })
+    );
 }
 
 #[tokio::test]
