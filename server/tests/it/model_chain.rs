@@ -338,5 +338,8 @@ async fn thoughts_are_not_asked_of_a_model_that_is_said_not_to_think() {
         .map(|request| request["include"].clone())
         .collect();
     let sealed = json!(["reasoning.encrypted_content"]);
-    assert_eq!(include, [sealed, Value::Null, Value::Null]);
+    // A call that is begun before its message is written may be begun again.
+    assert!(include.len() >= 3);
+    assert_eq!(include[0], sealed);
+    assert!(include[1..].iter().all(Value::is_null), "{include:?}");
 }
