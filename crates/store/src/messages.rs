@@ -16,9 +16,6 @@ use crate::runs::{parse_message_role, unreadable};
 use crate::tool_calls::StoredCall;
 use crate::{Error, Result};
 
-/// What providers want to see again is read up to this length; more would cost more than it helps.
-const MAX_CARRY_BYTES: i32 = 256 * 1024;
-
 /// A message on a branch.
 #[derive(Clone, Debug)]
 pub struct BranchMessage {
@@ -172,13 +169,11 @@ impl TenantTx {
             .filter(|row| row.asks_for_tools())
             .map(|row| row.id.into())
             .collect();
-        let (mut calls, mut carries) = match asking[..] {
-            [] => (Vec::new(), HashMap::new()),
-            _ => (
-                self.list_calls_of_messages(&asking).await?,
-                self.read_carries(&asking).await?,
-            ),
-        };
+        let (mut calls, mut carries) = (Vec::new(), HashMap::new());
+        if !asking.is_empty() {
+            calls = self.list_calls_of_messages(&asking).await?;
+            carries = self.read_carries(&asking).await?;
+        }
         let ids = MessageRow::ids_of_people(&rows);
         let mut files = self.read_attachments(&ids, Texts::With).await?;
         Ok(rows
@@ -195,21 +190,6 @@ impl TenantTx {
                     .collect(),
             })
             .collect())
-    }
-
-    /// What providers want to see again with messages, by message.
-    async fn read_carries(&mut self, messages: &[MessageId]) -> Result<HashMap<Uuid, String>> {
-        let ids: Vec<Uuid> = messages.iter().map(|id| id.uuid()).collect();
-        let rows = sqlx::query!(
-            r#"select id, carry as "carry!" from messages
-               where workspace_id = $1 and id = any($2) and octet_length(carry) <= $3"#,
-            self.workspace_id().uuid(),
-            &ids,
-            MAX_CARRY_BYTES
-        )
-        .fetch_all(self.connection())
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.id, row.carry)).collect())
     }
 
     /// At most `limit` messages from a place on, newest first. A person's message has position 0

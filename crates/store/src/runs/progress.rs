@@ -1,12 +1,18 @@
 //! How far a run has come, for whoever goes on with it.
 
+use std::collections::HashMap;
+
 use domain::events::FinishReason;
 use domain::runs::Usage;
 use domain::{MessageId, RunId};
+use uuid::Uuid;
 
 use super::unreadable;
 use crate::Result;
 use crate::database::TenantTx;
+
+/// What providers want to see again is read up to this length; more would cost more than it helps.
+const MAX_CARRY_BYTES: i32 = 256 * 1024;
 
 /// A message that a run wrote.
 #[derive(Clone, Debug)]
@@ -46,6 +52,24 @@ impl TenantTx {
                 })
             })
             .collect()
+    }
+
+    /// What providers want to see again with messages, by message.
+    pub(crate) async fn read_carries(
+        &mut self,
+        messages: &[MessageId],
+    ) -> Result<HashMap<Uuid, String>> {
+        let ids: Vec<Uuid> = messages.iter().map(|id| id.uuid()).collect();
+        let rows = sqlx::query!(
+            r#"select id, carry as "carry!" from messages
+               where workspace_id = $1 and id = any($2) and octet_length(carry) <= $3"#,
+            self.workspace_id().uuid(),
+            &ids,
+            MAX_CARRY_BYTES
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.carry)).collect())
     }
 
     /// What the model calls of a run used up, and how many came to their end.
