@@ -109,6 +109,8 @@ pub struct ToolServers {
     pub check_every_ms: u64,
     /// How long it may take to answer, milliseconds.
     pub check_timeout_ms: u64,
+    /// Longest time of one call by an agent, seconds.
+    pub call_seconds: u64,
 }
 
 /// Tool servers in containers.
@@ -151,6 +153,8 @@ pub struct Limits {
     pub connections_per_address: usize,
     /// Seconds for an answer that is no stream.
     pub answer_seconds: u64,
+    /// Seconds that a question about a tool call waits for a person.
+    pub approval_seconds: u32,
 }
 
 /// How long to wait for models.

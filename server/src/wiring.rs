@@ -54,6 +54,8 @@ impl Backend {
         let services_config = services::Config {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
+            tool_call_time: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
+            approval_time: Duration::from_secs(config.limits.approval_seconds.max(1).into()),
             local_model: find_weights(&data_dir),
             model_deadlines: llm::Deadlines {
                 first_byte: Duration::from_secs(config.models.first_token_seconds.max(1)),

@@ -45,5 +45,5 @@ pub use section::Section;
 pub use shown_once::{NeedsScript, ShownOnce};
 pub use table::TableCard;
 pub use text::{capitalized, grouped, or, price, sentence};
-pub use toast::{ToastRegion, provide_toasts, use_toasts};
+pub use toast::{ToastRegion, Toasts, provide_toasts, use_toasts};
 pub use tone::{Pill, Tone};

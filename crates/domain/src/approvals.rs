@@ -10,9 +10,6 @@ use crate::{
     AgentId, ApprovalId, CallId, ConversationId, Error, Page, Paged, RunId, Timestamp, UserId,
 };
 
-/// How long a question stays open.
-pub const OPEN_DAYS: u32 = 7;
-
 /// A question about one tool call. It is bound to the call's arguments and the tool's definition,
 /// and can be decided once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

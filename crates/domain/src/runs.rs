@@ -55,6 +55,20 @@ pub struct Usage {
     pub cache_written_tokens: u64,
 }
 
+impl std::ops::Add for Usage {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            input_tokens: self.input_tokens + other.input_tokens,
+            output_tokens: self.output_tokens + other.output_tokens,
+            cost_usd_micros: self.cost_usd_micros + other.cost_usd_micros,
+            cached_input_tokens: self.cached_input_tokens + other.cached_input_tokens,
+            cache_written_tokens: self.cache_written_tokens + other.cache_written_tokens,
+        }
+    }
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"

@@ -25,6 +25,8 @@ pub struct AgentRun {
     pub request: ModelRequest,
     /// Tells what is wrong with an answer of the wrong form; `None` takes any.
     pub check: Option<AnswerCheck>,
+    /// Bytes of the conversation that the model is sent at most.
+    pub window_bytes: usize,
     /// What the agent can do.
     pub toolbox: Arc<dyn Toolbox>,
     /// Who pays.
@@ -52,7 +54,7 @@ pub type AnswerCheck = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
 pub struct Limits {
     /// Model calls.
     pub max_iterations: u32,
-    /// Tokens, in and out.
+    /// Tokens of all that its models write, thoughts included.
     pub max_tokens: Option<u64>,
     /// Money.
     pub max_cost_usd_micros: Option<u64>,
@@ -102,6 +104,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
         model,
         mut request,
         check,
+        window_bytes,
         toolbox,
         budget,
         mut pending,
@@ -136,24 +139,23 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
         let mut asked = ModelRequest {
             model: request.model.clone(),
             instructions: request.instructions.clone(),
-            messages: window(&request.messages),
+            messages: window(&request.messages, window_bytes),
             temperature: request.temperature,
-            max_output_tokens: limits.output_tokens(&spent, request.max_output_tokens),
+            max_output_tokens: request.max_output_tokens,
+            output_tokens_left: limits.output_tokens_left(&spent),
+            supports_reasoning: request.supports_reasoning,
             tools: request.tools.clone(),
             output_schema: request.output_schema.clone(),
         };
         match budget.reserve(&asked, &spent.usage).await {
-            Ok(None) => {}
-            Ok(affordable) => asked.max_output_tokens = affordable,
+            Ok(affordable) => {
+                let left = [asked.output_tokens_left, affordable];
+                asked.output_tokens_left = left.into_iter().flatten().min();
+            }
             Err(error) => {
                 let error = Some(error);
-                return Ok(over(
-                    Said::default(),
-                    FinishReason::Error,
-                    error,
-                    spent,
-                    request,
-                ));
+                let said = (Said::default(), Usage::default());
+                return Ok(over(said, FinishReason::Error, error, spent, request));
             }
         }
         let turn = Turn {
@@ -164,44 +166,27 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
         };
         let turned = run_turn(turn, log).await?;
         spent.iterations += 1;
-        let (reason, usage) = match turned.ended {
-            TurnEnd::Finished { reason, usage } => (reason, usage),
-            TurnEnd::Failed(error) => {
-                let error = Some(error.to_run_error());
-                return Ok(over(
-                    turned.said,
-                    FinishReason::Error,
-                    error,
-                    spent,
-                    request,
-                ));
-            }
-            TurnEnd::Cancelled => {
-                return Ok(over(
-                    turned.said,
-                    FinishReason::Cancelled,
-                    None,
-                    spent,
-                    request,
-                ));
-            }
-            TurnEnd::OutOfTime => {
-                let error = Some(out_of_time());
-                return Ok(over(
-                    turned.said,
-                    FinishReason::Error,
-                    error,
-                    spent,
-                    request,
-                ));
-            }
+        let usage = match turned.ended {
+            TurnEnd::Finished { usage, .. } => usage,
+            // Whoever hangs up pays all the same.
+            _ => budget.used(&sent(&request, window_bytes), turned.written_chars()),
         };
-        spent.usage = add(spent.usage, usage);
+        spent.usage = spent.usage + usage;
+        let broken_off = match turned.ended {
+            TurnEnd::Finished { .. } => None,
+            TurnEnd::Failed(ref error) => Some((FinishReason::Error, Some(error.to_run_error()))),
+            TurnEnd::Cancelled => Some((FinishReason::Cancelled, None)),
+            TurnEnd::OutOfTime => Some((FinishReason::Error, Some(out_of_time()))),
+        };
+        if let Some((reason, error)) = broken_off {
+            let said = (turned.said, usage);
+            return Ok(over(said, reason, error, spent, request));
+        }
         if turned.calls.is_empty() {
-            // A model that says it asks for tools but names none has answered.
-            let reason = match reason {
-                FinishReason::ToolCalls => FinishReason::Stop,
-                other => other,
+            let reason = match turned.ended {
+                TurnEnd::Finished { reason, .. } if reason != FinishReason::ToolCalls => reason,
+                // A model that says it asks for tools but names none has answered.
+                _ => FinishReason::Stop,
             };
             let wrong = check
                 .as_ref()
@@ -225,13 +210,8 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
                 Some(call) => planned.push(call),
                 None => {
                     let error = Some(repeats_itself());
-                    return Ok(over(
-                        turned.said,
-                        FinishReason::Error,
-                        error,
-                        spent,
-                        request,
-                    ));
+                    let said = (turned.said, usage);
+                    return Ok(over(said, FinishReason::Error, error, spent, request));
                 }
             }
         }
@@ -273,18 +253,28 @@ fn plan(
     })
 }
 
-/// The end of a run that did not answer, inside a message or between two.
+/// What a model is sent of a request.
+fn sent(request: &ModelRequest, window_bytes: usize) -> ModelRequest {
+    ModelRequest {
+        messages: window(&request.messages, window_bytes),
+        ..request.clone()
+    }
+}
+
+/// The end of a run that did not answer, inside a message, with what that used up, or between two.
 fn over(
-    said: impl Into<Option<Said>>,
+    said: impl Into<Option<(Said, Usage)>>,
     finish_reason: FinishReason,
     error: Option<RunError>,
     spent: Spent,
     request: ModelRequest,
 ) -> Ended {
+    let said: Option<(Said, Usage)> = said.into();
+    let (said, usage) = said.unzip();
     Ended::Over(Box::new(Outcome {
-        said: said.into(),
+        said,
         finish_reason,
-        usage: Usage::default(),
+        usage: usage.unwrap_or_default(),
         total: spent.usage,
         error,
         messages: request.messages,
@@ -293,23 +283,17 @@ fn over(
 
 impl Limits {
     /// Longest answer that the run's tokens leave room for.
-    fn output_tokens(&self, spent: &Spent, wanted: Option<u32>) -> Option<u32> {
-        let used = spent.usage.input_tokens + spent.usage.output_tokens;
-        let left = self
-            .max_tokens
-            .map(|max| u32::try_from(max.saturating_sub(used).max(1)).unwrap_or(u32::MAX));
-        match (wanted, left) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+    fn output_tokens_left(&self, spent: &Spent) -> Option<u32> {
+        let left = self.max_tokens?.saturating_sub(spent.usage.output_tokens);
+        Some(u32::try_from(left.max(1)).unwrap_or(u32::MAX))
     }
 
     fn exceeded_by(&self, spent: &Spent) -> Option<RunError> {
-        let tokens = spent.usage.input_tokens + spent.usage.output_tokens;
+        let tokens = spent.usage.output_tokens;
         let limit = if spent.iterations >= self.max_iterations {
             format!("{} model calls", self.max_iterations)
         } else if let Some(max) = self.max_tokens.filter(|max| tokens >= *max) {
-            format!("{max} tokens")
+            format!("{max} tokens of written text")
         } else if let Some(max) = self
             .max_cost_usd_micros
             .filter(|max| spent.usage.cost_usd_micros >= *max)
@@ -325,16 +309,6 @@ impl Limits {
             ),
             retryable: false,
         })
-    }
-}
-
-fn add(a: Usage, b: Usage) -> Usage {
-    Usage {
-        input_tokens: a.input_tokens + b.input_tokens,
-        output_tokens: a.output_tokens + b.output_tokens,
-        cost_usd_micros: a.cost_usd_micros + b.cost_usd_micros,
-        cached_input_tokens: a.cached_input_tokens + b.cached_input_tokens,
-        cache_written_tokens: a.cache_written_tokens + b.cache_written_tokens,
     }
 }
 

@@ -16,4 +16,8 @@ pub trait Budget: Send + Sync {
     /// Why there is no money for the call.
     async fn reserve(&self, request: &ModelRequest, spent: &Usage)
     -> Result<Option<u32>, RunError>;
+
+    /// What the call of the last `reserve` has used up, as far as one can tell of a call that broke
+    /// off: `request` was sent, and `written_chars` characters came. Nothing if no model took it.
+    fn used(&self, request: &ModelRequest, written_chars: u64) -> Usage;
 }

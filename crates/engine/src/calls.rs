@@ -7,6 +7,7 @@ use domain::CallId;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use llm::ModelMessage;
+use serde_json::{Value, json};
 use tokio::time::{Instant as Deadline, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -107,16 +108,36 @@ impl AskedCall {
         matches!(self.state, CallState::Done(_))
     }
 
+    /// Whether it is not made with what the model asked for.
+    fn has_changed_arguments(&self) -> bool {
+        let arguments = self.asked.arguments.trim();
+        if arguments.is_empty() {
+            return self.plan.arguments != json!({});
+        }
+        // A NUL in them is replaced for PostgreSQL.
+        let is_as_asked = arguments.contains("\\u0000");
+        let asked = serde_json::from_str::<Value>(arguments);
+        !is_as_asked && asked.is_ok_and(|asked| asked != self.plan.arguments)
+    }
+
     /// What the model is told of it.
     pub fn message(&self) -> ModelMessage {
         let (text, is_error) = match &self.state {
             CallState::Done(result) => (result.text.as_str(), result.is_error),
             CallState::Ready | CallState::Waiting => ("the call was not made", true),
         };
+        let changed = match self.has_changed_arguments() {
+            true => format!(
+                "[A person changed the arguments of this call. It was made with {}]\n",
+                self.plan.arguments
+            ),
+            false => String::new(),
+        };
+        let text = changed + text;
         ModelMessage::Tool {
             call_id: Arc::from(self.asked.id.as_str()),
             name: Arc::from(self.asked.name.as_str()),
-            text: Arc::from(text),
+            text: text.into(),
             is_error,
         }
     }

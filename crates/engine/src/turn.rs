@@ -51,6 +51,16 @@ pub(crate) enum TurnEnd {
     OutOfTime,
 }
 
+impl Turned {
+    /// Characters that the model wrote, as far as they came.
+    pub(crate) fn written_chars(&self) -> u64 {
+        let calls = self.calls.iter();
+        let texts = calls.flat_map(|call| [&call.name, &call.arguments]);
+        let texts = texts.chain([&self.said.text, &self.said.reasoning]);
+        texts.map(|text| text.chars().count() as u64).sum()
+    }
+}
+
 type Writing<'a> = Pin<Box<dyn Future<Output = Result<(), LeaseLost>> + Send + 'a>>;
 
 /// What is on its way into the log.

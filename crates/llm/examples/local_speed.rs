@@ -27,6 +27,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             messages: messages.clone(),
             temperature: Some(0.0),
             max_output_tokens: Some(128),
+            output_tokens_left: None,
+            supports_reasoning: None,
             tools: Default::default(),
             output_schema: None,
         };

@@ -28,8 +28,17 @@ pub enum ModelError {
         seconds: u64,
     },
     /// The key is missing, wrong or not allowed to do this.
-    #[error("the model server does not accept the key; check the key of this connection")]
-    Authentication,
+    #[error("the model server does not accept the key{}; check the key of this connection", detail(.message))]
+    Authentication {
+        /// The provider's words.
+        message: Option<String>,
+    },
+    /// The provider wants to be paid first.
+    #[error("the model server answers only for credit{}; check your plan and bills with the provider", detail(.message))]
+    NoCredit {
+        /// The provider's words.
+        message: Option<String>,
+    },
     /// No such model or no such address.
     #[error("the model server knows no such model or address{}; check both", detail(.message))]
     NotFound {
@@ -45,7 +54,7 @@ pub enum ModelError {
     /// The conversation does not fit.
     #[error("the conversation is too long for this model; start a new one or use a larger model")]
     TooLong,
-    /// Too many requests, or no credit.
+    /// Too many requests.
     #[error("the model server allows no more requests for now{}; wait a little or check your plan", detail(.message))]
     RateLimited {
         /// How long the server wants to be left alone.
@@ -82,7 +91,7 @@ pub enum ModelError {
     Interrupted,
     /// Not the protocol that was expected.
     #[error(
-        "the model server's answer cannot be read ({what}); check that its address is that of an OpenAI-compatible server"
+        "the model server's answer cannot be read ({what}); check the address and the kind of this connection"
     )]
     Malformed {
         /// What is wrong with it.
@@ -124,7 +133,8 @@ impl ModelError {
             Self::Refused(_) => "refused_address",
             Self::Unreachable { .. } => "unreachable",
             Self::Timeout { .. } => "timeout",
-            Self::Authentication => "authentication",
+            Self::Authentication { .. } => "authentication",
+            Self::NoCredit { .. } => "no_credit",
             Self::NotFound { .. } => "not_found",
             Self::BadRequest { .. } => "bad_request",
             Self::TooLong => "too_long",
@@ -154,7 +164,8 @@ impl ModelError {
             | Self::Interrupted
             | Self::Busy => true,
             Self::Refused(_)
-            | Self::Authentication
+            | Self::Authentication { .. }
+            | Self::NoCredit { .. }
             | Self::NotFound { .. }
             | Self::BadRequest { .. }
             | Self::TooLong

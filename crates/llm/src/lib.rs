@@ -45,6 +45,11 @@ pub struct ModelRequest {
     pub temperature: Option<f32>,
     /// Longest answer in tokens; `None` is the provider's default.
     pub max_output_tokens: Option<u32>,
+    /// Tokens that whoever asks has left for the answer; a [`chain`] makes `max_output_tokens` of
+    /// it, as far as the model's own limits allow. `None` is no limit.
+    pub output_tokens_left: Option<u32>,
+    /// Whether the model is known to think before it answers, or not to.
+    pub supports_reasoning: Option<bool>,
     /// What the model may ask to be called; empty offers nothing.
     pub tools: Arc<[ToolSpec]>,
     /// JSON Schema of an answer that is JSON; `None` leaves the form to the model. Providers keep to

@@ -1,6 +1,10 @@
 //! A conversation as models read it, tools included.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
 
 /// One message of a conversation. Texts are shared: the same history is sent with every message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,35 @@ pub struct ToolSpec {
     pub input_schema: serde_json::Value,
 }
 
+impl ToolCall {
+    /// The arguments as JSON of an object, whatever the model wrote: servers refuse a conversation
+    /// with any other, and with it everything that is asked after.
+    pub(crate) fn sound_arguments(&self) -> Cow<'_, str> {
+        match self.wrong_arguments() {
+            None => Cow::Borrowed(&self.arguments),
+            Some(instead) => Cow::Owned(instead.to_string()),
+        }
+    }
+
+    /// The same as a value.
+    pub(crate) fn input(&self) -> Value {
+        self.wrong_arguments()
+            .or_else(|| serde_json::from_str(&self.arguments).ok())
+            .unwrap_or_default()
+    }
+
+    /// What stands for arguments that are no object.
+    fn wrong_arguments(&self) -> Option<Value> {
+        let arguments = self.arguments.trim();
+        if arguments.is_empty() {
+            return Some(json!({}));
+        }
+        let is_object =
+            arguments.starts_with('{') && serde_json::from_str::<IgnoredAny>(arguments).is_ok();
+        (!is_object).then(|| json!({ "malformed": self.arguments }))
+    }
+}
+
 impl ModelMessage {
     /// A person's message without pictures.
     pub fn user(text: impl Into<Arc<str>>) -> Self {
@@ -101,6 +134,14 @@ impl ModelMessage {
     pub fn picture_bytes(&self) -> usize {
         match self {
             Self::User { images, .. } => images.iter().map(|image| image.bytes.len()).sum(),
+            Self::Assistant { .. } | Self::Tool { .. } => 0,
+        }
+    }
+
+    /// How many pictures it has.
+    pub fn picture_count(&self) -> usize {
+        match self {
+            Self::User { images, .. } => images.len(),
             Self::Assistant { .. } | Self::Tool { .. } => 0,
         }
     }

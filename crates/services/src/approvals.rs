@@ -59,7 +59,11 @@ impl Approvals for Session {
             .change(Action::DecideApprovals, Deed::ApprovalDecide)
             .await?;
         let approval = find(&mut tx, id).await?;
-        check(&input, &approval)?;
+        let schema = match input.arguments {
+            Some(_) => Some(self.services.arguments_of(&mut tx, &approval).await?),
+            None => None,
+        };
+        check(&input, schema.as_ref(), &approval)?;
         let verdict = Verdict {
             status: match input.decision {
                 Decision::Approve => ApprovalStatus::Approved,
@@ -112,6 +116,32 @@ impl Services {
             }
         }
         Ok(())
+    }
+
+    /// What the tool takes that a question is about. Of a tool that is gone only the form is known.
+    async fn arguments_of(
+        &self,
+        tx: &mut TenantTx,
+        approval: &Approval,
+    ) -> Result<Arguments, Error> {
+        let builtin = approval.tool.parse().ok();
+        if let Some(builtin) = builtin.filter(|_| approval.server == engine::BUILTIN) {
+            return Ok(Arguments::new(&Builtins::spec(builtin).input_schema));
+        }
+        let server_id = tx.find_server_of_call(approval.call_id).await.or_fault()?;
+        let wanted: Vec<_> = server_id
+            .map(|id| (id, approval.tool.clone()))
+            .into_iter()
+            .collect();
+        let known = self
+            .tool_servers
+            .definitions(tx.workspace_id(), &wanted)
+            .await
+            .or_fault()?;
+        Ok(Arguments::new(&match known.first() {
+            Some(tool) => tool.definition.input_schema.clone(),
+            None => serde_json::json!({ "type": "object" }),
+        }))
     }
 
     fn tell(&self, approval: &Approval, logged: &[LoggedEvent]) {
@@ -199,7 +229,11 @@ fn rejection(asked: ApprovalReason, said: Option<&str>) -> String {
     }
 }
 
-fn check(input: &DecideApproval, approval: &Approval) -> Result<(), Error> {
+fn check(
+    input: &DecideApproval,
+    schema: Option<&Arguments>,
+    approval: &Approval,
+) -> Result<(), Error> {
     if approval.status != ApprovalStatus::Pending || approval.expires_at <= mint::now() {
         return Err(already_decided());
     }
@@ -210,21 +244,11 @@ fn check(input: &DecideApproval, approval: &Approval) -> Result<(), Error> {
     if let Some(arguments) = &input.arguments {
         if input.decision == Decision::Reject {
             errors.push("arguments", "can only be given with approve");
-        } else if let Err(why) = schema_of(approval).check(arguments) {
+        } else if let Some(Err(why)) = schema.map(|schema| schema.check(arguments)) {
             errors.push("arguments", why);
         }
     }
     errors.finish()
-}
-
-fn schema_of(approval: &Approval) -> Arguments {
-    let builtin = approval.tool.parse().ok();
-    let builtin = builtin.filter(|_| approval.server == engine::BUILTIN);
-    let schema = match builtin {
-        Some(builtin) => Builtins::spec(builtin).input_schema,
-        None => serde_json::json!({ "type": "object" }),
-    };
-    Arguments::new(&schema)
 }
 
 async fn find(tx: &mut TenantTx, id: ApprovalId) -> Result<Approval, Error> {

@@ -13,8 +13,8 @@ use crate::fault::OrFault;
 
 /// Longest text of all files of a message that models read, in characters.
 const MAX_CHARS: usize = 200_000;
-/// Largest picture that models are shown; providers refuse larger ones.
-const MAX_PICTURE_BYTES: u64 = 5 * 1024 * 1024;
+/// Largest picture that models are shown: providers refuse those that have more than 5 MiB as base64.
+const MAX_PICTURE_BYTES: u64 = 5 * 1024 * 1024 / 4 * 3;
 /// Pictures of a conversation that models are shown, the newest ones, and their bytes in all.
 const MAX_PICTURES: usize = 20;
 const MAX_PICTURES_BYTES: u64 = 20 * 1024 * 1024;
@@ -25,6 +25,7 @@ pub(crate) struct Picture {
     /// Where the message stands among those that the model reads.
     pub(crate) message: usize,
     file_id: FileId,
+    name: String,
     media_type: String,
     size_bytes: u64,
 }
@@ -35,13 +36,14 @@ pub(crate) fn pictures(message: usize, files: &[Attachment]) -> impl Iterator<It
     images.map(move |it| Picture {
         message,
         file_id: it.file.id,
+        name: it.file.name.clone(),
         media_type: it.file.media_type.clone(),
         size_bytes: it.file.size_bytes,
     })
 }
 
-/// Puts pictures into their messages; `pictures` are in the order of the conversation. One that is
-/// too large, too old or cannot be read is left out: the message's text names it all the same.
+/// Puts pictures into their messages; `pictures` are in the order of the conversation. Of one that is
+/// too large, too old or cannot be read the message's text says so: the model can tell the person.
 pub(crate) async fn load_pictures(
     blobs: &Blobs,
     workspace_id: WorkspaceId,
@@ -50,11 +52,16 @@ pub(crate) async fn load_pictures(
 ) {
     let mut room = MAX_PICTURES_BYTES;
     let mut loaded: Vec<(usize, Image)> = Vec::new();
+    let mut left_out = Vec::new();
     for picture in pictures.iter().rev() {
-        if loaded.len() == MAX_PICTURES || picture.size_bytes > room {
-            break;
-        }
         if picture.size_bytes > MAX_PICTURE_BYTES {
+            left_out.push((picture, "it has more than 3.75 MiB"));
+            continue;
+        }
+        if loaded.len() == MAX_PICTURES || picture.size_bytes > room {
+            // Older ones are not looked at any more.
+            room = 0;
+            left_out.push((picture, "there are too many later ones"));
             continue;
         }
         match read_picture(blobs, &blob_key(workspace_id, picture.file_id)).await {
@@ -65,7 +72,14 @@ pub(crate) async fn load_pictures(
             }
             Err(error) => {
                 tracing::warn!(file.id = %picture.file_id, error = %error, "read a picture");
+                left_out.push((picture, "it cannot be read"));
             }
+        }
+    }
+    for (picture, why) in left_out.into_iter().rev() {
+        if let Some(ModelMessage::User { text, .. }) = messages.get_mut(picture.message) {
+            let name = &picture.name;
+            *text = format!("{text}\n\n[The picture {name:?} is not shown to you: {why}.]").into();
         }
     }
     for (index, message) in messages.iter_mut().enumerate() {

@@ -39,7 +39,8 @@ fn model_messages(message: PriorMessage) -> Vec<ModelMessage> {
         MessageRole::User => vec![ModelMessage::user(as_read(&message.text, &message.files))],
         MessageRole::Assistant => {
             let calls: Vec<AskedCall> = message.calls.into_iter().map(asked_call).collect();
-            asking_messages(message.text.into(), None, &calls)
+            let carry = message.carry.map(Into::into);
+            asking_messages(message.text.into(), carry, &calls)
         }
     }
 }

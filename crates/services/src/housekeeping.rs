@@ -11,12 +11,32 @@ const INTERVAL: Duration = Duration::from_secs(600);
 /// How long first answers are kept.
 const ANSWERS_KEPT: time::Duration = time::Duration::hours(24);
 
-/// Cleans up now and every ten minutes until `stopping`.
-pub(crate) fn start(services: Services, stopping: CancellationToken) {
+/// How often questions are looked at whose time may be over.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Takes questions as rejected whose time is over, now and ever again until `stopping`.
+pub(crate) fn start_expiring(
+    services: Services,
+    approval_time: Duration,
+    stopping: CancellationToken,
+) {
+    let pause = approval_time.min(LOOK_EVERY);
     tokio::spawn(async move {
         loop {
             // It logs its own failures.
             let _ = services.expire_approvals().await;
+            tokio::select! {
+                () = stopping.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    });
+}
+
+/// Cleans up now and every ten minutes until `stopping`.
+pub(crate) fn start(services: Services, stopping: CancellationToken) {
+    tokio::spawn(async move {
+        loop {
             for cleaned in [
                 clean_up(&services.store).await,
                 files::delete_stale(&services.store, &services.blobs).await,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use domain::{Action, Actor, Error, McpServerId, WorkspaceId};
 use outbound::Outbound;
@@ -39,6 +40,10 @@ pub struct Config {
     pub runs_per_workspace: u32,
     /// Runs that this process runs at once.
     pub runs_per_worker: usize,
+    /// Longest time of an agent's call of a tool server.
+    pub tool_call_time: Duration,
+    /// How long a question about a tool call waits for a person.
+    pub approval_time: Duration,
     /// File with the built-in model's weights, if it was found.
     pub local_model: Option<PathBuf>,
     /// How long to wait for models.
@@ -195,6 +200,8 @@ impl Services {
     pub fn start_jobs(&self, stopping: &CancellationToken) {
         self.worker.start(stopping, self.config.is_alone);
         crate::housekeeping::start(self.clone(), stopping.clone());
+        let approval_time = self.config.approval_time;
+        crate::housekeeping::start_expiring(self.clone(), approval_time, stopping.clone());
     }
 
     /// Waits for the worker's runs to be handed back after `stopping` was cancelled.

@@ -47,6 +47,8 @@ pub struct PriorMessage {
     pub text: String,
     /// The tools that it asked for, with their results.
     pub calls: Vec<StoredCall>,
+    /// What the provider wants to see again with its calls.
+    pub carry: Option<String>,
     /// Its files, with their texts.
     pub files: Vec<Attachment>,
 }
@@ -156,10 +158,11 @@ impl TenantTx {
             .filter(|row| row.asks_for_tools())
             .map(|row| row.id.into())
             .collect();
-        let mut calls = match asking[..] {
-            [] => Vec::new(),
-            _ => self.list_calls_of_messages(&asking).await?,
-        };
+        let (mut calls, mut carries) = (Vec::new(), HashMap::new());
+        if !asking.is_empty() {
+            calls = self.list_calls_of_messages(&asking).await?;
+            carries = self.read_carries(&asking).await?;
+        }
         let ids = MessageRow::ids_of_people(&rows);
         let mut files = self.read_attachments(&ids, Texts::With).await?;
         Ok(rows
@@ -170,6 +173,7 @@ impl TenantTx {
                 role: parse_message_role(&row.role),
                 files: files.remove(&row.id).unwrap_or_default(),
                 text: row.text,
+                carry: carries.remove(&row.id),
                 calls: calls
                     .extract_if(.., |call| call.message_id.uuid() == row.id)
                     .collect(),

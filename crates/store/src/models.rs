@@ -135,6 +135,7 @@ struct EditedRow {
     max_output_tokens: Option<i32>,
     supports_tools: Option<bool>,
     supports_vision: Option<bool>,
+    supports_reasoning: Option<bool>,
     supports_json_schema: Option<bool>,
     price: Option<Json<Price>>,
 }
@@ -148,7 +149,7 @@ impl TenantTx {
         let rows = sqlx::query_as!(
             EditedRow,
             r#"select name, context_window, max_output_tokens, supports_tools, supports_vision,
-                 supports_json_schema, price as "price: Json<Price>"
+                 supports_reasoning, supports_json_schema, price as "price: Json<Price>"
                from edited_models where workspace_id = $2 and connection_id = $1
                order by name limit 1000"#,
             id.uuid(),
@@ -170,14 +171,16 @@ impl TenantTx {
         sqlx::query!(
             "insert into edited_models
                (workspace_id, connection_id, name, context_window, max_output_tokens,
-                supports_tools, supports_vision, price, updated_at, supports_json_schema)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                supports_tools, supports_vision, price, updated_at, supports_json_schema,
+                supports_reasoning)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              on conflict (workspace_id, connection_id, name) do update
              set context_window = excluded.context_window,
                max_output_tokens = excluded.max_output_tokens,
                supports_tools = excluded.supports_tools,
                supports_vision = excluded.supports_vision,
                supports_json_schema = excluded.supports_json_schema,
+               supports_reasoning = excluded.supports_reasoning,
                price = excluded.price, updated_at = excluded.updated_at",
             self.workspace_id().uuid(),
             id.uuid(),
@@ -188,7 +191,8 @@ impl TenantTx {
             said.supports_vision,
             said.price.map(Json) as Option<Json<Price>>,
             now.date_time(),
-            said.supports_json_schema
+            said.supports_json_schema,
+            said.supports_reasoning
         )
         .execute(self.connection())
         .await?;
@@ -248,6 +252,7 @@ impl EditedRow {
             max_output_tokens: self.max_output_tokens.map(|tokens| tokens as u32),
             supports_tools: self.supports_tools,
             supports_vision: self.supports_vision,
+            supports_reasoning: self.supports_reasoning,
             supports_json_schema: self.supports_json_schema,
             price: self.price.map(|price| price.0),
         };

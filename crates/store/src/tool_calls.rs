@@ -184,6 +184,18 @@ impl TenantTx {
         Ok(row.map(|row| (row.tool, row.author_id.into())))
     }
 
+    /// The tool server that a call goes to; `None` for tools inside this program.
+    pub async fn find_server_of_call(&mut self, id: CallId) -> Result<Option<McpServerId>> {
+        let server_id = sqlx::query_scalar!(
+            "select server_id from tool_calls where workspace_id = $1 and id = $2",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(server_id.flatten().map(Into::into))
+    }
+
     /// Writes what came of a call; a call that is over stays as it is.
     pub async fn complete_call(&mut self, outcome: CallOutcome<'_>, now: Timestamp) -> Result<()> {
         sqlx::query!(
@@ -231,13 +243,25 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Ends what is left of a run that is over: open calls and open questions.
+    /// Ends what is left of a run that is over: open calls with their steps, and open questions.
     pub(crate) async fn close_calls(&mut self, run_id: RunId, now: Timestamp) -> Result<()> {
         sqlx::query!(
             "with calls as (
                update tool_calls set status = 'completed', is_error = true, finished_at = $3,
                  result = 'the run ended before this call did'
                where workspace_id = $1 and run_id = $2 and status <> 'completed'
+             ), steps as (
+               update run_steps set status = 'failed', finished_at = $3
+               where workspace_id = $1 and run_id = $2 and kind = 'tool_call'
+                 and status = 'started'
+               returning id, target, started_at
+             ), used as (
+               insert into usage_entries
+                 (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+                  input_tokens, output_tokens, cost_usd_micros, duration_ms)
+               select steps.id, $1, $3, $2, runs.agent_id, runs.author_id, 'tool_call',
+                 steps.target, true, 0, 0, 0, extract(epoch from $3 - steps.started_at) * 1000
+               from steps join runs on runs.workspace_id = $1 and runs.id = $2
              )
              update approvals set status = 'expired', decided_at = $3
              where workspace_id = $1 and run_id = $2 and status = 'pending'",

@@ -3,9 +3,10 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, check_gapless};
+use testkit::tool_server::Era;
+use testkit::{ScriptedModel, TestDb, ToolServer, check_gapless};
 
-use crate::support::TestApp;
+use crate::support::{Program, TestApp};
 use crate::tools::{agent_with, of_type, types};
 
 const CALL: (&str, &str, &str) = ("call_1", "calculator", r#"{"expression":"1+1"}"#);
@@ -203,4 +204,114 @@ async fn cancelled_run_ends_and_its_question_with_it() {
         sent.contains("the run ended before this call did"),
         "{sent}"
     );
+}
+
+/// A run that waits for the answer to a question about a tool of a tool server.
+async fn waiting_for_server(app: &TestApp, model: &ScriptedModel) -> (String, Value, ToolServer) {
+    let server = ToolServer::start(Era::Modern).await;
+    let input = crate::mcp_servers::remote("one", &server.url());
+    let id = app.post("/mcp-servers", input).await.created();
+    let tools = json!([{"server_id": id, "name": "echo", "approval": "always"}]);
+    let agent = agent_with(app, model, tools).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.next(Scripted::tool_calls(&[(
+        "call_1",
+        "one__echo",
+        r#"{"text":"hello"}"#,
+    )]));
+    let asked = ask(app, &conversation).await;
+    (conversation, asked, server)
+}
+
+#[tokio::test]
+async fn changed_arguments_fit_the_schema_of_the_servers_tool() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let (conversation, asked, server) = waiting_for_server(&app, &model).await;
+
+    let wrong = json!({"decision": "approve", "arguments": {"text": 7}});
+    let wrong = decide(&app, &asked, wrong).await;
+    let calls_before = server.count("tools/call");
+    let right = json!({"decision": "approve", "arguments": {"text": "good day"}});
+    let right = decide(&app, &asked, right).await;
+    let log = app.log(&conversation).await;
+
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.wrong_fields(), ["arguments"]);
+    assert!(wrong.body.to_string().contains("/text"), "{}", wrong.body);
+    assert_eq!(calls_before, 0);
+    assert_eq!(right.status, StatusCode::OK, "{}", right.body);
+    let completed = of_type(&log, "tool_call_completed");
+    assert_eq!(completed[0]["result"], "good day");
+    assert_eq!(types(&log).last(), Some(&"run_completed"));
+}
+
+#[tokio::test]
+async fn model_is_told_that_its_arguments_were_changed() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let (conversation, asked, _server) = waiting_for_server(&app, &model).await;
+
+    let changed = json!({"decision": "approve", "arguments": {"text": "good day"}});
+    decide(&app, &asked, changed).await;
+    app.log(&conversation).await;
+    model.next(Scripted::tool_calls(&[(
+        "call_2",
+        "one__echo",
+        r#"{"text":"hello"}"#,
+    )]));
+    let again = ask(&app, &conversation).await;
+    decide(&app, &again, json!({"decision": "approve"})).await;
+    app.log(&conversation).await;
+
+    let requests = model.requests();
+    let told = |request: usize, message: usize| {
+        let content = &requests[request]["messages"][message]["content"];
+        content.as_str().expect("a text").to_owned()
+    };
+    let first = told(1, 3);
+    assert!(first.contains(r#"{"text":"good day"}"#), "{first}");
+    assert!(first.ends_with("\ngood day"), "{first}");
+    // Later messages of the conversation say the same, and what was not changed is as it was.
+    assert_eq!(told(3, 3), first);
+    assert_eq!(told(3, 7), "hello");
+}
+
+#[tokio::test]
+async fn question_that_nobody_answers_in_time_is_taken_as_no() {
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    program.set("AGENTAREA_LIMITS__APPROVAL_SECONDS", "1");
+    let app = TestApp::on(program).await;
+    let model = ScriptedModel::start().await;
+    let (conversation, asked) = waiting(&app, &model, "always").await;
+
+    let log = app.log(&conversation).await;
+    let late = decide(&app, &asked, json!({"decision": "approve"})).await;
+
+    let decided = of_type(&log, "approval_decided")[0];
+    assert_eq!(decided["decision"], "reject");
+    assert_eq!(decided["decided_by"], Value::Null);
+    assert!(of_type(&log, "tool_call_started").is_empty());
+    let told = model.requests()[1]["messages"][3]["content"].to_string();
+    assert!(told.contains("nobody decided in time"), "{told}");
+    assert_eq!(types(&log).last(), Some(&"run_completed"));
+    assert_eq!(late.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn question_is_open_for_a_quarter_of_an_hour() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    waiting(&app, &model, "always").await;
+
+    let approval = app.get("/approvals").await.body["items"][0].clone();
+
+    let time = |name: &str| {
+        let time: domain::Timestamp =
+            serde_json::from_value(approval[name].clone()).expect("a time");
+        time.date_time()
+    };
+    let open_for = time("expires_at") - time("created_at");
+    assert_eq!(open_for.whole_seconds(), 900);
 }

@@ -91,6 +91,39 @@ async fn pictures_are_shown_to_models_and_stay_in_the_conversation() {
     }
 }
 
+#[tokio::test]
+async fn model_is_told_which_picture_it_is_not_shown_and_why() {
+    let mut app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    // As base64 it has more than 5 MiB.
+    let mut large = PIXEL.to_vec();
+    large.resize(3_932_161, 0);
+    let large = upload(&app, "large.png", &large, &[]).await.created();
+    let small = upload(&app, "small.png", PIXEL, &[]).await.created();
+    let path = format!("/conversations/{conversation}/messages");
+    let input = json!({"text": "What are these?", "attachments": [large, small]});
+
+    app.post(&path, input).await;
+    app.log(&conversation).await;
+    app.program().stop();
+    app.program().start().await;
+    app.ask(&conversation, "are you sure?").await;
+    app.log(&conversation).await;
+
+    let shown: Vec<Value> = model.requests();
+    assert_eq!(shown.len(), 2);
+    for request in &shown {
+        let content = request["messages"][1]["content"].as_array();
+        let content = content.unwrap_or_else(|| panic!("no parts in {request}"));
+        assert_eq!(content.len(), 2, "one picture");
+        let text = content[0]["text"].as_str().expect("text");
+        let told = "[The picture \"large.png\" is not shown to you: it has more than 3.75 MiB.]";
+        assert!(text.ends_with(told), "{text}");
+    }
+}
+
 /// The smallest PNG: one grey pixel.
 const PIXEL: &[u8] = &[
     0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, b'I', b'H', b'D', b'R', 0, 0, 0,

@@ -50,6 +50,7 @@ mod replicas;
 mod roles;
 mod setup;
 mod slow_clients;
+mod spending;
 mod support;
 mod tenancy;
 mod throttling;

@@ -100,6 +100,12 @@ async fn every_provider_answers_and_has_its_price() {
             1_000 + 500,
         ),
         ("gemini", model.root_url(), "gemini-2.5-flash", 300 + 250),
+        (
+            "openai_responses",
+            model.base_url(),
+            "gpt-5-mini",
+            250 + 200,
+        ),
         ("ollama", model.root_url(), "qwen3:8b", 0),
         ("openai_compatible", model.base_url(), "unknown", 0),
     ] {
@@ -117,7 +123,8 @@ async fn every_provider_answers_and_has_its_price() {
     }
     let requests = model.requests();
     assert_eq!(requests[0]["max_completion_tokens"], 50);
-    assert_eq!(requests[4]["max_tokens"], 50);
+    assert_eq!(requests[3]["max_output_tokens"], 50);
+    assert_eq!(requests[5]["max_tokens"], 50);
 }
 
 #[tokio::test]
@@ -256,6 +263,7 @@ async fn test_of_a_connection_is_a_real_call() {
         ("openai_compatible", model.base_url()),
         ("anthropic", model.root_url()),
         ("gemini", model.root_url()),
+        ("openai_responses", model.base_url()),
         ("ollama", model.root_url()),
     ] {
         let connection = connect(&app, kind, kind, &base_url).await;
@@ -301,4 +309,37 @@ async fn message_of_a_fallback_says_so_when_it_is_read_again() {
     assert_eq!(answer["switched"]["to"], "Second · n");
     let question = messages.iter().find(|message| message["role"] == "user");
     assert!(question.expect("a question").get("switched").is_none());
+}
+
+#[tokio::test]
+async fn thoughts_are_not_asked_of_a_model_that_is_said_not_to_think() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::text("ok"));
+    let connection = connect(&app, "Own", "openai_responses", &model.base_url()).await;
+    let chosen = json!({"connection_id": connection, "name": "own-model"});
+    let path = format!("/models/{connection}/own-model");
+
+    let unknown = converse(&app, chosen.clone(), json!([])).await;
+    app.ask(&unknown, "hello").await;
+    app.log(&unknown).await;
+    let said = app.patch(&path, json!({"supports_reasoning": false})).await;
+    app.ask(&unknown, "hello again").await;
+    app.log(&unknown).await;
+    let known = json!({"connection_id": connection, "name": "gpt-4.1"});
+    let known = converse(&app, known, json!([])).await;
+    app.ask(&known, "hello").await;
+    app.log(&known).await;
+
+    assert_eq!(said.body["supports_reasoning"], false, "{}", said.body);
+    let include: Vec<Value> = model
+        .requests()
+        .iter()
+        .map(|request| request["include"].clone())
+        .collect();
+    let sealed = json!(["reasoning.encrypted_content"]);
+    // A call that is begun before its message is written may be begun again.
+    assert!(include.len() >= 3);
+    assert_eq!(include[0], sealed);
+    assert!(include[1..].iter().all(Value::is_null), "{include:?}");
 }

@@ -1,10 +1,12 @@
 //! Model connections: testing them, their keys, and the built-in model.
 
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{ScriptedModel, inputs};
 
+use crate::people::Person;
 use crate::support::{TestApp, weights};
 
 #[tokio::test]
@@ -125,4 +127,105 @@ async fn built_in_model_answers() {
     let texts = testkit::texts(&log).expect("an exact log");
     assert!(texts.values().any(|text| !text.is_empty()));
     assert_eq!(log.last().expect("events").event, "run_completed");
+}
+
+#[tokio::test]
+async fn key_does_not_follow_the_connection_to_another_server() {
+    let app = TestApp::start().await;
+    let (model, stranger) = (ScriptedModel::start().await, ScriptedModel::start().await);
+    let input = inputs::model_connection("One", &model.base_url());
+    let id = app.post("/model-connections", input).await.created();
+    let path = format!("/model-connections/{id}");
+    let elsewhere = json!({"base_url": stranger.base_url()});
+
+    let moved = app.patch(&path, elsewhere).await;
+    let same = json!({"base_url": format!("{}/", model.base_url())});
+    let same = app.patch(&path, same).await;
+    let with_key = json!({"base_url": stranger.base_url(), "api_key": "sk-other"});
+    let with_key = app.patch(&path, with_key).await;
+    app.post(&format!("{path}/test"), json!({})).await;
+
+    assert_eq!(moved.wrong_fields(), ["api_key"]);
+    assert_eq!(same.status, StatusCode::OK, "{}", same.body);
+    assert_eq!(with_key.status, StatusCode::OK, "{}", with_key.body);
+    let key = stranger.seen()[0]
+        .header("authorization")
+        .map(str::to_owned);
+    assert_eq!(key.as_deref(), Some("Bearer sk-other"));
+}
+
+#[tokio::test]
+async fn key_that_is_taken_away_is_gone() {
+    let db = testkit::TestDb::create().await;
+    let app = TestApp::on(crate::support::Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let input = inputs::model_connection("One", &model.base_url());
+    let id = app.post("/model-connections", input).await.created();
+    let before = secrets(&db).await;
+
+    let removed = app
+        .patch(&format!("/model-connections/{id}"), json!({"api_key": ""}))
+        .await;
+
+    assert_eq!(removed.body["has_api_key"], false, "{}", removed.body);
+    assert_eq!(secrets(&db).await, before - 1);
+}
+
+async fn secrets(db: &testkit::TestDb) -> i64 {
+    let mut connection = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("the database");
+    let count = sqlx::query_scalar("select count(*) from secrets");
+    count.fetch_one(&mut connection).await.expect("a number")
+}
+
+/// The usual port of Ollama.
+const OLLAMA: u16 = 11_434;
+
+#[tokio::test]
+async fn ollama_on_this_machine_is_found_with_its_models() {
+    let app = TestApp::start().await;
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let path = &crate::authorization::functions::paths()["find_servers"];
+    let find = async || -> Value {
+        let answer = app
+            .client
+            .post(app.url(path))
+            .header("origin", app.origin())
+            .header("accept", "application/json")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("cookie", ada.cookie.clone().expect("a cookie"))
+            .send()
+            .await
+            .expect("an answer");
+        answer.json().await.expect("a list")
+    };
+    let ollama = |found: &Value| {
+        let found = found.as_array().expect("a list").iter();
+        found
+            .filter(|server| server["provider"] == "ollama")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+
+    let before = find().await;
+    let server = ScriptedModel::start_at(OLLAMA).await;
+    server.always(Scripted::text("I am local."));
+    let found = ollama(&find().await);
+    let kind = json!({"name": "Here", "kind": "ollama", "base_url": found[0]["base_url"]});
+    let connection = app.post("/model-connections", kind).await.created();
+    let agent = inputs::agent("Local", &connection, "scripted-small");
+    let agent = app.post("/agents", agent).await.created();
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "who are you?").await;
+    let log = app.log(&conversation).await;
+
+    assert!(ollama(&before).is_empty(), "{before}");
+    assert_eq!(found.len(), 1);
+    assert_eq!(
+        found[0]["models"],
+        json!(["scripted-large", "scripted-small"])
+    );
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    assert_eq!(server.requests()[0]["model"], "scripted-small");
 }

@@ -1,6 +1,6 @@
 //! What models think before they answer.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
 
@@ -50,4 +50,50 @@ async fn answers_without_thoughts_say_nothing_of_them() {
 
     assert_eq!(whole["reasoning"], Value::Null);
     assert_eq!(whole["thought_ms"], Value::Null);
+}
+
+#[tokio::test]
+async fn thoughts_go_back_to_the_model_that_had_them_and_to_no_other() {
+    let mut app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let tools = json!([{"builtin": "calculator"}]);
+    let agent = crate::tools::agent_with(&app, &model, tools).await;
+    let conversation = app.create_conversation(&agent).await;
+    let call = json!({"index": 0, "id": "call_a", "type": "function",
+        "function": {"name": "calculator", "arguments": "{\"expression\":\"1+1\"}"}});
+    let deltas = [
+        json!({"delta": {"reasoning_content": "I must add."}}),
+        json!({"delta": {"tool_calls": [call]}}),
+        json!({"delta": {}, "finish_reason": "tool_calls"}),
+    ];
+    let events = deltas.map(|delta| format!("data: {}\n\n", json!({"choices": [delta]})).into());
+    model.next(Scripted::raw(events.to_vec()));
+    app.ask(&conversation, "1+1?").await;
+    app.log(&conversation).await;
+
+    // What is read from the database is as good as what is remembered.
+    app.program().stop();
+    app.program().start().await;
+    app.ask(&conversation, "are you sure?").await;
+    app.log(&conversation).await;
+    let input = json!({"model": {"connection_id": connection(&app, &agent).await,
+        "name": "scripted-small"}});
+    app.patch(&format!("/agents/{agent}"), input).await;
+    app.ask(&conversation, "and you?").await;
+    app.log(&conversation).await;
+
+    let requests = model.requests();
+    let thought = |request: usize| {
+        let message = &requests[request]["messages"][2];
+        assert_eq!(message["tool_calls"][0]["id"], "call_a", "{message}");
+        message["reasoning_content"].clone()
+    };
+    assert_eq!(thought(1), "I must add.");
+    assert_eq!(thought(2), "I must add.");
+    assert_eq!(thought(3), Value::Null);
+}
+
+async fn connection(app: &TestApp, agent: &str) -> Value {
+    let agent = app.get(&format!("/agents/{agent}")).await;
+    agent.body["model"]["connection_id"].clone()
 }

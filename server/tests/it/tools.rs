@@ -255,3 +255,56 @@ async fn unknown_tools_and_policies_are_named_fields() {
     assert!(fields.contains(&"tools[1].server_id"), "{fields:?}");
     assert!(fields.contains(&"tools[4]"), "{fields:?}");
 }
+
+#[tokio::test]
+async fn agent_that_is_edited_during_a_run_changes_with_the_next_one() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let tools = json!([{"builtin": "calculator", "approval": "always"}]);
+    let agent = agent_with(&app, &model, tools).await;
+    let conversation = app.create_conversation(&agent).await;
+    let call = ("call_1", "calculator", r#"{"expression":"1+1"}"#);
+    model.next(Scripted::tool_calls(&[call]));
+    let mut stream = app.events(&conversation, "").await;
+    let run = app.ask(&conversation, "count").await;
+    let events = stream
+        .collect_until(|event| event.event == "approval_requested")
+        .await
+        .expect("a question");
+    let asked = &events.last().expect("a question").data["data"]["approval_id"];
+    let path = format!("/agents/{agent}");
+
+    let edited = json!({"instructions": "Sing.", "tools": [],
+        "model": {"connection_id": connection(&app, &agent).await, "name": "scripted-small"}});
+    let edited = app.patch(&path, edited).await;
+    let decision = format!("/approvals/{}/decision", asked.as_str().expect("an id"));
+    app.post(&decision, json!({"decision": "approve"})).await;
+    app.log(&conversation).await;
+    let next = app.ask(&conversation, "and again").await;
+    app.log(&conversation).await;
+
+    assert_eq!(edited.status, reqwest::StatusCode::OK, "{}", edited.body);
+    let requests = model.requests();
+    let told = |request: usize| {
+        let request = &requests[request];
+        let instructions = request["messages"][0]["content"].clone();
+        (
+            instructions,
+            request["model"].clone(),
+            request.get("tools").is_some(),
+        )
+    };
+    let before = (json!("Answer briefly."), json!("scripted-large"), true);
+    assert_eq!(told(0), before);
+    assert_eq!(told(1), before, "in the middle of the run");
+    assert_eq!(told(2), (json!("Sing."), json!("scripted-small"), false));
+    for (run, version) in [(run, 1), (next, 2)] {
+        let run = app.get(&format!("/runs/{run}")).await.body;
+        assert_eq!(run["agent_version"], version);
+    }
+}
+
+async fn connection(app: &TestApp, agent: &str) -> Value {
+    let agent = app.get(&format!("/agents/{agent}")).await;
+    agent.body["model"]["connection_id"].clone()
+}

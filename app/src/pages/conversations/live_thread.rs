@@ -14,6 +14,7 @@ use crate::pages::conversations::server::{OpenThread, ThreadPage};
 use crate::pages::conversations::thread_state::{Change, ThreadState};
 #[cfg(not(feature = "ssr"))]
 use crate::time::AsOf;
+use crate::ui::{Toasts, use_toasts};
 
 /// Parts of answers kept for messages that the page does not know yet.
 const MAX_EARLY: usize = 500;
@@ -67,6 +68,7 @@ pub struct LiveThread {
     pub active_run: RwSignal<Option<(RunId, RunStatus)>>,
     /// What screen readers are told.
     pub announcement: RwSignal<&'static str>,
+    toasts: Toasts,
     /// Counts ended runs, for lists that show their status.
     pub ended_runs: RwSignal<u32>,
     /// The conversation's title.
@@ -90,6 +92,7 @@ impl LiveThread {
             messages: RwSignal::new(thread.messages.iter().map(LiveMessage::new).collect()),
             active_run: RwSignal::new(state.active_run()),
             announcement: RwSignal::new(""),
+            toasts: use_toasts(),
             ended_runs: RwSignal::new(0),
             state: StoredValue::new(state),
         }
@@ -292,6 +295,9 @@ impl LiveThread {
             Change::Tools(id) => self.with_both(state, id, |live, message| {
                 live.tool_calls.set(message.tool_calls.clone());
             }),
+            Change::Warned => self
+                .toasts
+                .failure("Most of a budget is spent. The usage page shows how much."),
             Change::Branched => self.reload(),
             Change::Run => self.active_run.set(state.active_run()),
             Change::Ended(status) => {

@@ -34,6 +34,8 @@ pub enum Change {
     Switched(MessageId),
     /// A message's tool calls stand elsewhere.
     Tools(MessageId),
+    /// Most of a budget is spent.
+    Warned,
     /// Another run is active, or it stands elsewhere.
     Run,
     /// A run ended.
@@ -154,7 +156,9 @@ impl ThreadState {
             EventBody::ReasoningDelta(delta) => {
                 self.think(&delta, event.time).into_iter().collect()
             }
-            EventBody::BudgetWarning(_) | EventBody::BudgetExceeded(_) => Vec::new(),
+            EventBody::BudgetWarning(_) => vec![Change::Warned],
+            // The run's error says so.
+            EventBody::BudgetExceeded(_) => Vec::new(),
             EventBody::RunCompleted(end) => self.end_run(run_id, RunStatus::Completed, end),
             EventBody::RunFailed(end) => self.end_run(run_id, RunStatus::Failed, end),
             EventBody::RunCancelled(end) => self.end_run(run_id, RunStatus::Cancelled, end),

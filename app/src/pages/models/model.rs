@@ -202,6 +202,14 @@ fn Abilities(form: ModelForm, errors: FormErrors) -> impl IntoView {
                     {answers(&form.supports_vision)}
                 </SelectField>
                 <SelectField
+                    id="supports_reasoning"
+                    name="input[supports_reasoning]"
+                    label="Thinks before it answers"
+                    errors
+                >
+                    {answers(&form.supports_reasoning)}
+                </SelectField>
+                <SelectField
                     id="supports_json_schema"
                     name="input[supports_json_schema]"
                     label="Keeps to JSON schemas"

@@ -30,6 +30,8 @@ pub struct ModelForm {
     /// `yes`, `no` or nothing.
     pub supports_vision: String,
     /// `yes`, `no` or nothing.
+    pub supports_reasoning: String,
+    /// `yes`, `no` or nothing.
     pub supports_json_schema: String,
 }
 
@@ -55,6 +57,7 @@ impl ModelForm {
             max_output_tokens: number(facts.max_output_tokens),
             supports_tools: answer(facts.supports_tools),
             supports_vision: answer(facts.supports_vision),
+            supports_reasoning: answer(facts.supports_reasoning),
             supports_json_schema: answer(facts.supports_json_schema),
         }
     }
@@ -108,6 +111,7 @@ impl ModelForm {
             max_output_tokens,
             supports_tools: answer(&self.supports_tools),
             supports_vision: answer(&self.supports_vision),
+            supports_reasoning: answer(&self.supports_reasoning),
             supports_json_schema: answer(&self.supports_json_schema),
             price,
         })

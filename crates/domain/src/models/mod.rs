@@ -152,6 +152,9 @@ pub struct UpdateModel {
     /// Whether it sees pictures.
     #[serde(default)]
     pub supports_vision: Option<bool>,
+    /// Whether it thinks before it answers.
+    #[serde(default)]
+    pub supports_reasoning: Option<bool>,
     /// Whether its answers keep to a JSON schema.
     #[serde(default)]
     pub supports_json_schema: Option<bool>,
@@ -308,7 +311,7 @@ impl From<UpdateModel> for ModelFacts {
             max_output_tokens: said.max_output_tokens,
             supports_tools: said.supports_tools,
             supports_vision: said.supports_vision,
-            supports_reasoning: None,
+            supports_reasoning: said.supports_reasoning,
             supports_json_schema: said.supports_json_schema,
             price: said.price,
         }

@@ -117,7 +117,7 @@ fn answered<'a>(text: &'a str, tool_calls: &'a [ToolCall], carry: Option<&str>) 
         Block::Own(OwnBlock::ToolUse {
             id: clean_id(&call.id),
             name: &call.name,
-            input: input(&call.arguments),
+            input: call.input(),
         })
     }));
     blocks
@@ -138,17 +138,6 @@ fn words(text: &str) -> Option<Block<'_>> {
         text,
         cache_control: None,
     }))
-}
-
-/// The format wants an object even where the model wrote something else.
-fn input(arguments: &str) -> Value {
-    if arguments.trim().is_empty() {
-        return json!({});
-    }
-    match serde_json::from_str(arguments) {
-        Ok(Value::Object(object)) => Value::Object(object),
-        _ => json!({ "malformed": arguments }),
-    }
 }
 
 /// The format allows fewer characters than ids of other providers may have.

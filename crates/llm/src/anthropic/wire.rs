@@ -10,6 +10,8 @@ use crate::{ModelRequest, ToolSpec};
 const MAX_TOKENS: u32 = 16_384;
 /// The same for the models before Claude 4, of which some can do no more.
 const OLD_MAX_TOKENS: u32 = 4_096;
+/// Shortest limit of an answer at which a model is let think.
+const MIN_TOKENS_TO_THINK: u32 = 4_096;
 /// The format's temperatures end here; ours go to 2.
 const MAX_TEMPERATURE: f32 = 1.0;
 
@@ -26,7 +28,15 @@ pub(super) struct MessagesRequest<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    thinking: Option<Thinking>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<OutputConfig<'a>>,
+}
+
+#[derive(Serialize)]
+struct Thinking {
+    r#type: &'static str,
+    display: &'static str,
 }
 
 #[derive(Serialize)]
@@ -50,11 +60,16 @@ struct Tool<'a> {
 impl<'a> MessagesRequest<'a> {
     pub(super) fn new(request: &'a ModelRequest) -> Self {
         let instructions = request.instructions.as_str();
+        let max_tokens = request
+            .max_output_tokens
+            .unwrap_or_else(|| max_tokens(&request.model));
         Self {
             model: &request.model,
-            max_tokens: request
-                .max_output_tokens
-                .unwrap_or_else(|| max_tokens(&request.model)),
+            max_tokens,
+            thinking: may_think(request, max_tokens).then_some(Thinking {
+                r#type: "adaptive",
+                display: "summarized",
+            }),
             stream: true,
             system: Some(instructions).filter(|text| !text.trim().is_empty()),
             messages: messages::convert(&request.messages),
@@ -78,6 +93,24 @@ impl<'a> Tool<'a> {
             input_schema: &tool.input_schema,
         }
     }
+}
+
+/// Whether a model is let decide how much it thinks. Those before Claude 4.6 cannot, a temperature
+/// forbids it, and thoughts count as answer, of which a short one would have none left.
+fn may_think(request: &ModelRequest, max_tokens: u32) -> bool {
+    request.supports_reasoning == Some(true)
+        && request.temperature.is_none()
+        && max_tokens >= MIN_TOKENS_TO_THINK
+        && version(&request.model).is_some_and(|version| version >= (4, 6))
+}
+
+/// The version in a name such as `claude-opus-4-8` or `claude-sonnet-5`; dates are none.
+fn version(model: &str) -> Option<(u32, u32)> {
+    let mut parts = model.strip_prefix("claude-")?.split('-');
+    let family = parts.next()?;
+    let mut number = || parts.next().filter(|part| part.len() <= 2)?.parse().ok();
+    let major = number().filter(|_| family.chars().all(char::is_alphabetic))?;
+    Some((major, number().unwrap_or(0)))
 }
 
 fn max_tokens(model: &str) -> u32 {

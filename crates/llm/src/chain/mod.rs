@@ -6,10 +6,15 @@ mod breaker;
 mod candidate;
 mod retry;
 
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
 use async_trait::async_trait;
+use domain::models::Price;
 use futures::{StreamExt, stream};
 use tokio::time::{Instant, sleep};
 
+use self::candidate::mark_carry;
 use self::retry::pause;
 use crate::{ChatModel, ListedModel, ModelError, ModelEvent, ModelRequest, ModelStream};
 
@@ -30,6 +35,20 @@ pub struct Chain {
     /// When whoever waits gives up; nothing is tried again after that.
     deadline: Instant,
     on_switch: OnSwitch,
+    asked: LastAsked,
+}
+
+/// Which model of a chain was asked last, for whoever must know it without an answer's end.
+#[derive(Clone, Debug, Default)]
+pub struct LastAsked(Arc<Mutex<Option<Asked>>>);
+
+/// A model that was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Its name.
+    pub name: String,
+    /// What it costs, if that is known.
+    pub price: Option<Price>,
 }
 
 /// Which model took over from which, in words for people.
@@ -52,6 +71,25 @@ struct Begun {
     rest: ModelStream,
 }
 
+impl LastAsked {
+    /// The model, if one was asked since [`LastAsked::forget`] that did not refuse at once.
+    pub fn get(&self) -> Option<Asked> {
+        self.0.lock().expect("no holder panics").clone()
+    }
+
+    /// Forgets what was asked before.
+    pub fn forget(&self) {
+        *self.0.lock().expect("no holder panics") = None;
+    }
+
+    fn note(&self, candidate: &Candidate) {
+        *self.0.lock().expect("no holder panics") = Some(Asked {
+            name: candidate.name.clone(),
+            price: candidate.facts.price,
+        });
+    }
+}
+
 impl Chain {
     /// A chain of at least one model.
     ///
@@ -63,34 +101,27 @@ impl Chain {
             candidates,
             deadline,
             on_switch,
+            asked: LastAsked::default(),
         }
     }
 
-    /// Indexes of the models to ask, and why the first one is not among them.
-    fn order(&self, request: &ModelRequest) -> (Vec<usize>, Option<String>) {
-        let misfit = |index: usize| self.candidates[index].misfit(request);
-        let mut fitting: Vec<usize> = (0..self.candidates.len())
-            .filter(|&index| misfit(index).is_none())
+    /// Tells `asked` each model just before it is asked.
+    #[must_use]
+    pub fn noting(mut self, asked: LastAsked) -> Self {
+        self.asked = asked;
+        self
+    }
+
+    /// Indexes of the models that may be up to the request, the agent's own first.
+    fn fitting(&self, request: &ModelRequest) -> VecDeque<usize> {
+        let fitting: VecDeque<usize> = (0..self.candidates.len())
+            .filter(|&index| self.candidates[index].misfit(request).is_none())
             .collect();
-        if fitting.is_empty() {
+        match fitting.is_empty() {
             // What is known of models may be wrong.
-            fitting.push(0);
+            true => VecDeque::from([0]),
+            false => fitting,
         }
-        let awake: Vec<usize> = match fitting.as_slice() {
-            [only] => vec![*only],
-            several => several
-                .iter()
-                .copied()
-                .filter(|&index| self.candidates[index].breaker.lets_through())
-                .collect(),
-        };
-        let order = if awake.is_empty() { fitting } else { awake };
-        let reason = (order[0] != 0).then(|| {
-            misfit(0)
-                .unwrap_or("its connection rests after several failures")
-                .to_owned()
-        });
-        (order, reason)
     }
 
     /// Asks one model until it answers or gives no hope.
@@ -103,10 +134,14 @@ impl Chain {
         let started = Instant::now();
         let mut attempt = 0;
         loop {
+            self.asked.note(candidate);
             let error = match begin(candidate, request).await {
                 Ok(begun) => return Ok(begun),
                 Err(error) => error,
             };
+            if !matches!(error, ModelError::Timeout { .. } | ModelError::Interrupted) {
+                self.asked.forget();
+            }
             candidate.breaker.note(&error);
             let pause = (attempt < retries)
                 .then(|| pause(&error, attempt, started.elapsed()))
@@ -138,11 +173,29 @@ impl ChatModel for Chain {
         {
             return Err(ModelError::NoJsonSchema);
         }
-        let (order, mut reason) = self.order(&request);
+        let mut next = self.fitting(&request);
+        let mut resting = VecDeque::new();
+        let is_alone = next.len() == 1;
+        let mut reason = self.candidates[0].misfit(&request).map(str::to_owned);
         let mut failure: Option<ModelError> = None;
-        for (position, &index) in order.iter().enumerate() {
+        loop {
+            let index = match next.pop_front() {
+                // Only who is asked uses up what a breaker lets through.
+                Some(index) if !is_alone && !self.candidates[index].breaker.lets_through() => {
+                    if index == 0 {
+                        reason = Some("its connection rests after several failures".to_owned());
+                    }
+                    resting.push_back(index);
+                    continue;
+                }
+                Some(index) => index,
+                None => match resting.pop_front() {
+                    Some(index) => index,
+                    None => break,
+                },
+            };
             let candidate = &self.candidates[index];
-            let is_last = position + 1 == order.len();
+            let is_last = next.is_empty() && resting.is_empty();
             let retries = if is_last {
                 RETRIES
             } else {
@@ -151,7 +204,7 @@ impl ChatModel for Chain {
             let request = candidate.adapt(&request, index == 0);
             match self.ask(candidate, &request, retries).await {
                 Ok(begun) => {
-                    if let Some(reason) = reason {
+                    if let Some(reason) = reason.filter(|_| index != 0) {
                         (self.on_switch)(Switch {
                             from: self.candidates[0].title.clone(),
                             to: candidate.title.clone(),
@@ -194,6 +247,7 @@ async fn begin(candidate: &Candidate, request: &ModelRequest) -> Result<Begun, M
 fn answer(candidate: &Candidate, begun: Begun) -> ModelStream {
     let breaker = candidate.breaker.clone();
     let price = candidate.facts.price;
+    let owner = candidate.owner.clone();
     let first = stream::iter([Ok(begun.first)]);
     let events = first.chain(begun.rest).map(move |item| {
         let mut item = item;
@@ -204,6 +258,7 @@ fn answer(candidate: &Candidate, begun: Begun) -> ModelStream {
                     usage.cost_usd_micros = price.cost_usd_micros(usage);
                 }
             }
+            Ok(ModelEvent::Carry(carry)) => *carry = mark_carry(&owner, carry),
             Ok(_) => {}
             Err(error) => breaker.note(error),
         }

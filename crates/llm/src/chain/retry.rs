@@ -89,7 +89,14 @@ mod tests {
             host: "h".to_owned(),
         };
 
-        assert_eq!(pause(&ModelError::Authentication, 0, Duration::ZERO), None);
+        assert_eq!(
+            pause(
+                &ModelError::Authentication { message: None },
+                0,
+                Duration::ZERO
+            ),
+            None
+        );
         assert_eq!(pause(&timeout, 0, Duration::ZERO), None);
         assert!(pause(&unreachable, 0, Duration::ZERO).is_some());
         assert_eq!(pause(&unreachable, 0, Duration::from_secs(5)), None);

@@ -101,13 +101,8 @@ fn answered<'a>(
         if thought_signature.is_none() && needs_signatures && number == 0 {
             thought_signature = Some(NO_SIGNATURE.to_owned());
         }
-        let arguments = match serde_json::from_str(&call.arguments) {
-            Ok(Value::Object(arguments)) => Value::Object(arguments),
-            _ if call.arguments.trim().is_empty() => json!({}),
-            _ => json!({ "malformed": call.arguments }),
-        };
         parts.push(Part {
-            function_call: Some(json!({ "name": call.name, "args": arguments })),
+            function_call: Some(json!({ "name": call.name, "args": call.input() })),
             thought_signature,
             ..Part::default()
         });

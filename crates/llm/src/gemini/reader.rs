@@ -6,6 +6,7 @@ use domain::events::FinishReason;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::error::presentable;
 use crate::http::{Complaint, Ended, Progress, Reader, Refusal, Tokens};
 use crate::tool_calls::{Piece, ToolCalls};
 use crate::{ModelError, ModelEvent, carry};
@@ -13,7 +14,7 @@ use crate::{ModelError, ModelEvent, carry};
 /// What has come of an answer.
 #[derive(Default)]
 pub(super) struct GeminiReader {
-    finish: Option<Finish>,
+    finish: Option<String>,
     usage: Option<WireUsage>,
     tool_calls: ToolCalls,
     /// Signatures of thoughts, by call; Gemini 3 wants them back.
@@ -40,7 +41,7 @@ struct Candidate {
     #[serde(default)]
     content: Option<Content>,
     #[serde(default)]
-    finish_reason: Option<Finish>,
+    finish_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -78,21 +79,6 @@ struct Feedback {
     block_reason: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Finish {
-    Stop,
-    MaxTokens,
-    Safety,
-    Recitation,
-    Blocklist,
-    ProhibitedContent,
-    Spii,
-    MalformedFunctionCall,
-    #[serde(other)]
-    Other,
-}
-
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct WireUsage {
@@ -126,7 +112,7 @@ impl Reader for GeminiReader {
         let Some(candidate) = chunk.candidates.into_iter().next() else {
             return Ok(progress);
         };
-        self.finish = candidate.finish_reason.or(self.finish);
+        self.finish = candidate.finish_reason.or(self.finish.take());
         for part in candidate
             .content
             .into_iter()
@@ -146,23 +132,25 @@ impl Reader for GeminiReader {
         said: &mut VecDeque<ModelEvent>,
     ) -> Result<Ended, ModelError> {
         let has_calls = !self.tool_calls.is_empty();
-        let reason = match self.finish {
+        let reason = match self.finish.as_deref() {
             None => return Err(ModelError::Interrupted),
-            Some(
-                Finish::Safety
-                | Finish::Recitation
-                | Finish::Blocklist
-                | Finish::ProhibitedContent
-                | Finish::Spii,
-            ) => return Err(ModelError::Filtered),
-            Some(Finish::MalformedFunctionCall) => {
+            Some("STOP") if has_calls => FinishReason::ToolCalls,
+            Some("STOP") => FinishReason::Stop,
+            Some("MAX_TOKENS") => FinishReason::Length,
+            Some("SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII") => {
+                return Err(ModelError::Filtered);
+            }
+            Some("MALFORMED_FUNCTION_CALL") => {
                 return Err(ModelError::Failed {
                     message: Some("the model's tool call was malformed".to_owned()),
                 });
             }
-            Some(Finish::MaxTokens) => FinishReason::Length,
-            Some(Finish::Stop | Finish::Other) if has_calls => FinishReason::ToolCalls,
-            Some(Finish::Stop | Finish::Other) => FinishReason::Stop,
+            // There are many more, and all of them mean that the answer is not whole.
+            Some(other) => {
+                return Err(ModelError::Failed {
+                    message: presentable(other, None),
+                });
+            }
         };
         if reason == FinishReason::ToolCalls {
             self.tool_calls.hand_on(said);

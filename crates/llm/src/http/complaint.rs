@@ -31,7 +31,8 @@ pub(crate) struct Complaint {
 
 impl Complaint {
     /// Reads `{"error": {"message", "code" | "type" | "status"}}`, `{"error": "…"}`,
-    /// `{"message": "…"}`, or the first of a list of these; anything else says nothing.
+    /// `{"message": "…"}`, `{"detail": "…"}`, `{"detail": [{"msg"}]}`, or the first of a list of
+    /// these; anything else says nothing.
     pub(crate) fn parse(body: &Value) -> Self {
         let body = body.get(0).unwrap_or(body);
         let error = body.get("error").filter(|error| !error.is_null());
@@ -48,7 +49,7 @@ impl Complaint {
                     .find_map(|name| text(error.get(name))),
             },
             None => Self {
-                message: text(body.get("message")),
+                message: text(body.get("message")).or_else(|| text(body.get("detail").map(detail))),
                 code: text(body.get("type")),
             },
         }
@@ -79,6 +80,11 @@ impl Complaint {
         })
     }
 
+    /// Whether it says that there is no credit, which waiting does not mend.
+    pub(crate) fn is_about_credit(&self) -> bool {
+        self.code.as_deref() == Some("insufficient_quota")
+    }
+
     /// The error that it is in the middle of an answer.
     pub(crate) fn into_error(self, key: Option<&str>) -> ModelError {
         if self.is_too_long() {
@@ -102,8 +108,17 @@ impl Complaint {
             "authentication_error"
             | "permission_error"
             | "UNAUTHENTICATED"
-            | "PERMISSION_DENIED" => ModelError::Authentication,
+            | "PERMISSION_DENIED" => ModelError::Authentication { message },
+            "insufficient_quota" => ModelError::NoCredit { message },
             _ => ModelError::Failed { message },
         }
     }
+}
+
+/// The words in a `detail`: itself, or those of the first of a list.
+fn detail(detail: &Value) -> &Value {
+    detail
+        .get(0)
+        .and_then(|first| first.get("msg"))
+        .unwrap_or(detail)
 }

@@ -42,15 +42,18 @@ impl Failures<'_> {
         let retry_after = retry_after(&response);
         let body = read_start(response).await;
         let complaint = Complaint::of_body(&body);
-        let (is_too_long, is_about_the_key) =
-            (complaint.is_too_long(), complaint.is_about_the_key());
+        let is_too_long = complaint.is_too_long();
+        let is_about_the_key = complaint.is_about_the_key();
+        let is_about_credit = complaint.is_about_credit();
         let message = complaint
             .message
             .and_then(|text| presentable(&text, self.key));
         match status.as_u16() {
             400 | 413 | 422 if is_too_long => ModelError::TooLong,
-            400 if is_about_the_key => ModelError::Authentication,
-            401 | 403 => ModelError::Authentication,
+            400 if is_about_the_key => ModelError::Authentication { message },
+            401 | 403 => ModelError::Authentication { message },
+            402 => ModelError::NoCredit { message },
+            429 if is_about_credit => ModelError::NoCredit { message },
             404 => ModelError::NotFound { message },
             400 | 422 => ModelError::BadRequest { message },
             413 => ModelError::TooLong,

@@ -112,7 +112,7 @@ impl Server {
             ),
             KeyHeader::Named(name) => (HeaderName::from_static(name), HeaderValue::try_from(key)),
         };
-        let mut value = value.map_err(|_| ModelError::Authentication)?;
+        let mut value = value.map_err(|_| ModelError::Authentication { message: None })?;
         value.set_sensitive(true);
         Ok(request.header(name, value))
     }

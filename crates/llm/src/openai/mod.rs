@@ -1,5 +1,7 @@
 //! Any server with OpenAI's Chat Completions.
 
+mod chunk;
+mod models;
 mod reader;
 mod wire;
 
@@ -9,7 +11,7 @@ use reqwest::Method;
 use secrecy::SecretString;
 use url::Url;
 
-pub(crate) use self::wire::parse_models;
+pub(crate) use self::models::parse_models;
 
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
@@ -24,10 +26,20 @@ pub enum MaxTokens {
     Completion,
 }
 
+/// Which ids of calls a server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum CallIds {
+    /// Any.
+    Any,
+    /// Nine letters and digits: Mistral refuses those that other servers made.
+    Nine,
+}
+
 /// A client of one server.
 pub struct OpenAi {
     server: Server,
     max_tokens: MaxTokens,
+    call_ids: CallIds,
 }
 
 impl OpenAi {
@@ -35,9 +47,14 @@ impl OpenAi {
     ///
     /// It does not call the server. `base_url` may end with a slash or not.
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
+        let call_ids = match base_url.host_str() {
+            Some("api.mistral.ai") => CallIds::Nine,
+            _ => CallIds::Any,
+        };
         Self {
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
             max_tokens: MaxTokens::Usual,
+            call_ids,
         }
     }
 
@@ -62,7 +79,7 @@ impl ChatModel for OpenAi {
         let call = self
             .server
             .request(Method::POST, &["chat", "completions"], None)?;
-        let body = wire::ChatRequest::new(&request, self.max_tokens);
+        let body = wire::ChatRequest::new(&request, self.max_tokens, self.call_ids);
         self.server
             .stream(call, &body, &request, ChatReader::default())
             .await

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use domain::events::FinishReason;
 use serde_json::json;
 
-use super::wire::{Arguments, Chunk, Delta, WireFinish, WireUsage};
+use super::chunk::{Arguments, Chunk, Delta, WireFinish, WireUsage};
 use crate::http::{Complaint, Ended, Progress, Reader, Refusal, Tokens};
 use crate::tool_calls::{Piece, ToolCalls};
 use crate::{ModelError, ModelEvent, carry};
@@ -52,6 +52,9 @@ impl Reader for ChatReader {
         let reason = match self.finish {
             None if !has_end_mark => return Err(ModelError::Interrupted),
             Some(WireFinish::ContentFilter) => return Err(ModelError::Filtered),
+            Some(WireFinish::InsufficientSystemResource) => {
+                return Err(ModelError::Failed { message: None });
+            }
             Some(WireFinish::Length) => FinishReason::Length,
             Some(WireFinish::ToolCalls | WireFinish::FunctionCall) => FinishReason::ToolCalls,
             // Some servers say "stop" although they ask for tools.
@@ -104,9 +107,16 @@ impl ChatReader {
                 arguments: arguments.as_deref().unwrap_or_default(),
             })?;
         }
-        if let Some(text) = delta.content.filter(|text| !text.is_empty()) {
-            progress = Progress::Writing;
-            said.push_back(ModelEvent::Text(text));
+        let content = delta.content.unwrap_or_default();
+        if !content.thought.is_empty() {
+            said.push_back(ModelEvent::Reasoning(content.thought));
+        }
+        let refusal = delta.refusal.unwrap_or_default();
+        for text in [content.text, refusal] {
+            if !text.is_empty() {
+                progress = Progress::Writing;
+                said.push_back(ModelEvent::Text(text));
+            }
         }
         Ok(progress)
     }

@@ -1,14 +1,14 @@
-//! The JSON of Chat Completions, as far as it is used.
+//! The JSON of a request for a chat completion, as far as it is used.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::Serialize;
 use serde_json::Value;
 
-use super::MaxTokens;
-use crate::http::parse_list;
+use super::{CallIds, MaxTokens};
 use crate::image::data_url;
-use crate::{
-    Image, ListedModel, ModelError, ModelMessage, ModelRequest, ToolCall, ToolSpec, carry, schema,
-};
+use crate::{Image, ModelMessage, ModelRequest, ToolCall, ToolSpec, carry, schema};
 
 #[derive(Serialize)]
 pub(super) struct ChatRequest<'a> {
@@ -59,7 +59,7 @@ enum ChatMessage<'a> {
         tool_calls: Vec<AskedTool<'a>>,
     },
     Tool {
-        tool_call_id: &'a str,
+        tool_call_id: Cow<'a, str>,
         content: &'a str,
     },
 }
@@ -86,7 +86,7 @@ struct ImageUrl {
 
 #[derive(Serialize)]
 struct AskedTool<'a> {
-    id: &'a str,
+    id: Cow<'a, str>,
     r#type: &'static str,
     function: AskedFunction<'a>,
 }
@@ -94,7 +94,7 @@ struct AskedTool<'a> {
 #[derive(Serialize)]
 struct AskedFunction<'a> {
     name: &'a str,
-    arguments: &'a str,
+    arguments: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -115,121 +115,13 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-/// One event of an answer. Text is decoded once, into the `String` that is handed on.
-#[derive(Deserialize)]
-pub(super) struct Chunk {
-    #[serde(default)]
-    pub(super) choices: Option<Vec<Choice>>,
-    #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
-    #[serde(default)]
-    pub(super) error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Choice {
-    #[serde(default)]
-    pub(super) delta: Option<Delta>,
-    #[serde(default)]
-    pub(super) finish_reason: Option<WireFinish>,
-}
-
-#[derive(Deserialize)]
-pub(super) struct Delta {
-    #[serde(default)]
-    pub(super) content: Option<String>,
-    /// DeepSeek, Kimi, older vLLM; wanted back with the results of tools.
-    #[serde(default)]
-    pub(super) reasoning_content: Option<String>,
-    /// OpenRouter, Ollama, Groq, newer vLLM.
-    #[serde(default)]
-    pub(super) reasoning: Option<String>,
-    #[serde(default)]
-    pub(super) tool_calls: Option<Vec<ToolCallDelta>>,
-}
-
-/// A piece of a tool call; the pieces of one call share its index.
-#[derive(Deserialize)]
-pub(super) struct ToolCallDelta {
-    #[serde(default)]
-    pub(super) index: Option<usize>,
-    #[serde(default)]
-    pub(super) id: Option<String>,
-    #[serde(default)]
-    pub(super) function: Option<FunctionDelta>,
-}
-
-#[derive(Default, Deserialize)]
-pub(super) struct FunctionDelta {
-    #[serde(default)]
-    pub(super) name: Option<String>,
-    #[serde(default)]
-    pub(super) arguments: Option<Arguments>,
-}
-
-/// A text in the format's words; some servers send the object itself.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Arguments {
-    Text(String),
-    Object(Value),
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum WireFinish {
-    Stop,
-    Length,
-    ToolCalls,
-    FunctionCall,
-    ContentFilter,
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Default, Deserialize)]
-pub(super) struct WireUsage {
-    #[serde(default)]
-    pub(super) prompt_tokens: Option<u64>,
-    #[serde(default)]
-    pub(super) completion_tokens: Option<u64>,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptTokens>,
-    /// DeepSeek.
-    #[serde(default)]
-    prompt_cache_hit_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct PromptTokens {
-    #[serde(default)]
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct ModelList {
-    data: Vec<WireModel>,
-}
-
-#[derive(Deserialize)]
-struct WireModel {
-    id: String,
-    /// OpenRouter and others; vLLM says `max_model_len`.
-    #[serde(
-        default,
-        alias = "max_model_len",
-        alias = "context_window",
-        alias = "max_context_length"
-    )]
-    context_length: Option<u32>,
-}
-
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens) -> Self {
+    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens, call_ids: CallIds) -> Self {
         let instructions = (!request.instructions.is_empty()).then_some(ChatMessage::System {
             content: &request.instructions,
         });
-        let messages = request.messages.iter().map(ChatMessage::new);
+        let messages = request.messages.iter();
+        let messages = messages.map(|message| ChatMessage::new(message, call_ids));
         Self {
             model: &request.model,
             messages: instructions.into_iter().chain(messages).collect(),
@@ -261,7 +153,7 @@ impl<'a> ChatRequest<'a> {
 }
 
 impl<'a> ChatMessage<'a> {
-    fn new(message: &'a ModelMessage) -> Self {
+    fn new(message: &'a ModelMessage, call_ids: CallIds) -> Self {
         match message {
             ModelMessage::User { text, images } => Self::User {
                 content: Content::new(text, images),
@@ -273,10 +165,13 @@ impl<'a> ChatMessage<'a> {
             } => Self::Assistant {
                 content: text,
                 reasoning_content: carry::of(carry::CHAT, carry.as_deref()),
-                tool_calls: tool_calls.iter().map(AskedTool::new).collect(),
+                tool_calls: tool_calls
+                    .iter()
+                    .map(|call| AskedTool::new(call, call_ids))
+                    .collect(),
             },
             ModelMessage::Tool { call_id, text, .. } => Self::Tool {
-                tool_call_id: call_id,
+                tool_call_id: call_ids.of(call_id),
                 content: text,
             },
         }
@@ -299,13 +194,13 @@ impl<'a> Content<'a> {
 }
 
 impl<'a> AskedTool<'a> {
-    fn new(call: &'a ToolCall) -> Self {
+    fn new(call: &'a ToolCall, call_ids: CallIds) -> Self {
         Self {
-            id: &call.id,
+            id: call_ids.of(&call.id),
             r#type: "function",
             function: AskedFunction {
                 name: &call.name,
-                arguments: &call.arguments,
+                arguments: call.sound_arguments(),
             },
         }
     }
@@ -324,34 +219,34 @@ impl<'a> Tool<'a> {
     }
 }
 
-impl WireUsage {
-    /// Tokens of the prompt that the server had in a cache.
-    pub(super) fn cached_tokens(&self) -> u64 {
-        self.prompt_tokens_details
-            .as_ref()
-            .and_then(|details| details.cached_tokens)
-            .or(self.prompt_cache_hit_tokens)
-            .unwrap_or_default()
-    }
-}
-
-impl Arguments {
-    pub(super) fn into_text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            Self::Object(Value::Null) => String::new(),
-            Self::Object(object) => object.to_string(),
+impl CallIds {
+    /// A call's id as the server takes it.
+    fn of(self, id: &str) -> Cow<'_, str> {
+        let is_fine = id.len() == 9 && id.bytes().all(|b| b.is_ascii_alphanumeric());
+        if self == Self::Any || is_fine {
+            return Cow::Borrowed(id);
         }
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        Cow::Owned(format!("{:09x}", hasher.finish() >> 28))
     }
 }
 
-/// The list of models that servers of this kind give.
-pub(crate) fn parse_models(body: &[u8]) -> Result<Vec<ListedModel>, ModelError> {
-    let list: ModelList = parse_list(body)?;
-    let models = list.data.into_iter().map(|model| ListedModel {
-        name: model.id,
-        context_window: model.context_length,
-        ..ListedModel::default()
-    });
-    Ok(models.collect())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_other_servers_become_nine_letters_and_digits_and_stay_apart() {
+        let [first, second, own] = ["call_1", "call_2", "Ab3dE6gH9"];
+
+        let made = [first, second].map(|id| CallIds::Nine.of(id));
+
+        assert!(made.iter().all(|id| id.len() == 9));
+        assert!(made.concat().bytes().all(|b| b.is_ascii_alphanumeric()));
+        assert_ne!(made[0], made[1]);
+        assert_eq!(made[0], CallIds::Nine.of(first));
+        assert_eq!(CallIds::Nine.of(own), own);
+        assert_eq!(CallIds::Any.of(first), first);
+    }
 }

@@ -1,5 +1,7 @@
 //! The JSON of a request for a response, as far as it is used.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,7 +18,8 @@ pub(super) struct ResponsesRequest<'a> {
     /// The conversation is sent whole each time.
     store: bool,
     /// Thoughts come sealed, to be sent back: nothing of them is kept there.
-    include: [&'static str; 1],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    include: &'static [&'static str],
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +61,7 @@ enum OtherItem<'a> {
     FunctionCall {
         call_id: &'a str,
         name: &'a str,
-        arguments: &'a str,
+        arguments: Cow<'a, str>,
     },
     FunctionCallOutput {
         call_id: &'a str,
@@ -92,7 +95,11 @@ impl<'a> ResponsesRequest<'a> {
             input: request.messages.iter().flat_map(items).collect(),
             stream: true,
             store: false,
-            include: ["reasoning.encrypted_content"],
+            include: match request.supports_reasoning {
+                // Refused for models that do not think.
+                Some(false) => &[],
+                _ => &["reasoning.encrypted_content"],
+            },
             temperature: request.temperature,
             max_output_tokens: request.max_output_tokens,
             tools: request.tools.iter().map(Tool::new).collect(),
@@ -133,7 +140,7 @@ fn items(message: &ModelMessage) -> Vec<Item<'_>> {
                 Item::Other(OtherItem::FunctionCall {
                     call_id: &call.id,
                     name: &call.name,
-                    arguments: &call.arguments,
+                    arguments: call.sound_arguments(),
                 })
             }));
             items

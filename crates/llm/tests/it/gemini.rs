@@ -150,7 +150,7 @@ async fn ends_are_told_apart() {
     for (finish, expected) in [
         ("STOP", Ok(FinishReason::Stop)),
         ("MAX_TOKENS", Ok(FinishReason::Length)),
-        ("SOMETHING_NEW", Ok(FinishReason::Stop)),
+        ("SOMETHING_NEW", Err("provider_error")),
         ("SAFETY", Err("content_filter")),
         ("PROHIBITED_CONTENT", Err("content_filter")),
         ("MALFORMED_FUNCTION_CALL", Err("provider_error")),
@@ -185,7 +185,9 @@ async fn a_blocked_prompt_and_a_wrong_key_are_told_in_words() {
     }});
     let (port, _server) = listen("400 X", vec![body.to_string().into()], Then::End).await;
     let model = gemini(port);
-    assert_eq!(answer(&model).await.1, Err(ModelError::Authentication));
+    let error = answer(&model).await.1.expect_err("an error");
+    assert_eq!(error.kind(), "authentication");
+    assert!(error.to_string().contains("API key not valid"), "{error}");
 }
 
 #[tokio::test]

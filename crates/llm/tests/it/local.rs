@@ -37,6 +37,8 @@ fn request(text: &str, max_output_tokens: u32) -> ModelRequest {
         messages: vec![said(MessageRole::User, text)],
         temperature: Some(0.0),
         max_output_tokens: Some(max_output_tokens),
+        output_tokens_left: None,
+        supports_reasoning: None,
         tools: Default::default(),
         output_schema: None,
     }

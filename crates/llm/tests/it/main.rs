@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chain;
+mod dialects;
 mod faults;
 mod gemini;
 #[cfg(feature = "local")]

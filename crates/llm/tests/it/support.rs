@@ -126,6 +126,8 @@ pub fn hello() -> ModelRequest {
         messages: vec![ModelMessage::user("Hello")],
         temperature: None,
         max_output_tokens: None,
+        output_tokens_left: None,
+        supports_reasoning: None,
         tools: Default::default(),
         output_schema: None,
     }

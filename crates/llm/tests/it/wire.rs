@@ -1,9 +1,9 @@
-//! The three wire formats, as far as the faults that all of them share need them.
+//! The four wire formats, as far as the faults that all of them share need them.
 
 use llm::ChatModel;
 use serde_json::json;
 
-use crate::support::{Then, anthropic, client, gemini, listen};
+use crate::support::{Then, anthropic, client, gemini, listen, responses};
 
 /// A wire format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +11,10 @@ pub enum Wire {
     Chat,
     Messages,
     Gemini,
+    Responses,
 }
 
-pub const ALL: [Wire; 3] = [Wire::Chat, Wire::Messages, Wire::Gemini];
+pub const ALL: [Wire; 4] = [Wire::Chat, Wire::Messages, Wire::Gemini, Wire::Responses];
 
 impl Wire {
     /// A client with short deadlines and the key `sk-secret`.
@@ -22,6 +23,7 @@ impl Wire {
             Self::Chat => Box::new(client(port)),
             Self::Messages => Box::new(anthropic(port)),
             Self::Gemini => Box::new(gemini(port)),
+            Self::Responses => Box::new(responses(port)),
         }
     }
 
@@ -48,6 +50,7 @@ impl Wire {
             Self::Gemini => {
                 json!({"candidates": [{"content": {"role": "model", "parts": [{"text": text}]}}]})
             }
+            Self::Responses => json!({"type": "response.output_text.delta", "delta": text}),
         };
         self.event(&data)
     }
@@ -74,6 +77,10 @@ impl Wire {
                 "candidates": [{"finishReason": "STOP"}],
                 "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 2},
             })),
+            Self::Responses => self.event(&json!({
+                "type": "response.completed",
+                "response": {"usage": {"input_tokens": 9, "output_tokens": 2}},
+            })),
         }
     }
 
@@ -94,7 +101,7 @@ impl Wire {
 
     fn event(self, data: &serde_json::Value) -> String {
         match self {
-            Self::Messages => {
+            Self::Messages | Self::Responses => {
                 let name = data["type"].as_str().expect("a type");
                 format!("event: {name}\ndata: {data}\n\n")
             }

@@ -30,6 +30,12 @@ pub(super) fn clean(kind: ConnectionKind, text: Option<&str>) -> Result<Option<S
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }
 
+/// Whether two addresses are of one server: scheme, host and port.
+pub(super) fn is_same_server(one: &Option<String>, other: &Option<String>) -> bool {
+    let origin = |text: &Option<String>| Some(Url::parse(text.as_deref()?).ok()?.origin());
+    origin(one) == origin(other)
+}
+
 /// Where the interface of a connection is.
 pub(super) fn api_url(connection: &ModelConnection) -> Option<Url> {
     let base_url = connection.base_url.as_deref()?;

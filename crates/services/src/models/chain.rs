@@ -56,6 +56,7 @@ fn candidate(connected: &Connected, choice: &ModelChoice) -> Candidate {
         model: connected.client.clone(),
         name: choice.name.clone(),
         title: format!("{} · {}", connection.name, choice.name),
+        owner: format!("{}/{}", connection.id, choice.name),
         temperature: choice.temperature,
         takes_temperature: catalog::takes_temperature(connection, &choice.name),
         max_output_tokens: choice.max_output_tokens,

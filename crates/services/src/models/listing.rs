@@ -16,8 +16,11 @@ const MAX_MODELS: usize = 2_000;
 /// A server that gives no list, or gives none now, has those that the catalog knows of its
 /// provider. Models that people here describe are there in any case.
 pub(super) async fn list(connected: &Connected) -> Vec<Model> {
-    let listed = connected.client.list_models().await;
-    merge(connected, listed.ok())
+    let listed = connected.client.list_models().await.ok();
+    if let Some(listed) = &listed {
+        connected.note_listed(listed);
+    }
+    merge(connected, listed)
 }
 
 fn merge(connected: &Connected, listed: Option<Vec<ListedModel>>) -> Vec<Model> {
@@ -57,15 +60,12 @@ pub(super) fn model(connected: &Connected, name: &str, listed: ModelFacts) -> Mo
         id: format!("{}/{name}", connection.id),
         connection_id: connection.id,
         name: name.to_owned(),
-        facts: connected
-            .edited(name)
-            .or(listed)
-            .or(catalog::facts_of(connection, name)),
+        facts: connected.edited(name).or(listed).or(connected.facts(name)),
         is_edited: connected.is_edited(name),
     }
 }
 
-fn listed_facts(listed: &ListedModel) -> ModelFacts {
+pub(super) fn listed_facts(listed: &ListedModel) -> ModelFacts {
     ModelFacts {
         context_window: listed.context_window,
         max_output_tokens: listed.max_output_tokens,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use domain::models::{ConnectionKind, ModelConnection, ModelFacts, UpdateModel};
 use domain::runs::RunError;
@@ -13,12 +13,13 @@ use llm::gemini::Gemini;
 use llm::local::Local;
 use llm::openai::{MaxTokens, OpenAi};
 use llm::responses::Responses;
-use llm::{ChatModel, Deadlines};
+use llm::{ChatModel, Deadlines, ListedModel};
 use outbound::Outbound;
 use store::TenantTx;
 use store::models::StoredConnection;
 use store::vault::Vault;
 
+use super::listing::listed_facts;
 use super::{address, catalog};
 
 /// Clients kept at most; more than any one process needs warm.
@@ -41,6 +42,8 @@ pub(crate) struct Connected {
     pub(super) breaker: Arc<Breaker>,
     /// What people here say of its models.
     edited: HashMap<String, UpdateModel>,
+    /// What its server says of them, once it was asked.
+    listed: OnceLock<HashMap<String, ModelFacts>>,
 }
 
 impl ModelPool {
@@ -85,7 +88,9 @@ impl ModelPool {
             breaker: Arc::default(),
             edited: tx.list_edited_models(id).await?.into_iter().collect(),
             connection: stored.connection,
+            listed: OnceLock::new(),
         });
+        connected.clone().look_up();
         let mut clients = self.clients.lock().expect("no holder panics");
         if clients.len() >= MAX_CLIENTS {
             clients.clear();
@@ -147,9 +152,33 @@ impl ModelPool {
 }
 
 impl Connected {
-    /// What is known of a model: what people here say of it, else the catalog.
+    /// Asks the server for its models in the background, so that later runs know what it says of them.
+    /// It takes 5 s at most.
+    fn look_up(self: Arc<Self>) {
+        if self.connection.kind == ConnectionKind::Local {
+            return;
+        }
+        tokio::spawn(async move {
+            if let Ok(listed) = self.client.list_models().await {
+                self.note_listed(&listed);
+            }
+        });
+    }
+
+    /// Remembers what the server says of its models.
+    pub(super) fn note_listed(&self, listed: &[ListedModel]) {
+        self.listed.get_or_init(|| {
+            let facts = listed.iter().map(|it| (it.name.clone(), listed_facts(it)));
+            let facts = facts.filter(|(_, facts)| *facts != ModelFacts::default());
+            facts.collect()
+        });
+    }
+
+    /// What is known of a model: people here know best, then its server, then the catalog.
     pub(super) fn facts(&self, name: &str) -> ModelFacts {
+        let listed = self.listed.get().and_then(|models| models.get(name));
         self.edited(name)
+            .or(listed.copied().unwrap_or_default())
             .or(catalog::facts_of(&self.connection, name))
     }
 

@@ -48,6 +48,9 @@ pub(super) async fn test(connected: &Connected, in_use: Option<String>) -> Conne
 
 async fn run(connected: &Connected, in_use: Option<String>) -> Result<(), ModelError> {
     let listed = connected.client.list_models().await;
+    if let Ok(listed) = &listed {
+        connected.note_listed(listed);
+    }
     if connected.connection.kind == ConnectionKind::Local {
         // Its answers take a processor for seconds.
         return listed.map(drop);
@@ -95,12 +98,15 @@ fn guess(connected: &Connected, listed: &[ListedModel]) -> Option<String> {
 }
 
 async fn ask(connected: &Connected, model: String) -> Result<(), ModelError> {
+    let supports_reasoning = connected.facts(&model).supports_reasoning;
     let request = ModelRequest {
         model,
         instructions: String::new(),
         messages: vec![ModelMessage::user("Say OK.")],
         temperature: None,
         max_output_tokens: Some(OUTPUT_TOKENS),
+        output_tokens_left: None,
+        supports_reasoning,
         tools: Default::default(),
         output_schema: None,
     };
@@ -125,7 +131,7 @@ async fn ask(connected: &Connected, model: String) -> Result<(), ModelError> {
 fn fault(connected: &Connected, error: &ModelError) -> ModelFault {
     let mut fault = error.to_fault();
     let connection = &connected.connection;
-    if matches!(error, ModelError::Authentication) && !connection.has_api_key {
+    if matches!(error, ModelError::Authentication { .. }) && !connection.has_api_key {
         fault.message = "the model server wants a key, and this connection has none".to_owned();
     }
     if let (ModelError::NotFound { .. }, Some(base_url), Some(path)) =

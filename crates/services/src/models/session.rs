@@ -76,6 +76,7 @@ impl Models for Session {
             .await?;
         let mut stored = get(&mut tx, id).await?;
         let kind = stored.connection.kind;
+        let former_secret = stored.secret_id;
         if let Some(name) = input.name {
             let mut errors = FieldErrors::default();
             errors.line("name", &name, 80);
@@ -83,13 +84,25 @@ impl Models for Session {
             stored.connection.name = name.trim().to_owned();
         }
         if let Some(base_url) = input.base_url {
-            stored.connection.base_url = address::clean(kind, Some(&base_url))?;
+            let base_url = address::clean(kind, Some(&base_url))?;
+            let is_another = !address::is_same_server(&base_url, &stored.connection.base_url);
+            if is_another && former_secret.is_some() && input.api_key.is_none() {
+                // A key goes to nobody but the server that it was given for.
+                return Err(Error::invalid(
+                    "api_key",
+                    "must be given again, because the address is that of another server",
+                ));
+            }
+            stored.connection.base_url = base_url;
         }
         stored.connection.updated_at = mint::now();
         if let Some(api_key) = input.api_key {
             self.put_key(&mut tx, &mut stored, api_key).await?;
         }
         name_conflict(tx.update_model_connection(&stored).await)?;
+        if let (Some(former), None) = (former_secret, stored.secret_id) {
+            tx.delete_secret(former).await.or_fault()?;
+        }
         let connection = stored.connection;
         tx.commit(id.uuid(), &connection.name).await?;
         Ok(connection)

@@ -10,8 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tool_servers::{KnownTool, ToolCallOptions, ToolServers};
 
-/// Longest time for one call, connecting included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest name that every model provider takes.
 const MAX_NAME: usize = 64;
 
@@ -19,6 +17,8 @@ const MAX_NAME: usize = 64;
 pub(crate) struct ServerTools {
     pub(crate) servers: ToolServers,
     pub(crate) workspace_id: WorkspaceId,
+    /// Longest time for one call, connecting included.
+    pub(crate) timeout: Duration,
 }
 
 impl ServerTools {
@@ -47,7 +47,7 @@ impl ServerTools {
             }
         }
         let options = ToolCallOptions {
-            timeout: CALL_TIMEOUT,
+            timeout: self.timeout,
             cancel: &cancel,
             on_progress: None,
             on_log: None,

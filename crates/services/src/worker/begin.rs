@@ -16,6 +16,7 @@ use store::approvals::NewApproval;
 use store::events::NewEvent;
 use store::runs::{AnsweringAgent, Attempt, ClaimedRun, NewStep};
 
+use super::budget::{BYTES_PER_TOKEN, broken_off};
 use super::calls::{asked, asked_call, question};
 use super::{Slot, StartedRun, Worker};
 use crate::conversations::{answer_created, logged_text, new_event};
@@ -71,10 +72,21 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
     } else if is_new {
         events.push(new_event(EventBody::RunStarted(run_begin)));
     }
-    let questions = ask_again(&claimed, &progress, now, &mut events);
+    let questions = ask_again(worker, &claimed, &progress, now, &mut events);
+    let mut abandoned = None;
     let (answer_id, new_message) = match (progress.open, progress.asking) {
         (Some(open), _) => {
-            events.extend(withdraw(&mut tx, &claimed, open).await?);
+            let text = logged_text(&mut tx, lease.conversation_id, lease.run_id, open).await?;
+            let used = estimate(worker, &mut tx, &config, &messages, &progress, &text).await?;
+            progress.spent.usage = progress.spent.usage + used;
+            abandoned = Some(used);
+            // What a dead worker left half said is withdrawn.
+            events.extend((!text.is_empty()).then(|| {
+                new_event(EventBody::TextTruncated {
+                    message_id: open,
+                    offset: 0,
+                })
+            }));
             (open, None)
         }
         (None, Some(asking)) if !progress.pending.is_empty() => (asking, None),
@@ -98,7 +110,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         now,
     };
     let logged = tx
-        .begin_attempt(&lease, attempt, &events)
+        .begin_attempt(&lease, attempt, abandoned, &events)
         .await
         .or_fault()?;
     tx.create_approvals(&lease, &questions).await.or_fault()?;
@@ -238,6 +250,7 @@ async fn find_changed(
 
 /// Questions about calls whose outcome nobody knows, or whose tool is another by now.
 fn ask_again(
+    worker: &Worker,
     claimed: &ClaimedRun,
     progress: &Progress,
     now: Timestamp,
@@ -247,9 +260,10 @@ fn ask_again(
     let unknown = unknown.map(|call| (call, ApprovalReason::UnknownOutcome));
     let changed = progress.changed.iter();
     let changed = changed.map(|call| (call, ApprovalReason::ChangedDefinition));
+    let open_for = worker.inner.approval_time;
     let questions: Vec<NewApproval> = unknown
         .chain(changed)
-        .map(|(call, reason)| question(claimed.agent_id, call, reason, now))
+        .map(|(call, reason)| question(claimed.agent_id, open_for, call, reason, now))
         .collect();
     if let Some(message_id) = progress.asking {
         events.extend(questions.iter().map(|question| asked(question, message_id)));
@@ -257,18 +271,21 @@ fn ask_again(
     questions
 }
 
-/// Withdraws the text of a message that a dead worker left half said.
-async fn withdraw(
+/// What a model call used up that died with its worker, as far as one can tell.
+async fn estimate(
+    worker: &Worker,
     tx: &mut TenantTx,
-    claimed: &ClaimedRun,
-    message_id: MessageId,
-) -> Result<Option<NewEvent>, Error> {
-    let lease = &claimed.lease;
-    let text = logged_text(tx, lease.conversation_id, lease.run_id, message_id).await?;
-    Ok((!text.is_empty()).then(|| {
-        new_event(EventBody::TextTruncated {
-            message_id,
-            offset: 0,
-        })
-    }))
+    config: &AgentConfig,
+    messages: &[ModelMessage],
+    progress: &Progress,
+    text: &str,
+) -> Result<Usage, Error> {
+    let candidates = worker.inner.models.candidates(tx, config).await;
+    let candidates = candidates.or_fault()?.unwrap_or_default();
+    let price = candidates.first().and_then(|model| model.facts.price);
+    let messages = messages.iter().chain(&progress.messages);
+    let read: usize = messages.map(ModelMessage::size_bytes).sum();
+    let read = (config.instructions.len() + read) as u64;
+    let written = text.chars().count() as u64;
+    Ok(broken_off(price, read / BYTES_PER_TOKEN, written))
 }

@@ -9,7 +9,7 @@ use domain::models::{ModelFacts, Price};
 use domain::runs::{RunError, Usage};
 use domain::{AgentId, StepId, Timestamp};
 use llm::ModelRequest;
-use llm::chain::estimated_tokens;
+use llm::chain::{LastAsked, estimated_tokens};
 use store::Store;
 use store::runs::Lease;
 
@@ -21,6 +21,8 @@ use crate::mint;
 /// Longest answer that is reserved for where neither agent nor model says how long it may be, in
 /// tokens.
 const USUAL_ANSWER: u32 = 16_384;
+/// Of text, as far as one can tell without the model.
+pub(super) const BYTES_PER_TOKEN: u64 = 4;
 /// Answers shorter than this are not worth asking for.
 const SHORTEST_ANSWER: u32 = 64;
 
@@ -35,6 +37,8 @@ pub(super) struct RunBudget {
     pub(super) budgeted: Arc<BudgetedWorkspaces>,
     /// Prices and limits of the models that may answer.
     pub(super) models: Vec<ModelFacts>,
+    /// Which of them was asked last.
+    pub(super) asked: LastAsked,
     /// Events for the log.
     pub(super) notices: Arc<Mutex<Vec<EventBody>>>,
 }
@@ -61,6 +65,7 @@ impl engine::Budget for RunBudget {
         request: &ModelRequest,
         spent: &Usage,
     ) -> Result<Option<u32>, RunError> {
+        self.asked.forget();
         let Some(mut estimate) = self.estimate(request) else {
             return Ok(None);
         };
@@ -78,6 +83,26 @@ impl engine::Budget for RunBudget {
             })
             .map(|of_budgets| of_budgets.or(of_run))
     }
+
+    fn used(&self, request: &ModelRequest, written_chars: u64) -> Usage {
+        match self.asked.get() {
+            Some(asked) => broken_off(asked.price, estimated_tokens(request), written_chars),
+            None => Usage::default(),
+        }
+    }
+}
+
+/// What a call used up that broke off, as far as one can tell.
+pub(super) fn broken_off(price: Option<Price>, input_tokens: u64, written_chars: u64) -> Usage {
+    let mut usage = Usage {
+        input_tokens,
+        output_tokens: written_chars.div_ceil(BYTES_PER_TOKEN),
+        ..Usage::default()
+    };
+    if let Some(price) = price {
+        usage.cost_usd_micros = price.cost_usd_micros(&usage);
+    }
+    usage
 }
 
 impl RunBudget {
@@ -108,7 +133,8 @@ impl RunBudget {
         let input_tokens = estimated_tokens(request);
         let estimates = self.models.iter().filter_map(|facts| {
             let price = facts.price.filter(|price| *price != Price::FREE)?;
-            let wanted = request.max_output_tokens.unwrap_or(USUAL_ANSWER);
+            let wanted = [request.max_output_tokens, request.output_tokens_left];
+            let wanted = wanted.into_iter().flatten().min().unwrap_or(USUAL_ANSWER);
             Some(Estimate {
                 input_usd_micros: cost(price, input_tokens, 0),
                 price,

@@ -1,6 +1,8 @@
 //! Tool calls on their way between the runtime, the journal and the log.
 
-use domain::approvals::{ApprovalReason, OPEN_DAYS};
+use std::time::Duration;
+
+use domain::approvals::ApprovalReason;
 use domain::events::{ApprovalRequested, EventBody, ToolCallCompleted};
 use domain::tools::ToolCallStatus;
 use domain::{AgentId, CallId, FileId, MessageId};
@@ -13,14 +15,15 @@ use store::tool_calls::StoredCall;
 use crate::conversations::new_event;
 use crate::mint;
 
-/// The question that a call asks.
+/// The question that a call asks, and that waits for so long.
 pub(super) fn question(
     agent_id: AgentId,
+    open_for: Duration,
     call: &AskedCall,
     reason: ApprovalReason,
     now: domain::Timestamp,
 ) -> NewApproval {
-    let expires_at = now.date_time() + time::Duration::days(i64::from(OPEN_DAYS));
+    let expires_at = now.date_time() + open_for;
     NewApproval {
         id: mint::id(),
         call_id: call.id,

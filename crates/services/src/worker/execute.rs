@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::events::{BudgetState, EventBody, FinishReason, RunEnd};
+use domain::models::ModelFacts;
 use domain::runs::{RunError, RunStatus};
-use engine::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Said, run_agent};
-use llm::chain::{Candidate, Chain};
+use engine::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Said, Toolbox, run_agent};
+use llm::chain::{Candidate, Chain, LastAsked};
 use llm::{ChatModel, ModelRequest};
 use serde_json::Value;
 use store::events::EventColumns;
@@ -25,6 +26,13 @@ use crate::models::missing_connection;
 use crate::recents::Recent;
 use crate::tools::{ConversationFiles, RunToolbox, Schema, ServerTools};
 
+/// Bytes of conversation sent to a model of which nothing is known; about 100,000 tokens of English.
+const UNKNOWN_WINDOW_BYTES: usize = 400_000;
+/// Of text, guessed low.
+const BYTES_PER_TOKEN: usize = 3;
+/// Room kept for an answer where nobody says how long it may be, in tokens.
+const USUAL_ANSWER: usize = 4_096;
+
 /// Executes a run. Returns early, writing nothing more, when the lease is lost or the run waits for
 /// people.
 pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Stage>, stops: Stops) {
@@ -33,11 +41,13 @@ pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Sta
         texts: worker.inner.texts.clone(),
         lease: run.lease,
         agent_id: run.agent.id,
+        approval_time: worker.inner.approval_time,
         target: run.agent.config.model.name.clone(),
         attempt: run.attempt,
         message_id: run.answer_id.into(),
         stage,
         switches: Arc::default(),
+        asked: LastAsked::default(),
         notices: Arc::default(),
         artifacts: Artifacts {
             store: worker.inner.store.clone(),
@@ -100,9 +110,12 @@ fn agent_run(
             messages: run.messages.clone(),
             temperature: config.model.temperature,
             max_output_tokens: config.model.max_output_tokens,
+            output_tokens_left: None,
+            supports_reasoning: None,
             tools: Default::default(),
             output_schema: config.output_schema.clone().map(Arc::new),
         },
+        window_bytes: window_bytes(run, &budget.models, &toolbox),
         check: config.output_schema.as_ref().map(answer_check),
         toolbox: Arc::new(toolbox),
         budget: Arc::new(budget),
@@ -117,6 +130,30 @@ fn agent_run(
         cancel: stops.cancel.clone(),
         new_call_id: mint::id,
     }
+}
+
+/// How much of the conversation fits into the largest of the models that may answer, with room for an
+/// answer; how many tokens a text has is guessed low, since that differs from language to language.
+fn window_bytes(run: &StartedRun, models: &[ModelFacts], toolbox: &RunToolbox) -> usize {
+    let config = &run.agent.config;
+    let windows = models.iter().map(|facts| {
+        let window = facts.context_window? as usize;
+        let answer = config.model.max_output_tokens.or(facts.max_output_tokens);
+        let answer = answer.map_or(USUAL_ANSWER, |tokens| tokens as usize);
+        Some((window - answer.min(window / 4)) * BYTES_PER_TOKEN)
+    });
+    // Nothing is known of one of them: it may be large.
+    let Some(window) = windows
+        .collect::<Option<Vec<_>>>()
+        .and_then(|it| it.into_iter().max())
+    else {
+        return UNKNOWN_WINDOW_BYTES;
+    };
+    let specs = toolbox.specs();
+    let tools = specs
+        .iter()
+        .map(|tool| tool.description.len() + tool.input_schema.to_string().len());
+    window.saturating_sub(config.instructions.len() + tools.sum::<usize>())
 }
 
 /// Tells what is wrong with an answer that shall fit a schema.
@@ -141,11 +178,13 @@ async fn find_model(
         max_cost_usd_micros: run.agent.config.limits.max_cost_usd_micros,
         budgeted: worker.inner.budgeted.clone(),
         models: candidates.iter().map(|it| it.facts).collect(),
+        asked: log.asked.clone(),
         notices: log.notices.clone(),
     };
     let switches = log.switches.clone();
     let on_switch = move |switch| switches.lock().expect("no holder panics").push(switch);
     let chain = Chain::new(candidates, deadline, Box::new(on_switch));
+    let chain = chain.noting(log.asked.clone());
     Ok((Arc::new(chain), budget))
 }
 
@@ -189,6 +228,7 @@ async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, Run
     let servers = ServerTools {
         servers: worker.inner.tool_servers.clone(),
         workspace_id,
+        timeout: worker.inner.tool_call_time,
     };
     if tools.is_empty() {
         return Ok(RunToolbox::new(&[], Vec::new(), [], builtins, servers));
@@ -250,7 +290,9 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
         }));
     }
     events.push(new_event(last));
+    let answerer = log.answerer();
     let message = outcome.said.as_ref().map(|said| WholeMessage {
+        answerer: &answerer,
         id: log.message_id(),
         text: &said.text,
         reasoning: &said.reasoning,

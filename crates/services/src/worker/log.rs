@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use domain::events::{EventBody, ModelSwitched, TextDelta, ToolCallStarted};
 use domain::{AgentId, CallId, MessageId};
 use engine::{AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, RunLog, Verdict};
-use llm::chain::Switch;
+use llm::chain::{LastAsked, Switch};
 use store::Store;
 use store::approvals::NewApproval;
 use store::events::{LoggedEvent, NewEvent};
@@ -33,6 +33,8 @@ pub(super) struct Log {
     pub(super) texts: Texts,
     pub(super) lease: Lease,
     pub(super) agent_id: AgentId,
+    /// How long its questions wait for people.
+    pub(super) approval_time: Duration,
     /// The model's name, for the journal.
     pub(super) target: String,
     pub(super) attempt: u32,
@@ -41,6 +43,8 @@ pub(super) struct Log {
     pub(super) stage: Arc<Stage>,
     /// Models that took over and are not logged yet.
     pub(super) switches: Arc<Mutex<Vec<Switch>>>,
+    /// The model that was asked last.
+    pub(super) asked: LastAsked,
     pub(super) artifacts: Artifacts,
     /// What else the log shall tell and does not yet.
     pub(super) notices: Arc<Mutex<Vec<EventBody>>>,
@@ -83,6 +87,14 @@ impl Log {
 
     pub(super) fn message_id(&self) -> MessageId {
         *self.message_id.lock().expect("no holder panics")
+    }
+
+    /// The name of the model that answers, or was to.
+    pub(super) fn answerer(&self) -> String {
+        match self.asked.get() {
+            Some(asked) => asked.name,
+            None => self.target.clone(),
+        }
     }
 
     /// The events of what was said and is not logged yet.
@@ -205,7 +217,7 @@ impl RunLog for Log {
         for call in calls {
             match (&call.state, &call.plan.verdict) {
                 (CallState::Waiting, Verdict::Ask(reason)) => {
-                    let approval = question(self.agent_id, call, *reason, now);
+                    let approval = question(self.agent_id, self.approval_time, call, *reason, now);
                     events.push(asked(&approval, message_id));
                     approvals.push(approval);
                 }
@@ -214,7 +226,9 @@ impl RunLog for Log {
             }
         }
         let stored: Vec<StoredCall> = calls.iter().map(|call| stored(call, message_id)).collect();
+        let answerer = self.answerer();
         let whole = WholeMessage {
+            answerer: &answerer,
             id: message_id,
             text: &said.text,
             reasoning: &said.reasoning,

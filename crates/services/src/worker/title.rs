@@ -12,7 +12,7 @@ use domain::events::FinishReason;
 use domain::runs::Usage;
 use engine::{Budget, Outcome};
 use futures::StreamExt;
-use llm::chain::Chain;
+use llm::chain::{Chain, LastAsked};
 use llm::{ChatModel, ModelEvent, ModelMessage, ModelRequest};
 use store::bus::Frame;
 use store::runs::{AnsweringAgent, Lease};
@@ -149,19 +149,20 @@ async fn make(worker: &Worker, exchange: &Exchange) -> store::Result<()> {
         max_cost_usd_micros: None,
         budgeted: worker.inner.budgeted.clone(),
         models: vec![candidate.facts],
+        asked: LastAsked::default(),
         // The run has ended: its log says no more.
         notices: Arc::default(),
     };
     match budget.reserve(&request, &Usage::default()).await {
-        Ok(None) => {}
-        Ok(affordable) => request.max_output_tokens = affordable,
+        Ok(affordable) => request.output_tokens_left = affordable,
         // The first words will do.
         Err(_) => return Ok(()),
     }
     let deadline = Instant::now() + PATIENCE;
     let started = Instant::now();
     let model = Chain::new(vec![candidate], deadline, Box::new(|_| {}));
-    let asked = timeout_at(deadline, ask(&model, request)).await;
+    let model = model.noting(budget.asked.clone());
+    let asked = timeout_at(deadline, ask(&model, request.clone())).await;
     let answer = asked.unwrap_or(None);
     let title = answer.as_ref().and_then(|(text, _)| title_of(text));
     let call = TitleCall {
@@ -169,7 +170,7 @@ async fn make(worker: &Worker, exchange: &Exchange) -> store::Result<()> {
         run_id: lease.run_id,
         target: &config.model.name,
         is_error: title.is_none(),
-        usage: answer.map(|(_, usage)| usage).unwrap_or_default(),
+        usage: answer.map_or_else(|| budget.used(&request, 0), |(_, usage)| usage),
         duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         now: mint::now(),
     };
@@ -199,6 +200,8 @@ fn request(exchange: &Exchange) -> ModelRequest {
         messages: vec![ModelMessage::user(text)],
         temperature: None,
         max_output_tokens: Some(MAX_TOKENS),
+        output_tokens_left: None,
+        supports_reasoning: None,
         tools: Arc::new([]),
         output_schema: None,
     }

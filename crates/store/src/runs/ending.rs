@@ -75,7 +75,7 @@ impl TenantTx {
              ), step as (
                update run_steps set status = $20, input_tokens = $21, output_tokens = $22,
                  cost_usd_micros = $23, cached_input_tokens = $26, cache_written_tokens = $27,
-                 error = $8, finished_at = $9
+                 error = $8, finished_at = $9, target = coalesce($28, target)
                where workspace_id = $1 and run_id = $2 and status = 'started'
                  and $15::uuid is not null and exists (select from ended)
                returning id, kind, target, started_at
@@ -116,7 +116,8 @@ impl TenantTx {
             ending.usage.cached_input_tokens as i64,
             ending.usage.cache_written_tokens as i64,
             step_usage.cached_input_tokens as i64,
-            step_usage.cache_written_tokens as i64
+            step_usage.cache_written_tokens as i64,
+            message.map(|message| message.answerer)
         )
         .fetch_optional(self.connection())
         .await?

@@ -48,6 +48,8 @@ pub struct WholeMessage<'a> {
     pub finish_reason: FinishReason,
     /// What it used up.
     pub usage: Usage,
+    /// The model that it is of.
+    pub answerer: &'a str,
 }
 
 /// A tool call about to be made.
@@ -63,7 +65,8 @@ pub struct StartedCall<'a> {
 
 impl TenantTx {
     /// Writes the beginning of a claimed run's attempt: events, the message if it has none that is
-    /// open, dead steps marked abandoned, and the new step.
+    /// open, dead steps marked abandoned, and the new step. `abandoned` is what a dead model call used
+    /// up, if one was under way.
     ///
     /// # Errors
     /// `LeaseLost`.
@@ -71,6 +74,7 @@ impl TenantTx {
         &mut self,
         lease: &Lease,
         attempt: Attempt<'_>,
+        abandoned: Option<Usage>,
         events: &[NewEvent],
     ) -> Result<Vec<LoggedEvent>> {
         let logged = match events {
@@ -81,11 +85,26 @@ impl TenantTx {
             self.create_answer(lease, id, &logged, attempt.now).await?;
         }
         sqlx::query!(
-            "update run_steps set status = 'abandoned', finished_at = $3
-             where workspace_id = $1 and run_id = $2 and status = 'started'",
+            "with step as (
+               update run_steps set status = 'abandoned', finished_at = $3,
+                 input_tokens = coalesce($4::bigint, 0), output_tokens = coalesce($5::bigint, 0),
+                 cost_usd_micros = coalesce($6::bigint, 0)
+               where workspace_id = $1 and run_id = $2 and status = 'started'
+               returning id, kind, target, started_at
+             )
+             insert into usage_entries
+               (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+                input_tokens, output_tokens, cost_usd_micros, duration_ms)
+             select step.id, $1, $3, $2, runs.agent_id, runs.author_id, step.kind, step.target,
+               true, $4, $5, $6, extract(epoch from $3 - step.started_at) * 1000
+             from step join runs on runs.workspace_id = $1 and runs.id = $2
+             where step.kind = 'model_call' and $4::bigint is not null",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
-            attempt.now.date_time()
+            attempt.now.date_time(),
+            abandoned.map(|usage| usage.input_tokens as i64),
+            abandoned.map(|usage| usage.output_tokens as i64),
+            abandoned.map(|usage| usage.cost_usd_micros as i64)
         )
         .execute(self.connection())
         .await?;
@@ -298,7 +317,7 @@ impl TenantTx {
              ), step as (
                update run_steps set status = 'completed', input_tokens = $8, output_tokens = $9,
                  cost_usd_micros = $10, cached_input_tokens = $12, cache_written_tokens = $13,
-                 finished_at = $11
+                 finished_at = $11, target = $14
                where workspace_id = $1 and run_id = $2 and status = 'started'
                returning id, kind, target, started_at
              )
@@ -321,7 +340,8 @@ impl TenantTx {
             message.usage.cost_usd_micros as i64,
             now.date_time(),
             message.usage.cached_input_tokens as i64,
-            message.usage.cache_written_tokens as i64
+            message.usage.cache_written_tokens as i64,
+            message.answerer
         )
         .execute(self.connection())
         .await?;

@@ -1,12 +1,18 @@
 //! How far a run has come, for whoever goes on with it.
 
+use std::collections::HashMap;
+
 use domain::events::FinishReason;
 use domain::runs::Usage;
 use domain::{MessageId, RunId};
+use uuid::Uuid;
 
 use super::unreadable;
 use crate::Result;
 use crate::database::TenantTx;
+
+/// What providers want to see again is read up to this length; more would cost more than it helps.
+const MAX_CARRY_BYTES: i32 = 256 * 1024;
 
 /// A message that a run wrote.
 #[derive(Clone, Debug)]
@@ -48,17 +54,36 @@ impl TenantTx {
             .collect()
     }
 
-    /// What the finished model calls of a run used up, and how many there were.
+    /// What providers want to see again with messages, by message.
+    pub(crate) async fn read_carries(
+        &mut self,
+        messages: &[MessageId],
+    ) -> Result<HashMap<Uuid, String>> {
+        let ids: Vec<Uuid> = messages.iter().map(|id| id.uuid()).collect();
+        let rows = sqlx::query!(
+            r#"select id, carry as "carry!" from messages
+               where workspace_id = $1 and id = any($2) and octet_length(carry) <= $3"#,
+            self.workspace_id().uuid(),
+            &ids,
+            MAX_CARRY_BYTES
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.carry)).collect())
+    }
+
+    /// What the model calls of a run used up, and how many came to their end.
     pub async fn sum_model_calls(&mut self, id: RunId) -> Result<(u32, Usage)> {
         let row = sqlx::query!(
-            r#"select count(*) as "count!", coalesce(sum(input_tokens), 0)::bigint as "input!",
+            r#"select count(*) filter (where status = 'completed') as "count!",
+                 coalesce(sum(input_tokens), 0)::bigint as "input!",
                  coalesce(sum(output_tokens), 0)::bigint as "output!",
                  coalesce(sum(cost_usd_micros), 0)::bigint as "cost!",
                  coalesce(sum(cached_input_tokens), 0)::bigint as "cached!",
                  coalesce(sum(cache_written_tokens), 0)::bigint as "written!"
                from run_steps
                where workspace_id = $1 and run_id = $2 and kind = 'model_call'
-                 and status = 'completed'"#,
+                 and status in ('completed', 'abandoned')"#,
             self.workspace_id().uuid(),
             id.uuid()
         )

@@ -14,6 +14,8 @@ pub(super) enum Dialect {
     Messages,
     /// Gemini's `streamGenerateContent`.
     Gemini,
+    /// OpenAI's Responses.
+    Responses,
 }
 
 impl Dialect {
@@ -25,6 +27,8 @@ impl Dialect {
             Some(Self::Messages)
         } else if path.ends_with(":streamGenerateContent") {
             Some(Self::Gemini)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
         } else {
             None
         }
@@ -63,7 +67,7 @@ impl Dialect {
                 });
                 Some([named(&start), named(&block)].concat().into())
             }
-            Self::Gemini => None,
+            Self::Gemini | Self::Responses => None,
         }
     }
 
@@ -80,6 +84,7 @@ impl Dialect {
                 let content = json!({"role": "model", "parts": [{"text": text}]});
                 sse(&json!({"candidates": [{"content": content}]}))
             }
+            Self::Responses => named(&json!({"type": "response.output_text.delta", "delta": text})),
         }
     }
 
@@ -129,6 +134,14 @@ impl Dialect {
                     },
                 }))
             }
+            Self::Responses => named(&json!({
+                "type": "response.completed",
+                "response": {"status": "completed", "usage": {
+                    "input_tokens": input,
+                    "input_tokens_details": {"cached_tokens": answer.cached},
+                    "output_tokens": output,
+                }},
+            })),
         }
     }
 }

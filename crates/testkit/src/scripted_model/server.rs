@@ -61,9 +61,17 @@ impl ScriptedModel {
     /// # Panics
     /// If no loopback port is free.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
+        Self::start_at(0).await
+    }
+
+    /// Starts the server at a port of this machine.
+    ///
+    /// # Panics
+    /// If the port is not free.
+    pub async fn start_at(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port))
             .await
-            .expect("a loopback port is free");
+            .expect("the loopback port is free");
         let address = listener.local_addr().expect("a bound socket has a name");
         let shared = Arc::new(Shared {
             script: Mutex::new(Script {

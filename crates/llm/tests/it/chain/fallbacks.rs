@@ -12,7 +12,7 @@ use crate::support::hello;
 
 #[tokio::test]
 async fn the_next_model_takes_over_and_says_so() {
-    let model = Scripted::failing([ModelError::Authentication]);
+    let model = Scripted::failing([ModelError::Authentication { message: None }]);
     let other = Arc::new(Scripted::default());
     let (chain, switches) = telling(vec![
         candidate("a", model.clone()),
@@ -42,13 +42,13 @@ async fn the_next_model_takes_over_and_says_so() {
 
 #[tokio::test]
 async fn of_several_failures_the_first_models_is_told() {
-    let model = Scripted::failing([ModelError::Authentication]);
+    let model = Scripted::failing([ModelError::Authentication { message: None }]);
     let other = Scripted::failing(std::iter::repeat_n(broken(), 9));
     let chain = chain(vec![candidate("a", model), candidate("b", other.clone())]);
 
     assert_eq!(
         answer(&chain, hello()).await,
-        Err(ModelError::Authentication)
+        Err(ModelError::Authentication { message: None })
     );
     assert_eq!(other.calls(), 4);
 }
@@ -180,7 +180,10 @@ async fn the_price_of_whoever_answered_is_counted() {
             price: Some(Price::FREE),
             ..ModelFacts::default()
         },
-        ..candidate("a", Scripted::failing([ModelError::Authentication]))
+        ..candidate(
+            "a",
+            Scripted::failing([ModelError::Authentication { message: None }]),
+        )
     };
     let paid = Candidate {
         facts: ModelFacts {

@@ -1,5 +1,6 @@
 //! A model made of several.
 
+mod asking;
 mod fallbacks;
 mod retries;
 
@@ -75,6 +76,7 @@ fn candidate(name: &str, model: Arc<Scripted>) -> Candidate {
         model,
         name: name.to_owned(),
         title: name.to_uppercase(),
+        owner: name.to_owned(),
         temperature: None,
         takes_temperature: true,
         max_output_tokens: None,

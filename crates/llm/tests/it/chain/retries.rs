@@ -38,7 +38,7 @@ async fn tries_are_bounded() {
 #[tokio::test]
 async fn what_cannot_help_is_not_tried_again() {
     for error in [
-        ModelError::Authentication,
+        ModelError::Authentication { message: None },
         ModelError::BadRequest { message: None },
         ModelError::Timeout { seconds: 60 },
     ] {

@@ -3,6 +3,7 @@
 mod calculator;
 mod conversation_files;
 mod current_time;
+mod expression;
 mod http_fetch;
 
 use std::time::Duration;
@@ -46,8 +47,9 @@ impl Builtins {
                 }),
             ),
             Builtin::Calculator => (
-                "Works out an arithmetic expression: + - * / % ^, brackets, sqrt, abs, sin, cos, \
-                 tan, exp, ln, log2, log10, floor, ceil, round, PI and E.",
+                "Works out an arithmetic expression: + - * / ^, % for the remainder, brackets, \
+                 sqrt, abs, min, max, sin, cos, tan, exp, ln, log2, log10, floor, ceil, round, \
+                 pi and e. Whole numbers are exact up to 38 digits, others have 15.",
                 json!({
                     "type": "object",
                     "properties": {
