@@ -136,7 +136,7 @@ test("an answer is stopped and asked for again, and a conversation renamed and d
   await page.getByRole("button", { name: "Stop" }).click();
   await expect(async () => {
     await page.goto(conversation);
-    await expect(page.getByText("Stopped.")).toBeVisible({ timeout: 500 });
+    await expect(page.getByText("Stopped.", { exact: true })).toBeVisible({ timeout: 500 });
   }).toPass({ timeout: 15_000 });
   gate.finish();
 
