@@ -69,6 +69,7 @@ impl Backend {
             redis: config.redis()?,
             is_alone: embedded.is_some(),
             public_url: config.public_url().origin().ascii_serialization(),
+            client_metadata_url: config.client_metadata_url().map(Into::into),
             database_label: match &embedded {
                 Some(embedded) => {
                     format!(
@@ -88,6 +89,8 @@ impl Backend {
                 // Zero would ask without a pause.
                 every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),
                 timeout: Duration::from_millis(config.tool_servers.check_timeout_ms),
+                idle: Duration::from_secs(config.tool_servers.idle_seconds.max(1)),
+                call: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
             },
             container_quota: Quota {
                 servers: config.containers.servers_per_workspace,

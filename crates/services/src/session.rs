@@ -49,6 +49,8 @@ pub struct Config {
     pub pdf_reader: Option<(PathBuf, &'static str)>,
     /// Origin that users see, without a slash at the end.
     pub public_url: String,
+    /// Where authorization servers read who this platform is, if that is at a public address.
+    pub client_metadata_url: Option<String>,
     /// The client of the tool that reads the web; it never reaches this machine by itself.
     pub web: Outbound,
     /// What processes of one installation share besides the database, if there is one.

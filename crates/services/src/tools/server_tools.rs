@@ -1,7 +1,5 @@
 //! Tools of tool servers, called by a run.
 
-use std::time::Duration;
-
 use domain::WorkspaceId;
 use domain::tools::NAME_SEPARATOR;
 use engine::{Plan, ToolOutput};
@@ -10,8 +8,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tool_servers::{KnownTool, ToolCallOptions, ToolServers};
 
-/// Longest time for one call, connecting included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest name that every model provider takes.
 const MAX_NAME: usize = 64;
 
@@ -47,7 +43,7 @@ impl ServerTools {
             }
         }
         let options = ToolCallOptions {
-            timeout: CALL_TIMEOUT,
+            timeout: self.servers.call_timeout(),
             cancel: &cancel,
             on_progress: None,
             on_log: None,
