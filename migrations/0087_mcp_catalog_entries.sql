@@ -14,4 +14,4 @@ alter table mcp_catalog_entries force row level security;
 create policy tenant on mcp_catalog_entries to agentarea_tenant
   using (workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid)
   with check (workspace_id = nullif(current_setting('app.workspace_id', true), '')::uuid);
-grant select, insert, delete on mcp_catalog_entries to agentarea_tenant;
+grant select, insert, update, delete on mcp_catalog_entries to agentarea_tenant;
