@@ -1,6 +1,7 @@
 # Tools through the gateway, against the same server called directly and through the relay.
 
-background "$bench" mock-mcp --listen 127.0.0.1:9200; upstream="$started"
+counts="$folder/mcp-counts"
+background "$bench" mock-mcp --listen 127.0.0.1:9200 --count-file "$counts"; upstream="$started"
 background "$bench" relay-limit --listen 127.0.0.1:9201 --upstream http://127.0.0.1:9200
 answers http://127.0.0.1:9200/mcp
 api POST /mcp-servers '{"name": "bench", "source": {"type": "remote", "url": "http://127.0.0.1:9200/mcp"}}' >/dev/null
@@ -19,18 +20,25 @@ list_of() {
   "$bench" mcp-load --label "tools/list of $1 servers" --url "$url/mcp" --operation list --driver raw \
     --protocol 2026-07-28 --key "$key" --pid "$server" -c 1 --warmup 1 --duration 3
 }
+# asked_for_lists: how often the server behind the gateway was asked for its tools.
+asked_for_lists() { sleep 0.5; cut -d ' ' -f 1 "$counts"; }
 with_load "tools/list of one server"
-list_of 1
+asked="$(asked_for_lists)"
+one="$(list_of 1)"; echo "$one"
+note "the server behind it was asked $(($(asked_for_lists) - asked)) times meanwhile"
 for n in $(seq 2 200); do
   api POST /mcp-servers "{\"name\": \"bench-$n\", \"source\": {\"type\": \"remote\", \"url\": \"http://127.0.0.1:9200/mcp\"}}" >/dev/null
 done
 with_load "tools/list of 200 servers"
-list_of 200
+asked="$(asked_for_lists)"
+many="$(list_of 200)"; echo "$many"
+note "the servers behind it were asked $(($(asked_for_lists) - asked)) times meanwhile"
+median() { node -pe "JSON.parse(process.argv[1].trim().split('\n').at(-1)).total_us.p50" "$1"; }
+note "200 servers take $(node -pe "($(median "$many") / $(median "$one")).toFixed(1)") times as long as one (median)"
 
 with_load "sessions opened and closed"
 processes() { pgrep -cP "$server"; }
 before="$(processes)"
-"$bench" mcp-load --label "connect, call, disconnect" --url "$url/mcp" --tool bench__echo --key "$key" --driver sdk \
-  -c 8 --warmup 0 --duration "${SESSIONS_SECONDS:-10}" --pid "$server"
+node bench/workloads/cycles.mjs "$url/mcp" "$key" bench__echo "${CYCLES:-10000}"
 note "processes of the server before: $before, after: $(processes)"
 kill "$upstream"

@@ -22,12 +22,16 @@ export class AgentArea {
     network: Network,
     readonly logPath: string,
     private readonly scheme: "http" | "https",
+    private readonly settings: Record<string, string>,
   ) {
     this.network = network;
   }
 
   /** A running server on an empty data folder; with `https` behind a certificate nobody knows. */
-  static async start(scheme: "http" | "https" = "http"): Promise<AgentArea> {
+  static async start(
+    scheme: "http" | "https" = "http",
+    settings: Record<string, string> = {},
+  ): Promise<AgentArea> {
     const folder = await mkdtemp(join(tmpdir(), "agentarea-e2e-"));
     // The embedded database runs as another user when the tests run as root.
     await chmod(folder, 0o755);
@@ -35,7 +39,7 @@ export class AgentArea {
     mkdirSync(logs, { recursive: true });
     const port = await freePort();
     const network = await Network.start(() => port, scheme === "https" ? identity(folder) : undefined);
-    const server = new AgentArea(folder, port, network, join(logs, `${network.port}.log`), scheme);
+    const server = new AgentArea(folder, port, network, join(logs, `${network.port}.log`), scheme, settings);
     await server.launch();
     return server;
   }
@@ -131,6 +135,7 @@ export class AgentArea {
     const inherited = Object.entries(process.env).filter(([name]) => !foreign.test(name));
     return {
       ...Object.fromEntries(inherited),
+      ...this.settings,
       AGENTAREA_DATA_DIR: join(this.folder, "data"),
       AGENTAREA_LISTEN: `127.0.0.1:${this.port}`,
       AGENTAREA_PUBLIC_URL: this.origin,

@@ -13,14 +13,16 @@ use toml::{Table, Value};
 use url::Url;
 
 use crate::client::TrustedProxies;
+use crate::client_metadata;
 use crate::roles::Roles;
 
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 13] = [
+const OPTIONAL: [&str; 14] = [
     "allow_private_hosts",
     "backup_store",
+    "client_metadata_url",
     "container_engine",
     "data_dir",
     "database_replica_urls",
@@ -47,6 +49,8 @@ pub struct Config {
     pub roles: Roles,
     /// Origin that users see.
     public_url: Option<Url>,
+    /// Where authorization servers read who this platform is.
+    client_metadata_url: Option<Url>,
     /// Where the other processes of the fleet reach this one.
     pub internal_url: Option<Url>,
     /// Folder of everything embedded.
@@ -109,7 +113,9 @@ pub struct ToolServers {
     pub check_every_ms: u64,
     /// How long it may take to answer, milliseconds.
     pub check_timeout_ms: u64,
-    /// Longest time of one call by an agent, seconds.
+    /// A connection that nobody used for so long is closed, and its container ended, seconds.
+    pub idle_seconds: u64,
+    /// Longest time for one call of a tool, connecting included, seconds.
     pub call_seconds: u64,
 }
 
@@ -220,6 +226,16 @@ impl Config {
             Some(url) => url.clone(),
             None => Url::parse(&format!("http://{}", self.listen())).expect("an address is a URL"),
         }
+    }
+
+    /// Where authorization servers read who this platform is; nowhere if they cannot reach it.
+    pub fn client_metadata_url(&self) -> Option<Url> {
+        if let Some(url) = &self.client_metadata_url {
+            return Some(url.clone());
+        }
+        let public = self.public_url();
+        let is_public = public.scheme() == "https" && !is_loopback(&public);
+        is_public.then(|| public.join(client_metadata::PATH).expect("a path"))
     }
 
     /// Folder of everything embedded; not made yet.

@@ -3,6 +3,7 @@
 mod assets;
 mod authentication;
 mod client;
+mod client_metadata;
 mod commands;
 mod config;
 mod crowds;

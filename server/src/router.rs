@@ -1,5 +1,6 @@
 //! Every mount point on one screen.
 
+use std::future::ready;
 use std::time::Duration;
 
 use app::Assets;
@@ -23,7 +24,8 @@ use crate::rate_limit::RateLimit;
 use crate::roles::{Role, Roles};
 use crate::security_headers::SecurityHeaders;
 use crate::{
-    assets, gateway, internal, message_form, openapi, pages, renewal, request, rest, sign_in_return,
+    assets, client_metadata, gateway, internal, message_form, openapi, pages, renewal, request,
+    rest, sign_in_return,
 };
 
 /// Largest body of a request.
@@ -96,6 +98,8 @@ pub fn router(
             answers.nest("/api/v1", known)
         }
     };
+    let (client_id, origin) = (config.client_metadata_url(), public_url.clone());
+    let who_we_are = move || ready(client_metadata::show(client_id.as_ref(), &origin));
     answers = match roles.has(Role::Web) {
         true => answers
             // Server functions live beside the REST interface: /api/<name>.
@@ -106,6 +110,7 @@ pub fn router(
                     .layer(DefaultBodyLimit::max(rest::policy_reports::MAX_BYTES)),
             )
             .route("/oauth/callback", get(sign_in_return::show))
+            .route("/oauth/client-metadata.json", get(who_we_are))
             .fallback(pages::page),
         false => answers.fallback(rest::not_found),
     };
@@ -248,7 +253,14 @@ fn api(state: &AppState) -> Router<AppState> {
             "/mcp-servers/{id}/container",
             get(mcp_servers::get_container),
         )
-        .route("/mcp-catalog", get(mcp_servers::list_catalog))
+        .route(
+            "/mcp-catalog",
+            get(mcp_servers::list_catalog).post(mcp_servers::create_catalog_entry),
+        )
+        .route(
+            "/mcp-catalog/{key}",
+            delete(mcp_servers::delete_catalog_entry),
+        )
         .route("/mcp-servers/{id}/tools", get(mcp_servers::list_tools))
         .route(
             "/mcp-servers/{id}/tools/{name}/approval",

@@ -1,7 +1,7 @@
 //! Logs, and traces if there is a collector.
 
 use anyhow::Context;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt, registry};
@@ -10,7 +10,11 @@ use url::Url;
 use crate::config::Environment;
 use crate::traces;
 
-/// Logs to standard error: text in development, JSON in production; `RUST_LOG` picks what.
+/// They write whole messages into their logs, with the secrets in them, when anything below a warning
+/// is asked for: the environment of a container, what tools are called with, tokens.
+const TALKATIVE: [&str; 2] = ["bollard", "rmcp"];
+
+/// Logs to standard error: text in development, JSON in production; `RUST_LOG` picks what, within limits.
 /// Traces go to `collector`. Must be called within a runtime.
 ///
 /// # Errors
@@ -23,6 +27,10 @@ pub fn start(environment: Environment, collector: Option<&Url>) -> anyhow::Resul
     // Spans of traces are none of the log's business.
     let not_traces = format!("{}=off", traces::TARGET).parse();
     let filter = filter.add_directive(not_traces.expect("a directive"));
+    let filter = filter.and(filter_fn(|metadata| {
+        let name = metadata.target().split("::").next().unwrap_or_default();
+        *metadata.level() <= tracing::Level::WARN || !TALKATIVE.contains(&name)
+    }));
     let log = match environment {
         Environment::Development => fmt::layer()
             .with_target(false)

@@ -54,7 +54,6 @@ impl Backend {
         let services_config = services::Config {
             runs_per_workspace: config.limits.runs_per_workspace,
             runs_per_worker: config.limits.runs_per_worker,
-            tool_call_time: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
             approval_time: Duration::from_secs(config.limits.approval_seconds.max(1).into()),
             local_model: find_weights(&data_dir),
             model_deadlines: llm::Deadlines {
@@ -71,6 +70,7 @@ impl Backend {
             redis: config.redis()?,
             is_alone: embedded.is_some(),
             public_url: config.public_url().origin().ascii_serialization(),
+            client_metadata_url: config.client_metadata_url().map(Into::into),
             database_label: match &embedded {
                 Some(embedded) => {
                     format!(
@@ -90,6 +90,8 @@ impl Backend {
                 // Zero would ask without a pause.
                 every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),
                 timeout: Duration::from_millis(config.tool_servers.check_timeout_ms),
+                idle: Duration::from_secs(config.tool_servers.idle_seconds.max(1)),
+                call: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
             },
             container_quota: Quota {
                 servers: config.containers.servers_per_workspace,

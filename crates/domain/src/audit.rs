@@ -83,6 +83,10 @@ deeds! {
     McpServerSignOut = "mcp_server.sign_out",
     /// A tool server's container was ended.
     McpServerStop = "mcp_server.stop",
+    /// A server was put into the workspace's catalog.
+    McpCatalogEntryCreate = "mcp_catalog_entry.create",
+    /// A server was taken out of the workspace's catalog.
+    McpCatalogEntryDelete = "mcp_catalog_entry.delete",
     /// A tool server was changed.
     McpServerUpdate = "mcp_server.update",
     /// A changed definition of a tool was accepted.

@@ -22,6 +22,7 @@ use url::Url;
 use crate::ask::LogLine;
 use crate::error::{ConnectError, short};
 use crate::handler::Handler;
+use crate::lines::Lines;
 use crate::sign_in::{self, GrantKeeper};
 
 /// Largest message of a server that is read.
@@ -170,7 +171,7 @@ impl Connection {
         R: AsyncRead + Send + Unpin + 'static,
         W: AsyncWrite + Send + Unpin + 'static,
     {
-        let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(read, write)
+        let transport = AsyncRwTransport::<RoleClient, _, _>::new_client(Lines::new(read), write)
             .with_max_line_length(MAX_MESSAGE_BYTES);
         Self::open(transport, automatic()).await
     }

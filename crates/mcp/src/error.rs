@@ -39,6 +39,12 @@ pub enum ConnectError {
     /// It wants a person to sign in.
     #[error("{0}")]
     SignInNeeded(String),
+    /// It wants more rights than a person gave when they signed in.
+    #[error("the server wants the right {scope}; sign in again to give it")]
+    MoreRightsNeeded {
+        /// The rights, with spaces between them.
+        scope: String,
+    },
     /// It took too long.
     #[error("the server did not answer within {seconds} s")]
     Timeout {
@@ -218,8 +224,8 @@ fn from_source(error: &(dyn Error + Send + Sync + 'static)) -> ConnectError {
         if let Some(required) = current.downcast_ref::<AuthRequiredError>() {
             return unauthorized(required);
         }
-        if current.downcast_ref::<InsufficientScopeError>().is_some() {
-            return ConnectError::Unauthorized { status: 403 };
+        if let Some(insufficient) = current.downcast_ref::<InsufficientScopeError>() {
+            return more_rights(insufficient);
         }
         if let Some(error) = current.downcast_ref::<StreamableHttpError<reqwest::Error>>()
             && let Some(known) = from_http(error)
@@ -238,6 +244,7 @@ fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError
     Some(match error {
         StreamableHttpError::Client(error) => from_reqwest(error),
         StreamableHttpError::AuthRequired(required) => unauthorized(required),
+        StreamableHttpError::InsufficientScope(insufficient) => more_rights(insufficient),
         StreamableHttpError::Auth(_) => {
             ConnectError::Unreachable("its sign-in cannot be renewed right now".to_owned())
         }
@@ -277,6 +284,13 @@ fn unauthorized(required: &AuthRequiredError) -> ConnectError {
     match scheme.eq_ignore_ascii_case("bearer") {
         true => ConnectError::SignInNeeded("the server wants a person to sign in".to_owned()),
         false => ConnectError::Unauthorized { status: 401 },
+    }
+}
+
+fn more_rights(insufficient: &InsufficientScopeError) -> ConnectError {
+    match insufficient.get_required_scope().map(short) {
+        Some(scope) if !scope.is_empty() => ConnectError::MoreRightsNeeded { scope },
+        _ => ConnectError::Unauthorized { status: 403 },
     }
 }
 

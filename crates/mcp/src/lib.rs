@@ -13,6 +13,7 @@ mod following;
 pub mod forwarding;
 pub mod gateway;
 mod handler;
+mod lines;
 mod listing;
 mod logs;
 mod offer;

@@ -44,6 +44,27 @@ impl Dialler {
     /// # Errors
     /// `Refused` before a packet is sent; `Failed` when no address answers.
     pub async fn connect(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let addresses = self.resolve(host, port).await?;
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => {
+                    stream.set_nodelay(true)?;
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => last = error,
+                Err(_) => last = io::ErrorKind::TimedOut.into(),
+            }
+        }
+        Err(last.into())
+    }
+
+    /// Resolves a name or takes an address literally, and checks every address: for connections that
+    /// somebody else makes.
+    ///
+    /// # Errors
+    /// If the policy does not let one of them through, or there is none.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Refused> {
         let literal: Option<IpAddr> = host.parse().ok();
         let named = match literal {
             Some(IpAddr::V4(address)) => Host::Ipv4(address),
@@ -60,26 +81,15 @@ impl Dialler {
         };
         let host = host.to_owned();
         if addresses.is_empty() {
-            return Err(Refused::Unresolved { host }.into());
+            return Err(Refused::Unresolved { host });
         }
         if !addresses
             .iter()
             .all(|address| is_within(reach, &host, address))
         {
             tracing::warn!(host, "outbound address refused");
-            return Err(Refused::Private { host }.into());
+            return Err(Refused::Private { host });
         }
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    stream.set_nodelay(true)?;
-                    return Ok(stream);
-                }
-                Ok(Err(error)) => last = error,
-                Err(_) => last = io::ErrorKind::TimedOut.into(),
-            }
-        }
-        Err(last.into())
+        Ok(addresses)
     }
 }

@@ -15,6 +15,7 @@ mod provisioner;
 mod relay;
 mod running;
 mod spec;
+mod veil;
 
 pub use docker::{Docker, DockerConfig};
 pub use door::Door;
@@ -25,3 +26,4 @@ pub use package::{Package, PackageConfig, Registry};
 pub use provisioner::{Engine, Held, Image, Instance, Provisioner, State, Stats};
 pub use running::{Exit, Reader, Running, Started, Writer};
 pub use spec::{Limits, Spec};
+pub use veil::Veil;

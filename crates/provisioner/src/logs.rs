@@ -6,6 +6,8 @@ use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
+use crate::Veil;
+
 const LINES: usize = 1000;
 const BYTES: usize = 256 * 1024;
 const LINE: usize = 4 * 1024;
@@ -22,11 +24,13 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// A bounded log: the newest 1,000 lines or 256 KiB. Cloning shares it.
+/// A bounded log: the newest 1,000 lines or 256 KiB, without the secrets that it was told. Cloning
+/// shares it.
 #[derive(Clone, Debug)]
 pub struct LogBook {
     pages: Arc<Mutex<Pages>>,
     live: broadcast::Sender<LogLine>,
+    veil: Veil,
 }
 
 #[derive(Debug, Default)]
@@ -40,14 +44,25 @@ struct Pages {
 
 impl Default for LogBook {
     fn default() -> Self {
-        Self {
-            pages: Arc::default(),
-            live: broadcast::channel(FOLLOWERS).0,
-        }
+        Self::behind(Veil::default())
     }
 }
 
 impl LogBook {
+    /// An empty book that never shows what the veil hides.
+    pub fn behind(veil: Veil) -> Self {
+        Self {
+            pages: Arc::default(),
+            live: broadcast::channel(FOLLOWERS).0,
+            veil,
+        }
+    }
+
+    /// What hides secrets in it.
+    pub fn veil(&self) -> &Veil {
+        &self.veil
+    }
+
     /// The newest lines, oldest first, at most `count`.
     pub fn tail(&self, count: usize) -> Vec<LogLine> {
         let pages = self.pages();
@@ -76,7 +91,8 @@ impl LogBook {
                 Some((b'\n', text)) => (text, true),
                 _ => (part, false),
             };
-            let room = LINE.saturating_sub(pages.partial.len());
+            // A secret that begins before the cut is known by its end behind it.
+            let room = (LINE + self.veil.longest()).saturating_sub(pages.partial.len());
             pages
                 .partial
                 .extend_from_slice(&text[..text.len().min(room)]);
@@ -88,6 +104,7 @@ impl LogBook {
 
     fn end_line(&self, pages: &mut Pages) {
         let bytes = std::mem::take(&mut pages.partial);
+        let bytes = self.veil.hide(&bytes, LINE);
         let text: String = String::from_utf8_lossy(&bytes)
             .trim_end()
             .chars()

@@ -78,12 +78,6 @@ pub trait Provisioner: Send + Sync {
     /// # Errors
     /// When the engine fails.
     async fn stats(&self, id: &str) -> Result<Option<Stats>, Error>;
-
-    /// The newest lines of its error output that the engine kept, at most `count` (1–1,000).
-    ///
-    /// # Errors
-    /// When the engine fails.
-    async fn kept_log(&self, id: &str, count: usize) -> Result<Vec<String>, Error>;
 }
 
 /// Who runs the containers.

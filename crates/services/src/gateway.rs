@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::audit::DeedResult;
@@ -17,9 +17,6 @@ use tokio::sync::watch;
 use crate::Session;
 use crate::fault::OrFault;
 use crate::tool_servers::{Snapshot, ToolCallOptions};
-
-/// Longest time for one request, connecting included.
-const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 struct SessionCaller {
     session: Session,
@@ -160,7 +157,7 @@ impl GatewayCaller for SessionCaller {
             record.found(found.server_id, &found.server, &found.name);
         }
         let options = ToolCallOptions {
-            timeout: CALL_TIMEOUT,
+            timeout: self.session.services.tool_servers.call_timeout(),
             cancel: hearing.cancel,
             on_progress: hearing.on_progress,
             on_log: hearing.on_log,

@@ -40,8 +40,6 @@ pub struct Config {
     pub runs_per_workspace: u32,
     /// Runs that this process runs at once.
     pub runs_per_worker: usize,
-    /// Longest time of an agent's call of a tool server.
-    pub tool_call_time: Duration,
     /// How long a question about a tool call waits for a person.
     pub approval_time: Duration,
     /// File with the built-in model's weights, if it was found.
@@ -54,6 +52,8 @@ pub struct Config {
     pub pdf_reader: Option<(PathBuf, &'static str)>,
     /// Origin that users see, without a slash at the end.
     pub public_url: String,
+    /// Where authorization servers read who this platform is, if that is at a public address.
+    pub client_metadata_url: Option<String>,
     /// The client of the tool that reads the web; it never reaches this machine by itself.
     pub web: Outbound,
     /// What processes of one installation share besides the database, if there is one.

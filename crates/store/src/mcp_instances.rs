@@ -187,6 +187,17 @@ pub async fn list_live(db: &mut PgConnection) -> Result<Vec<(McpServerId, i64)>>
     Ok(live.collect())
 }
 
+/// Those of some servers that are still there.
+pub async fn list_there(db: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<McpServerId>> {
+    let ids = sqlx::query_scalar!(
+        "select server_id from mcp_instances where server_id = any($1)",
+        servers
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
 /// Servers that nobody holds and whose observed state says otherwise or is not the desired one, for
 /// longer than `patience`; the longest first.
 pub async fn list_astray(

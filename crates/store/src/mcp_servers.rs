@@ -129,6 +129,19 @@ impl TenantTx {
         row.map(ServerRow::into_stored).transpose()
     }
 
+    /// One server, which nobody else changes until the end of the transaction.
+    pub async fn lock_mcp_server(&mut self, id: McpServerId) -> Result<Option<StoredMcpServer>> {
+        // What is read after the lock is what the holder before has left.
+        sqlx::query!(
+            "select id from mcp_servers where workspace_id = $2 and id = $1 for update",
+            id.uuid(),
+            self.workspace_id().uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        self.find_mcp_server(id).await
+    }
+
     /// Writes a server.
     ///
     /// # Errors
@@ -186,102 +199,35 @@ impl TenantTx {
         self.announce_tools().await
     }
 
-    /// Notes how a server is; tells whether it still has that revision and may be so next: `stopped`
-    /// only if that is desired, anything else only if it is not.
-    pub async fn observe_mcp_server(
-        &mut self,
-        id: McpServerId,
-        revision: i32,
-        seen: &Observation,
-    ) -> Result<bool> {
-        let profile = seen.profile.as_ref();
-        let before: Vec<String> = seen
-            .state
-            .before()
-            .into_iter()
-            .map(|state| state.as_str().to_owned())
-            .collect();
-        let done = sqlx::query!(
-            "update mcp_servers
-             set reason = $5, state_since = case when state = $4 then state_since else $6 end,
-               state = $4,
-               title = case when $7 then $8 else title end,
-               protocol_version = case when $7 then $9 else protocol_version end,
-               offers = case when $7 then $10 else offers end
-             where workspace_id = $1 and id = $2 and revision = $3 and state = any($11)
-               and (desired_state = 'stopped') = ($4 = 'stopped')",
-            self.workspace_id().uuid(),
-            id.uuid(),
-            revision,
-            seen.state.as_str(),
-            seen.reason,
-            seen.time.date_time(),
-            profile.is_some(),
-            profile.and_then(|profile| profile.title.as_deref()),
-            profile.and_then(|profile| profile.protocol_version.as_deref()),
-            profile.map(|profile| Json(&profile.offers)) as _,
-            &before
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(done.rows_affected() > 0)
-    }
-
-    /// Notes that a server's container is gone as a person wanted, whatever its settings are by now.
-    pub async fn put_mcp_server_stopped(&mut self, id: McpServerId, now: Timestamp) -> Result<()> {
+    /// Overwrites a server's names and nothing else.
+    ///
+    /// # Errors
+    /// `Constraint("mcp_servers_name_key")` if the name is taken.
+    pub async fn rename_mcp_server(&mut self, stored: &StoredMcpServer) -> Result<()> {
+        let server = &stored.server;
         sqlx::query!(
-            "update mcp_servers set state = 'stopped', state_since = $3, reason = null
-             where workspace_id = $1 and id = $2 and desired_state = 'stopped'
-               and state <> 'stopped'",
+            "update mcp_servers set name = $3, former_names = $4, updated_at = $5
+             where workspace_id = $2 and id = $1",
+            server.id.uuid(),
             self.workspace_id().uuid(),
-            id.uuid(),
-            now.date_time()
+            server.name,
+            &stored.former_names,
+            server.updated_at.date_time()
         )
         .execute(self.connection())
         .await?;
         self.announce_tools().await
     }
 
-    /// Notes that a server's container was ended because nobody used it.
-    pub async fn put_mcp_server_asleep(
-        &mut self,
-        id: McpServerId,
-        revision: i32,
-        now: Timestamp,
-    ) -> Result<()> {
-        sqlx::query!(
-            "update mcp_servers set state = 'asleep', state_since = $4
-             where workspace_id = $1 and id = $2 and revision = $3 and state = 'ready'
-               and desired_state = 'running'",
-            self.workspace_id().uuid(),
-            id.uuid(),
-            revision,
-            now.date_time()
+    /// How many servers there are.
+    pub async fn count_mcp_servers(&mut self) -> Result<i64> {
+        let count = sqlx::query_scalar!(
+            r#"select count(*) as "count!" from mcp_servers where workspace_id = $1"#,
+            self.workspace_id().uuid()
         )
-        .execute(self.connection())
+        .fetch_one(self.connection())
         .await?;
-        self.announce_tools().await
-    }
-
-    /// Notes which image a server runs, if it still has that revision.
-    pub async fn pin_mcp_server(
-        &mut self,
-        id: McpServerId,
-        revision: i32,
-        image: &str,
-    ) -> Result<()> {
-        sqlx::query!(
-            "update mcp_servers
-             set source = source || jsonb_build_object('pinned_image', $4::text)
-             where workspace_id = $1 and id = $2 and revision = $3",
-            self.workspace_id().uuid(),
-            id.uuid(),
-            revision,
-            image
-        )
-        .execute(self.connection())
-        .await?;
-        self.announce_tools().await
+        Ok(count)
     }
 
     /// The sources of all servers in containers, for quotas. Until the end of the transaction

@@ -102,7 +102,8 @@ impl TenantTx {
     pub async fn put_grant(&mut self, id: McpServerId, grant_id: SecretId) -> Result<()> {
         sqlx::query!(
             "insert into mcp_sign_ins (workspace_id, server_id, grant_id) values ($1, $2, $3)
-             on conflict (workspace_id, server_id) do update set grant_id = $3",
+             on conflict (workspace_id, server_id) do update
+               set grant_id = $3, wanted_scopes = '{}'",
             self.workspace_id().uuid(),
             id.uuid(),
             grant_id.uuid()
@@ -110,6 +111,35 @@ impl TenantTx {
         .execute(self.connection())
         .await?;
         self.announce_tools().await
+    }
+
+    /// Notes rights that a server wants beyond those of its tokens.
+    pub async fn want_scopes(&mut self, id: McpServerId, scopes: &[String]) -> Result<()> {
+        sqlx::query!(
+            "insert into mcp_sign_ins (workspace_id, server_id, wanted_scopes) values ($1, $2, $3)
+             on conflict (workspace_id, server_id) do update
+               set wanted_scopes = (
+                 select coalesce(array_agg(distinct scope), '{}')
+                 from unnest(mcp_sign_ins.wanted_scopes || excluded.wanted_scopes) scope)",
+            self.workspace_id().uuid(),
+            id.uuid(),
+            scopes
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
+    }
+
+    /// Rights that a server wants beyond those of its tokens.
+    pub async fn find_wanted_scopes(&mut self, id: McpServerId) -> Result<Vec<String>> {
+        let scopes = sqlx::query_scalar!(
+            "select wanted_scopes from mcp_sign_ins where workspace_id = $1 and server_id = $2",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(scopes.unwrap_or_default())
     }
 
     /// Forgets a server's sign-ins; its secrets are the caller's to delete afterwards.

@@ -13,7 +13,7 @@ use crate::{Result, Store};
 
 const CHANNEL: &str = "agentarea_tools";
 /// Servers of one workspace that are looked up by name or called.
-const MAX_SERVERS: u8 = 250;
+pub const MAX_SERVERS: u8 = 250;
 
 /// A definition with its hash.
 #[derive(Clone, Debug)]

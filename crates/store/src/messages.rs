@@ -1,6 +1,8 @@
 //! Messages: those along one branch of a conversation – of a run, of the run before it, and so on –
 //! and all of them.
 
+use std::collections::HashMap;
+
 use domain::conversations::{Message, MessageRole};
 use domain::events::FinishReason;
 use domain::runs::RunError;

@@ -2,7 +2,7 @@
 //!
 //! It speaks just enough MCP over standard input and output, and does harm when asked to:
 //! `tools/call` of `echo`, `environment`, `account`, `connect`, `fetch`, `processes`, `memory`,
-//! `write`, `noise`, `output` and `end`. Strings in requests are taken as they are, without escapes.
+//! `write`, `noise`, `output`, `tell`, `later`, `silence` and `end`. Strings in requests are taken as they are, without escapes.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -29,6 +29,16 @@ fn main() {
             "initialize" => initialized(&line),
             "ping" => "{}".to_owned(),
             "tools/list" => TOOLS.replace('\n', ""),
+            "tools/call" if text(&line, "name") == "silence" => continue,
+            "tools/call" if text(&line, "name") == "later" => {
+                std::thread::spawn(move || {
+                    let pause = text(&line, "value").parse().unwrap_or(1);
+                    std::thread::sleep(Duration::from_millis(pause));
+                    let result = call(&line);
+                    print(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#));
+                });
+                continue;
+            }
             "tools/call" => call(&line),
             _ => {
                 let error = r#"{"code":-32601,"message":"no such method"}"#;
@@ -58,13 +68,18 @@ fn call(line: &str) -> String {
 
 fn run(tool: &str, value: &str) -> io::Result<String> {
     match tool {
-        "echo" => Ok(value.to_owned()),
+        "echo" | "later" => Ok(value.to_owned()),
+        "tell" => {
+            eprintln!("told to say {}", std::env::var(value).unwrap_or_default());
+            Ok(value.to_owned())
+        }
         "environment" => Ok(std::env::var(value).unwrap_or_default()),
         "account" => fs::read_to_string("/proc/self/status"),
         "routes" => fs::read_to_string("/proc/net/route"),
         "connect" => connect(value),
         "fetch" => fetch(value),
         "tunnel" => tunnel(value),
+        "hello" => hello(value),
         "processes" => Ok(processes(value.parse().unwrap_or(1000)).to_string()),
         "memory" => Ok(memory(value.parse().unwrap_or(1)).to_string()),
         "write" => fs::write(value, "written").map(|()| "written".to_owned()),
@@ -102,15 +117,45 @@ fn tunnel(target: &str) -> io::Result<String> {
     proxied(&format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n"))
 }
 
+/// The greeting of a TLS client, in two records, through a tunnel: `host:port,name`; without a name
+/// it names nobody. Answers what comes through the tunnel.
+fn hello(value: &str) -> io::Result<String> {
+    let (target, name) = value.split_once(',').unwrap_or((value, ""));
+    let vector = |width: usize, bytes: &[u8]| {
+        let length = (bytes.len() as u32).to_be_bytes();
+        [&length[4 - width..], bytes].concat()
+    };
+    let named = [&[0][..], &vector(2, name.as_bytes())].concat();
+    let named = [&[0, 0][..], &vector(2, &vector(2, &named))].concat();
+    let extensions = if name.is_empty() { Vec::new() } else { named };
+    let start = [[3, 3].as_slice(), &[7; 32], &[0, 0, 2, 19, 1, 1, 0]].concat();
+    let body = [start, vector(2, &extensions)].concat();
+    let message = [&[1][..], &vector(3, &body)].concat();
+    let (one, other) = message.split_at(9);
+    let record = |part: &[u8]| [&[22, 3, 1][..], &vector(2, part)].concat();
+    let mut stream = proxy()?;
+    write!(stream, "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n")?;
+    stream.write_all(&record(one))?;
+    stream.write_all(&record(other))?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
 fn proxied(request: &str) -> io::Result<String> {
-    let proxy = std::env::var("HTTP_PROXY").map_err(|_| io::Error::other("no proxy"))?;
-    let address = proxy.trim_start_matches("http://");
-    let mut stream = dial(address.parse().map_err(io::Error::other)?)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut stream = proxy()?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
+}
+
+fn proxy() -> io::Result<TcpStream> {
+    let proxy = std::env::var("HTTP_PROXY").map_err(|_| io::Error::other("no proxy"))?;
+    let address = proxy.trim_start_matches("http://");
+    let stream = dial(address.parse().map_err(io::Error::other)?)?;
+    stream.set_read_timeout(Some(Duration::from_secs(15)))?;
+    Ok(stream)
 }
 
 fn dial(address: SocketAddr) -> io::Result<TcpStream> {
@@ -196,5 +241,9 @@ const TOOLS: &str = r#"{"tools":[
 {"name":"echo","description":"Says it again","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]},"annotations":{"readOnlyHint":true}},
 {"name":"environment","description":"Reads a variable","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]},"annotations":{"readOnlyHint":true}},
 {"name":"fetch","description":"Fetches through the proxy","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]},"annotations":{"readOnlyHint":true}},
+{"name":"output","description":"Answers with so many bytes","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
+{"name":"tell","description":"Writes a variable into its log","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
+{"name":"later","description":"Answers after so many milliseconds","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
+{"name":"silence","description":"Never answers","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
 {"name":"end","description":"Ends the server with a code","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}}
 ]}"#;

@@ -91,6 +91,23 @@ pub async fn list_catalog(SignedIn(session): SignedIn) -> Answer<Json<Paged<Cata
     Ok(Json(Paged { items, next: None }))
 }
 
+/// Puts a server into the catalog; the body is its file.
+pub async fn create_catalog_entry(
+    SignedIn(session): SignedIn,
+    body: Bytes,
+) -> Answer<Created<CatalogEntry>> {
+    let entry = session.create_mcp_catalog_entry(parse(&body)?).await?;
+    Ok(Created::at(&format!("mcp-catalog/{}", entry.key), entry))
+}
+
+pub async fn delete_catalog_entry(
+    SignedIn(session): SignedIn,
+    Path(key): Path<String>,
+) -> Answer<StatusCode> {
+    session.delete_mcp_catalog_entry(&key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 pub async fn list_tools(
     SignedIn(session): SignedIn,
     Path(server): Path<String>,

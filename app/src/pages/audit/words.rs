@@ -31,6 +31,8 @@ pub fn deed(deed: Deed) -> &'static str {
         Deed::McpServerSignIn => "Signed in at a tool server",
         Deed::McpServerSignOut => "Signed out of a tool server",
         Deed::McpServerStop => "Stopped a tool server",
+        Deed::McpCatalogEntryCreate => "Added to the catalog",
+        Deed::McpCatalogEntryDelete => "Took out of the catalog",
         Deed::McpServerUpdate => "Changed a tool server",
         Deed::McpToolAccept => "Accepted a changed tool",
         Deed::McpToolCall => "Called a tool through the gateway",

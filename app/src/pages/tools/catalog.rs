@@ -3,12 +3,20 @@
 use domain::Action;
 use domain::containers::{CatalogEntry, CatalogSetting};
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::layout::{LoadedPage, Page, PageHead, load};
-use crate::pages::tools::container_server::{AddCatalogServer, ListCatalog};
+use crate::pages::tools::container_server::{
+    AddCatalogEntry, AddCatalogServer, DeleteCatalogEntry, ListCatalog,
+};
 use crate::pages::tools::form::NameField;
-use crate::ui::{Callout, Empty, FieldsForm, FormAction, Icon, LinkRow, Tone, live};
+use crate::ui::{
+    Callout, Card, DeleteDialog, DialogButton, Empty, FieldsForm, FormAction, Icon, LinkRow,
+    TextAreaField, Tone, live,
+};
+
+const REMOVE: &str = "remove-entry";
 
 /// Lists the catalog; `?q=` picks.
 #[component]
@@ -92,11 +100,38 @@ fn Catalog(entries: Vec<CatalogEntry>) -> impl IntoView {
                         </label>
                     </form>
                 </PageHead>
-                <section class="card" aria-label="Servers">
+                <section class="card mb-6" aria-label="Servers">
                     {list}
                 </section>
+                <OwnEntry />
             </div>
         </Page>
+    }
+    .into_any()
+}
+
+/// Puts a server into the catalog.
+#[component]
+fn OwnEntry() -> impl IntoView {
+    let action = FormAction::<AddCatalogEntry>::new();
+    let errors = action.errors();
+    view! {
+        <Card id="own" title="Add to this catalog">
+            <div class="card-body">
+                <FieldsForm action=action fields=&["file"] button="Add to catalog">
+                    <TextAreaField
+                        id="file"
+                        name="file"
+                        label="server.json"
+                        class="font-mono !text-xs"
+                        value=String::new()
+                        hint="A file of the official registry: a package of npm or PyPI, an image, or a remote address."
+                        field="file"
+                        errors
+                    />
+                </FieldsForm>
+            </div>
+        </Card>
     }
     .into_any()
 }
@@ -111,6 +146,7 @@ fn row(entry: &CatalogEntry) -> AnyView {
     let kind = match entry.kind.as_str() {
         "npm" => format!("npm {}", entry.version),
         "pypi" => format!("PyPI {}", entry.version),
+        "image" => "Image".to_owned(),
         _ => "Hosted".to_owned(),
     };
     let end = view! { <span class="tag shrink-0">{kind}</span> }.into_any();
@@ -162,10 +198,27 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
         (_, hosts) => format!("It runs here in a container and may reach {hosts}."),
     };
     let name = entry.key.clone();
+    let remove = entry.is_own.then(|| {
+        view! {
+            <DialogButton dialog=REMOVE class="btn btn-danger-quiet btn-sm mb-2">
+                "Take out of the catalog"
+            </DialogButton>
+            <DeleteDialog
+                id=REMOVE
+                title="Take it out of the catalog?"
+                text="Servers that were made of it stay."
+                button="Take out"
+                action=DeleteCatalogEntry::url()
+                thing=entry.key.clone()
+            />
+        }
+        .into_any()
+    });
     view! {
         <Page title=entry.title.clone() section="Catalog" href="/tools/catalog">
             <div class="page">
                 <h1 class="page-title mb-2">{entry.title.clone()}</h1>
+                {remove}
                 <p class="page-lead mb-1">{entry.description}</p>
                 <p class="text-ink-3 mb-5">
                     {entry.licence} " · " {entry.version} " · "

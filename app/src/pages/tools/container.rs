@@ -5,10 +5,10 @@ use domain::{Action, McpServerId, Timestamp};
 use leptos::prelude::*;
 
 use crate::layout::may;
-use crate::pages::tools::container_server::{ContainerDetail, StopToolServer, draw_container};
+use crate::pages::tools::container_server::{ContainerDetail, StopToolServer};
 use crate::time::Age;
 use crate::ui::{
-    ActionForm, Card, FormAction, FormAlert, Icon, SubmitButton, every, use_toasts, when_done,
+    ActionForm, Card, FormAction, FormAlert, SubmitButton, live, use_toasts, when_done,
 };
 
 /// The cards of a container.
@@ -18,33 +18,19 @@ pub fn ContainerCards(
     server: McpServerId,
     /// How it runs.
     settings: ContainerSettings,
-    /// How it is.
-    detail: ContainerDetail,
-    /// When that was.
-    now: Timestamp,
+    /// How it is, and when that was.
+    seen: RwSignal<(ContainerDetail, Timestamp)>,
     /// Reads the page again.
     refresh: Callback<()>,
 ) -> impl IntoView {
-    let ContainerDetail {
-        report,
-        graphs,
-        log,
-    } = detail;
-    let graphs = RwSignal::new(graphs);
-    every(5, move || {
-        leptos::task::spawn_local(async move {
-            if let Ok(drawn) = draw_container(server).await {
-                graphs.set(drawn);
-            }
-        });
-    });
     let stop = FormAction::<StopToolServer>::new();
     let toasts = use_toasts();
     when_done(stop.has_succeeded(), move || {
         toasts.success("Stopped".to_owned());
         refresh.run(());
     });
-    let stop_button = (report.is_running && may(Action::ManageTools)).then(|| {
+    let is_running = seen.with_untracked(|seen| seen.0.report.is_running);
+    let stop_button = (is_running && may(Action::ManageTools)).then(|| {
         view! {
             <ActionForm action=stop>
                 <input type="hidden" name="id" value=server.to_string() />
@@ -55,15 +41,11 @@ pub fn ContainerCards(
         }
         .into_any()
     });
-    let reload = view! {
-        <a class="btn btn-ghost btn-sm" href=format!("/tools/{server}") rel="external">
-            <Icon name="rotate-cw" class="icon-sm" />
-            " Reload"
-        </a>
-    }
-    .into_any();
-    let facts = facts(&report, &settings, now);
-    let (allowed, refused) = (allowed(&settings), refused(report.refusals, now));
+    let allowed = allowed(&settings);
+    let facts = live(move || seen.with(|(it, now)| facts(&it.report, &settings, *now)));
+    let refused = live(move || seen.with(|(it, now)| refused(&it.report.refusals, *now)));
+    let log = live(move || seen.with(|(it, _)| log_lines(&it.log)));
+    let graphs = move || seen.with(|(it, _)| it.graphs.clone());
     view! {
         <FormAlert errors=stop.errors() fields=&[] />
         <div class="grid gap-6 lg:grid-cols-2 items-start [&>*]:min-w-0 mb-6">
@@ -71,7 +53,7 @@ pub fn ContainerCards(
                 <div class="card-body grid gap-4">
                     {facts}
                     <div class="grid gap-3 sm:grid-cols-2 empty:hidden" inner_html=graphs></div>
-                    <div class="toolbar">{stop_button} {reload}</div>
+                    <div class="toolbar">{stop_button}</div>
                 </div>
             </Card>
             <Card id="egress" title="Network">
@@ -80,7 +62,11 @@ pub fn ContainerCards(
                 </div>
             </Card>
         </div>
-        {log_card(log)}
+        <div class="mb-6">
+            <Card id="log" title="Log">
+                {log}
+            </Card>
+        </div>
     }
     .into_any()
 }
@@ -147,27 +133,27 @@ fn allowed(settings: &ContainerSettings) -> AnyView {
     .into_any()
 }
 
-fn refused(refusals: Vec<EgressRefusal>, now: Timestamp) -> AnyView {
+fn refused(refusals: &[EgressRefusal], now: Timestamp) -> AnyView {
     if refusals.is_empty() {
         return view! { <p class="text-ink-3">"Nothing was refused since its start."</p> }
             .into_any();
     }
-    let row = |refusal: EgressRefusal| {
+    let row = |refusal: &EgressRefusal| {
         let count = match refusal.count {
             1 => String::new(),
             count => format!(" · {count} times"),
         };
         view! {
             <li class="text-xs [overflow-wrap:anywhere]">
-                <span class="font-mono text-danger-ink">{refusal.target}</span>
+                <span class="font-mono text-danger-ink">{refusal.target.clone()}</span>
                 " "
-                {refusal.reason}
+                {refusal.reason.clone()}
                 {count}
                 <span class="text-ink-3">" · " <Age at=refusal.time now /></span>
             </li>
         }
     };
-    let rows = refusals.into_iter().take(20).map(row).collect::<Vec<_>>();
+    let rows = refusals.iter().take(20).map(row).collect::<Vec<_>>();
     view! {
         <div>
             <p class="text-ink-3 mb-1">"It was refused"</p>
@@ -177,29 +163,23 @@ fn refused(refusals: Vec<EgressRefusal>, now: Timestamp) -> AnyView {
     .into_any()
 }
 
-fn log_card(log: Vec<ServerLogLine>) -> AnyView {
-    let content = if log.is_empty() {
-        view! { <p class="card-body text-ink-3">"It has written nothing since its start."</p> }
-            .into_any()
-    } else {
-        let line = |line: ServerLogLine| {
-            let time = line.time.to_string();
-            let time = time.get(11..19).unwrap_or_default().to_owned();
-            format!("{time}  {}\n", line.text)
-        };
-        let text = log.into_iter().map(line).collect::<String>();
-        view! {
-            <pre class="pre max-h-96 !rounded-none" tabindex="0" aria-label="Log">
+/// The lines stay at their end while more come, unless somebody looks further up.
+fn log_lines(log: &[ServerLogLine]) -> AnyView {
+    if log.is_empty() {
+        return view! { <p class="card-body text-ink-3">"It has written nothing since its start."</p> }
+            .into_any();
+    }
+    let line = |line: &ServerLogLine| {
+        let time = line.time.to_string();
+        let time = time.get(11..19).unwrap_or_default().to_owned();
+        format!("{time}  {}\n", line.text)
+    };
+    let text = log.iter().map(line).collect::<String>();
+    view! {
+        <div class="max-h-96 overflow-y-auto flex flex-col-reverse" tabindex="0">
+            <pre class="pre !rounded-none !overflow-visible" aria-label="Log">
                 {text}
             </pre>
-        }
-        .into_any()
-    };
-    view! {
-        <div class="mb-6">
-            <Card id="log" title="Log">
-                {content}
-            </Card>
         </div>
     }
     .into_any()

@@ -115,7 +115,7 @@ fn fields(
                 class="font-mono"
                 value=image
                 placeholder="ghcr.io/acme/tools:1.2"
-                hint="What runs is pinned until the server is restarted."
+                hint="Or a package in one version: npm:@acme/tools@1.2.3, pypi:acme-tools==1.2.3. What runs is pinned until the server is restarted."
                 required=true
                 field="source.image"
                 errors

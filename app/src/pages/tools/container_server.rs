@@ -8,7 +8,8 @@ use domain::{Error, McpServerId, Secret};
 use domain::{
     Page,
     containers::{
-        CatalogSourceInput, ContainerHttp, ContainerSourceInput, PackageSourceInput, Resources,
+        CatalogSourceInput, ContainerHttp, ContainerSourceInput, PackageRegistry,
+        PackageSourceInput, Resources,
     },
     expose,
     mcp_servers::{CreateMcpServer, McpServerSource, McpServerSourceInput, UpdateMcpServer},
@@ -65,6 +66,26 @@ pub async fn list_catalog() -> Result<Vec<CatalogEntry>, Error> {
     crate::context::platform()?.list_mcp_catalog().await
 }
 
+/// Puts a server into the workspace's catalog and shows it there.
+#[server]
+pub async fn add_catalog_entry(file: String) -> Result<(), Error> {
+    let file = serde_json::from_str(&file)
+        .map_err(|error| Error::invalid("file", format!("is not JSON: {error}")))?;
+    let platform = crate::context::platform()?;
+    let entry = platform.create_mcp_catalog_entry(file).await?;
+    crate::context::go_to(&format!("/tools/catalog/{}", entry.key));
+    Ok(())
+}
+
+/// Takes a server out of the workspace's catalog.
+#[server]
+pub async fn delete_catalog_entry(id: String) -> Result<(), Error> {
+    let platform = crate::context::platform()?;
+    platform.delete_mcp_catalog_entry(&id).await?;
+    crate::context::go_to("/tools/catalog");
+    Ok(())
+}
+
 /// Adds a server of the catalog and shows it.
 #[server]
 pub async fn add_catalog_server(
@@ -87,7 +108,7 @@ pub async fn add_catalog_server(
     Ok(())
 }
 
-/// Adds a server from an image and shows it.
+/// Adds a server from an image or a package (`npm:name@version`, `pypi:name==version`) and shows it.
 #[server]
 pub async fn add_container_server(
     name: String,
@@ -96,9 +117,23 @@ pub async fn add_container_server(
     #[server(default)] header_values: Vec<Secret>,
 ) -> Result<(), Error> {
     let secrets = secrets(header_names, header_values, Vec::new());
+    let input = image_input(typed, secrets)?;
     let input = CreateMcpServer {
         name: name.trim().to_owned(),
-        source: McpServerSourceInput::Container(image_input(typed, secrets)?),
+        source: match package_of(&input.image) {
+            Some((registry, name, version)) => McpServerSourceInput::Package(PackageSourceInput {
+                registry,
+                name,
+                version,
+                command: input.command,
+                env: input.env,
+                secrets: input.secrets,
+                http: input.http,
+                resources: input.resources,
+                egress: input.egress,
+            }),
+            None => McpServerSourceInput::Container(input),
+        },
     };
     let server = crate::context::platform()?.create_mcp_server(input).await?;
     crate::context::go_to(&format!("/tools/{}", server.id));
@@ -117,13 +152,19 @@ pub async fn change_container_server(
 ) -> Result<(), Error> {
     let platform = crate::context::platform()?;
     let secrets = secrets(header_names, header_values, removed);
-    let source = match platform.get_mcp_server(id).await?.source {
+    let stored = platform.get_mcp_server(id).await?.source;
+    // What the form does not ask for stays as it is.
+    let pids = stored.container().map(|it| it.resources.pids);
+    let source = match stored {
         McpServerSource::Remote(_) | McpServerSource::Container(_) => {
-            McpServerSourceInput::Container(image_input(typed, secrets)?)
+            let mut input = image_input(typed, secrets)?;
+            input.resources.pids = pids.unwrap_or(input.resources.pids);
+            McpServerSourceInput::Container(input)
         }
         McpServerSource::Package(old) => {
             let version = typed.version.trim().to_owned();
-            let input = image_input(typed, secrets)?;
+            let mut input = image_input(typed, secrets)?;
+            input.resources.pids = pids.unwrap_or(input.resources.pids);
             McpServerSourceInput::Package(PackageSourceInput {
                 registry: old.registry,
                 name: old.name,
@@ -150,16 +191,6 @@ pub async fn change_container_server(
 pub async fn stop_tool_server(id: McpServerId) -> Result<(), Error> {
     crate::context::platform()?.stop_mcp_server(id).await?;
     Ok(())
-}
-
-/// Graphs of what a container used lately, as HTML.
-#[server]
-pub async fn draw_container(id: McpServerId) -> Result<String, Error> {
-    let platform = crate::context::platform()?;
-    let resources = platform.get_mcp_server(id).await?.source;
-    let resources = resources.container().map(|settings| settings.resources);
-    let report = platform.get_mcp_server_container(id).await?;
-    Ok(graphs::markup(&report, resources.unwrap_or_default()))
 }
 
 /// What a server's page shows of its container.
@@ -230,7 +261,8 @@ fn image_input(
     errors.finish()?;
     Ok(ContainerSourceInput {
         image: typed.image.trim().to_owned(),
-        command: lines(&typed.command),
+        // Spaces around an argument are part of it.
+        command: words(&typed.command),
         env,
         secrets,
         http,
@@ -243,6 +275,35 @@ fn image_input(
 fn lines(text: &str) -> Vec<String> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     lines.map(str::to_owned).collect()
+}
+
+/// The package that was typed in place of an image.
+#[cfg(feature = "ssr")]
+fn package_of(text: &str) -> Option<(PackageRegistry, String, String)> {
+    let (registry, name, version) = match text.split_once(':')? {
+        ("npm", package) => {
+            // A name may begin with the sign that stands before the version.
+            let at = package.rfind('@').filter(|at| *at > 0);
+            let at = at.unwrap_or(package.len());
+            (PackageRegistry::Npm, &package[..at], package.get(at + 1..))
+        }
+        ("pypi", package) => match package.split_once("==") {
+            Some((name, version)) => (PackageRegistry::PyPi, name, Some(version)),
+            None => (PackageRegistry::PyPi, package, None),
+        },
+        _ => return None,
+    };
+    Some((
+        registry,
+        name.to_owned(),
+        version.unwrap_or_default().to_owned(),
+    ))
+}
+
+#[cfg(feature = "ssr")]
+fn words(text: &str) -> Vec<String> {
+    let words = text.lines().filter(|word| !word.trim().is_empty());
+    words.map(str::to_owned).collect()
 }
 
 #[cfg(feature = "ssr")]

@@ -9,10 +9,12 @@ use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::tools::changed::ChangedTool;
 use crate::pages::tools::container::ContainerCards;
 use crate::pages::tools::container_form::ContainerSettingsCard;
+use crate::pages::tools::container_server::ContainerDetail;
 use crate::pages::tools::form::{FIELDS, ServerFields, SignInClientFields};
 use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
+    get_tool_server,
 };
 use crate::pages::tools::sign_in::SignInPanel;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
@@ -21,7 +23,7 @@ use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
 use crate::ui::{
     ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert, Icon,
-    SubmitButton, Tone, sentence, use_toasts, when_done,
+    SubmitButton, Tone, every, live, sentence, use_toasts, when_done,
 };
 
 const DELETE: &str = "delete-server";
@@ -29,7 +31,10 @@ const DELETE: &str = "delete-server";
 /// Shows and changes a server.
 #[component]
 pub fn ServerPage() -> impl IntoView {
-    let data = load_by_id(|id: McpServerId| GetToolServer { id });
+    let data = load_by_id(|id: McpServerId| GetToolServer {
+        id,
+        is_glance: false,
+    });
     let refresh = Callback::new(move |()| data.refetch());
     view! {
         <Loaded
@@ -61,16 +66,19 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     let trial = may(Action::BuildAgents)
         .then(|| view! { <Trial server=id tools=tools.clone() /> }.into_any());
     let offers = offers(&server);
-    let container = server.source.container().cloned().zip(container);
-    let container = container.map(|(settings, detail)| {
-        view! { <ContainerCards server=id settings detail now refresh /> }.into_any()
+    let seen = container.map(|detail| RwSignal::new((detail, now)));
+    let shown = RwSignal::new((server.clone(), now));
+    follow(shown, seen, refresh);
+    let container = server.source.container().cloned().zip(seen);
+    let container = container.map(|(settings, seen)| {
+        view! { <ContainerCards server=id settings seen refresh /> }.into_any()
     });
     let settings = may(Action::ManageTools)
         .then(|| view! { <Settings server=server.clone() refresh /> }.into_any());
     view! {
         <Page title=server.name.clone() section="Tools" href="/tools">
             <div class="page">
-                <Head server=server.clone() now refresh />
+                <Head server=server.clone() shown refresh />
                 <SignInPanel server refresh />
                 {changed}
                 <div class="grid gap-6 lg:grid-cols-[minmax(0,1fr)_24rem] items-start [&>*]:min-w-0 mb-6">
@@ -86,8 +94,42 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     .into_any()
 }
 
+/// Looks at the server again and again while its page is shown. What was typed on the page stays;
+/// all of it is read again only when a server that was starting has come to its tools.
+fn follow(
+    shown: RwSignal<(McpServer, Timestamp)>,
+    seen: Option<RwSignal<(ContainerDetail, Timestamp)>>,
+    refresh: Callback<()>,
+) {
+    every(5, move || {
+        let id = shown.with_untracked(|shown| shown.0.id);
+        leptos::task::spawn_local(async move {
+            let Ok(AsOf { now, value }) = get_tool_server(id, true).await else {
+                return;
+            };
+            if let (Some(seen), Some(detail)) = (seen, value.container) {
+                seen.set((detail, now));
+            }
+            let was = shown.with_untracked(|shown| (shown.0.state, shown.0.tool_count));
+            let is = (value.server.state, value.server.tool_count);
+            if was == is {
+                return;
+            }
+            let has_come = was.0.is_passing() && !is.0.is_passing();
+            shown.set((value.server, now));
+            if has_come || was.1 != is.1 {
+                refresh.run(());
+            }
+        });
+    });
+}
+
 #[component]
-fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoView {
+fn Head(
+    server: McpServer,
+    shown: RwSignal<(McpServer, Timestamp)>,
+    refresh: Callback<()>,
+) -> impl IntoView {
     let restart = FormAction::<RestartToolServer>::new();
     let toasts = use_toasts();
     when_done(restart.has_succeeded(), move || {
@@ -127,28 +169,9 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
         }
         .into_any()
     });
-    // What keeps people from signing in stands where they do that.
-    let is_told = server.state != McpServerState::SignInNeeded;
-    let reason = server.reason.as_deref().filter(|_| is_told);
-    let reason = reason.map(sentence).map(|reason| {
-        let (tone, icon) = match server.state {
-            McpServerState::Unhealthy => (Tone::Warning, "circle-alert"),
-            _ => (Tone::Danger, "circle-x"),
-        };
-        view! {
-            <Callout tone icon class="mb-6">
-                <p>{reason}</p>
-            </Callout>
-        }
-        .into_any()
-    });
-    let connecting = server.state.is_passing().then(|| {
-        view! {
-            <Callout tone=Tone::Neutral icon="info" class="mb-6">
-                <p>"The server takes its time. Load this page again in a moment."</p>
-            </Callout>
-        }
-        .into_any()
+    let since = live(move || {
+        let (at, now) = shown.with(|shown| (shown.0.state_since, shown.1));
+        view! { <Age at now /> }.into_any()
     });
     let facts = [
         server.title.clone(),
@@ -168,20 +191,41 @@ fn Head(server: McpServer, now: Timestamp, refresh: Callback<()>) -> impl IntoVi
                 <div class="min-w-0">
                     <div class="flex flex-wrap items-center gap-2">
                         <h1 class="page-title">{server.name.clone()}</h1>
-                        {state_pill(server.state)}
+                        {live(move || shown.with(|shown| state_pill(shown.0.state)))}
                         {quarantine_pill(&server)}
                     </div>
                     <p class="page-lead [overflow-wrap:anywhere]">
                         {facts} <span class="font-mono text-xs">{place}</span> " · since "
-                        <Age at=server.state_since now />
+                        {since}
                     </p>
                 </div>
             </div>
             {buttons}
         </header>
         <FormAlert errors=restart.errors() fields=&[] />
-        {reason}
-        {connecting}
+        {live(move || shown.with(|shown| told(&shown.0)))}
+    }
+    .into_any()
+}
+
+/// Why it is not ready.
+fn told(server: &McpServer) -> AnyView {
+    let (tone, icon) = match server.state {
+        McpServerState::Unhealthy => (Tone::Warning, "circle-alert"),
+        state if state.is_passing() => (Tone::Neutral, "info"),
+        _ => (Tone::Danger, "circle-x"),
+    };
+    let text = match &server.reason {
+        // What keeps people from signing in stands where they do that.
+        _ if server.state == McpServerState::SignInNeeded => return ().into_any(),
+        Some(reason) => sentence(reason),
+        None if server.state.is_passing() => "The server takes its time.".into(),
+        None => return ().into_any(),
+    };
+    view! {
+        <Callout tone icon class="mb-6">
+            <p>{text}</p>
+        </Callout>
     }
     .into_any()
 }

@@ -5,9 +5,9 @@ use domain::mcp_servers::McpServer;
 use leptos::prelude::*;
 
 use crate::layout::{ListPage, NewButton, load};
-use crate::pages::tools::server::ListToolServers;
+use crate::pages::tools::server::{ListToolServers, list_tool_servers};
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
-use crate::ui::{Callout, EmptyCard, Icon, LinkRow, Tone, sentence};
+use crate::ui::{Callout, EmptyCard, Icon, LinkRow, Tone, every, live, sentence};
 
 const NEW: NewButton = NewButton {
     action: Action::ManageTools,
@@ -44,10 +44,34 @@ pub fn ToolsPage() -> impl IntoView {
             lead="Servers whose tools agents can use, by the Model Context Protocol. Secrets are stored encrypted and never shown again."
             button=NEW
             data=servers
-            view=move |servers| view! { {notice} <Servers servers /> }.into_any()
+            view=move |servers| view! { {notice} {followed(servers)} }.into_any()
         />
     }
     .into_any()
+}
+
+/// The list, which is looked at again and again and shown again when it has changed.
+fn followed(servers: Vec<McpServer>) -> AnyView {
+    let shown = RwSignal::new(servers);
+    every(5, move || {
+        leptos::task::spawn_local(async move {
+            let Ok(servers) = list_tool_servers().await else {
+                return;
+            };
+            let mark = |it: &McpServer| (it.state, it.state_since, it.updated_at, it.tool_count);
+            let is_same = shown.with_untracked(|shown| {
+                let marks = servers.iter().map(mark);
+                marks.eq(shown.iter().map(mark))
+            });
+            if !is_same {
+                shown.set(servers);
+            }
+        });
+    });
+    live(move || {
+        let servers = shown.get();
+        view! { <Servers servers /> }.into_any()
+    })
 }
 
 #[component]

@@ -60,13 +60,19 @@ pub async fn list_tool_servers() -> Result<Vec<McpServer>, Error> {
     Ok(platform.list_mcp_servers(Page::first(100)).await?.items)
 }
 
-/// One server as its page shows it.
+/// One server as its page shows it; a glance leaves its tools out.
 #[server]
-pub async fn get_tool_server(id: McpServerId) -> Result<AsOf<ServerDetail>, Error> {
+pub async fn get_tool_server(
+    id: McpServerId,
+    #[server(default)] is_glance: bool,
+) -> Result<AsOf<ServerDetail>, Error> {
     let platform = crate::context::platform()?;
     let server = platform.get_mcp_server(id).await?;
     let value = ServerDetail {
-        tools: tools_of(&*platform, id).await?,
+        tools: match is_glance {
+            true => Vec::new(),
+            false => tools_of(&*platform, id).await?,
+        },
         container: match server.source.container() {
             Some(settings) => Some(container_of(&*platform, id, settings.resources).await?),
             None => None,

@@ -33,6 +33,9 @@ pub struct CatalogEntry {
     pub settings: Vec<CatalogSetting>,
     /// Hosts that it is allowed to reach; `{NAME}` stands for a setting.
     pub egress: Vec<String>,
+    /// Whether administrators of this workspace have put it there.
+    #[serde(default)]
+    pub is_own: bool,
 }
 
 /// A setting of a catalog entry.

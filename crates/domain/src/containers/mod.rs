@@ -84,6 +84,10 @@ pub struct ContainerSettings {
     /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pinned_image: Option<String>,
+    /// The same image in its registry, `name@sha256:…`, if it is from one: an engine that does not
+    /// have it gets exactly that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pinned_digest: Option<String>,
 }
 
 /// Where a server in a container speaks Streamable HTTP. Nobody but the platform reaches it there.
@@ -279,6 +283,10 @@ impl ContainerSourceInput {
             let message = "must be the reference of an image such as ghcr.io/acme/tools:1.2";
             errors.push("source.image", message);
         }
+        if is_reserved(&self.image) {
+            let message = "names an image that the platform makes for itself";
+            errors.push("source.image", message);
+        }
         check_settings(
             errors,
             &self.command,
@@ -291,6 +299,16 @@ impl ContainerSourceInput {
         }
         self.resources.check(errors);
     }
+}
+
+/// Images that are made here: what they are is nobody else's to use.
+fn is_reserved(image: &str) -> bool {
+    let image = image.to_ascii_lowercase();
+    let hosts = ["localhost/", "docker.io/", "index.docker.io/"];
+    let path = hosts.iter().find_map(|host| image.strip_prefix(host));
+    let path = path.unwrap_or(&image);
+    let name = path.split([':', '@']).next().unwrap_or(path);
+    matches!(name, "agentarea/relay" | "agentarea/package")
 }
 
 impl PackageSourceInput {

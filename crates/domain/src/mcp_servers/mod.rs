@@ -186,6 +186,20 @@ pub trait McpServers: Send + Sync {
     /// Lists what can be added in one step, by title. The whole catalog is one page.
     async fn list_mcp_catalog(&self) -> Result<Vec<CatalogEntry>, Error>;
 
+    /// Puts a server into this workspace's catalog: a file in the format of the official registry
+    /// (`server.json`), as such or as the registry's interface gives it, with a package of npm, PyPI
+    /// or an image (`oci`), or a remote address.
+    ///
+    /// # Errors
+    /// `Invalid` if it cannot be run here; `Conflict` if the catalog has one of that name.
+    async fn create_mcp_catalog_entry(&self, file: Value) -> Result<CatalogEntry, Error>;
+
+    /// Takes a server out of this workspace's catalog. Those that were made of it stay.
+    ///
+    /// # Errors
+    /// `NotFound`, also for one of the built-in catalog.
+    async fn delete_mcp_catalog_entry(&self, key: &str) -> Result<(), Error>;
+
     /// Lists a server's tools, by name.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ use super::{Caller, Gateway};
 
 /// Sessions of one process; clients beyond that do without. Each takes some 60 KiB.
 const MAX_SESSIONS: usize = 1_000;
+/// Those of one caller: others shall have sessions, too.
+const MAX_OF_ONE: usize = MAX_SESSIONS / 4;
 /// How long an unused session is kept.
 const IDLE: Duration = Duration::from_secs(4 * 60 * 60);
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -144,7 +146,7 @@ impl GatewayService {
         let begins = is_initialize(&body);
         let req = Request::from_parts(parts, Full::new(body));
         let who = match who {
-            Some(who) if begins && self.inner.has_room().await => who,
+            Some(who) if begins && self.inner.has_room(&who).await => who,
             _ => return self.plain.handle(req).await,
         };
         let mut answer = self.sessions.handle(req).await;
@@ -173,11 +175,13 @@ impl Inner {
         lock(&self.owners).get(id).is_some_and(|owner| owner == who)
     }
 
-    /// Whether one more session can be kept; forgets the owners of those that ended.
-    async fn has_room(&self) -> bool {
+    /// Whether one more session of a caller can be kept; forgets the owners of those that ended.
+    async fn has_room(&self, who: &str) -> bool {
         let sessions = self.manager.sessions.read().await;
-        lock(&self.owners).retain(|id, _| sessions.contains_key(id.as_str()));
-        sessions.len() < MAX_SESSIONS
+        let mut owners = lock(&self.owners);
+        owners.retain(|id, _| sessions.contains_key(id.as_str()));
+        let own = owners.values().filter(|owner| *owner == who).count();
+        sessions.len() < MAX_SESSIONS && own < MAX_OF_ONE
     }
 }
 

@@ -3,15 +3,13 @@
 //! Every request goes through the guarded client. What a sign-in leaves is one text, the
 //! [`Grant`], which its keeper seals; nothing of it is ever shown or logged.
 
+mod challenge;
 mod fetching;
 mod keeping;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
-use http::header::{ACCEPT, CONTENT_TYPE, WWW_AUTHENTICATE};
-use http::{Method, StatusCode};
 use outbound::Outbound;
 use rmcp::transport::auth::{
     AuthError, AuthorizationManager, AuthorizationMetadata, CredentialStore, OAuthClientConfig,
@@ -19,16 +17,13 @@ use rmcp::transport::auth::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use url::Url;
 
+use self::challenge::challenge;
 use self::fetching::Fetcher;
 pub use self::keeping::GrantKeeper;
 pub(crate) use self::keeping::authorized;
 use crate::error::short;
-
-/// How long a server is waited for to say where people sign in.
-const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a sign-in did not work, in words for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +61,23 @@ pub struct KnownClient {
     pub secret: Option<SecretString>,
 }
 
+/// How a sign-in is begun.
+#[derive(Debug)]
+pub struct SignInPlan<'a> {
+    /// Where the person comes back to.
+    pub redirect_uri: &'a str,
+    /// What the client is called when it is registered.
+    pub client_name: &'a str,
+    /// A client that is known there.
+    pub client: Option<KnownClient>,
+    /// Where the client describes itself, if that is at a public address.
+    pub metadata_url: Option<&'a str>,
+    /// What the sign-in before has left: its client is used again.
+    pub before: Option<&'a SecretString>,
+    /// Rights that the server wanted since.
+    pub more_scopes: &'a [String],
+}
+
 /// A client as the authorization server knows it.
 #[derive(Clone, Serialize, Deserialize)]
 struct Registration {
@@ -99,27 +111,47 @@ pub(crate) struct Grant {
 pub async fn begin(
     outbound: &Outbound,
     server: &Url,
-    redirect_uri: &str,
-    client_name: &str,
-    client: Option<KnownClient>,
+    plan: SignInPlan<'_>,
 ) -> Result<SignIn, SignInError> {
     let (mut manager, metadata) = discover(outbound, server).await?;
-    let scopes = manager.select_scopes(None, &[]);
+    let before = plan
+        .before
+        .and_then(|before| plan.registered(before, &metadata));
+    let mut scopes = manager.select_scopes(None, &[]);
+    let earlier = before.iter().flat_map(|before| &before.scopes);
+    for scope in earlier.chain(plan.more_scopes) {
+        if !scopes.contains(scope) {
+            scopes.push(scope.clone());
+        }
+    }
+    let known = match plan.client {
+        Some(client) => Some((
+            client.id,
+            client.secret.map(|it| it.expose_secret().to_owned()),
+        )),
+        None => match before {
+            Some(before) => Some((before.client_id, before.client_secret)),
+            None => plan
+                .metadata_url
+                .filter(|_| reads_documents(&metadata))
+                .map(|url| (url.to_owned(), None)),
+        },
+    };
     let scopes: Vec<&str> = scopes.iter().map(String::as_str).collect();
-    let registration = match client {
-        Some(client) => {
+    let registration = match known {
+        Some((client_id, client_secret)) => {
             let known = Registration {
-                client_id: client.id,
-                client_secret: client.secret.map(|it| it.expose_secret().to_owned()),
+                client_id,
+                client_secret,
                 scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
-                redirect_uri: redirect_uri.to_owned(),
+                redirect_uri: plan.redirect_uri.to_owned(),
             };
             configure(&mut manager, &known)?;
             known
         }
         None => {
             let config = manager
-                .register_client(client_name, redirect_uri, &scopes)
+                .register_client(plan.client_name, plan.redirect_uri, &scopes)
                 .await
                 .map_err(|error| failed("it does not accept this platform as a client", &error))?;
             Registration {
@@ -148,6 +180,27 @@ pub async fn begin(
         state: token.into(),
         pending: pending.into(),
     })
+}
+
+impl SignInPlan<'_> {
+    /// The client of an earlier sign-in, if it is good for this one.
+    fn registered(
+        &self,
+        before: &SecretString,
+        metadata: &AuthorizationMetadata,
+    ) -> Option<Registration> {
+        let grant: Grant = serde_json::from_str(before.expose_secret()).ok()?;
+        let is_same = grant.metadata.issuer == metadata.issuer
+            && grant.metadata.token_endpoint == metadata.token_endpoint
+            && grant.registration.redirect_uri == self.redirect_uri;
+        is_same.then_some(grant.registration)
+    }
+}
+
+/// Whether an authorization server takes a client's document in place of its registration.
+fn reads_documents(metadata: &AuthorizationMetadata) -> bool {
+    let said = &metadata.additional_fields;
+    said.get("client_id_metadata_document_supported") == Some(&true.into())
 }
 
 /// Exchanges what came back for tokens; gives the grant, to be kept sealed.
@@ -208,23 +261,6 @@ async fn discover(
         .metadata;
     manager.set_metadata(metadata.clone());
     Ok((manager, metadata))
-}
-
-/// What the server says to somebody without a token, if it answers.
-async fn challenge(outbound: &Outbound, server: &Url) -> Option<String> {
-    let ask = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
-        "protocolVersion": "2025-11-25", "capabilities": {},
-        "clientInfo": {"name": "agentarea", "version": env!("CARGO_PKG_VERSION")}}});
-    let request = outbound.request(Method::POST, server.clone()).ok()?;
-    let request = request
-        .header(ACCEPT, "application/json, text/event-stream")
-        .header(CONTENT_TYPE, "application/json")
-        .body(ask.to_string());
-    let answer = tokio::time::timeout(CHALLENGE_TIMEOUT, request.send()).await;
-    let answer = answer.ok()?.ok()?;
-    let refused = answer.status() == StatusCode::UNAUTHORIZED;
-    let challenge = answer.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
-    refused.then(|| challenge.to_owned())
 }
 
 async fn manager(outbound: &Outbound, server: &Url) -> Result<AuthorizationManager, SignInError> {

@@ -159,12 +159,10 @@ fn confined(limits: &Limits) -> HostConfig {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,
         }),
+        // What it says is read by being attached to; the engine keeps no copy of results and secrets.
         log_config: Some(HostConfigLogConfig {
-            typ: Some("json-file".to_owned()),
-            config: Some(HashMap::from([
-                ("max-size".to_owned(), "1m".to_owned()),
-                ("max-file".to_owned(), "2".to_owned()),
-            ])),
+            typ: Some("none".to_owned()),
+            config: None,
         }),
         ..HostConfig::default()
     }

@@ -13,8 +13,25 @@ use crate::{Error, Image};
 const PULL_TIMEOUT: Duration = Duration::from_secs(600);
 
 impl Docker {
-    /// The image, pulled if the engine does not have it.
+    /// The image, pulled if the engine does not have it. Users give it: the engine is not sent where
+    /// they could not go themselves.
     pub(super) async fn find_or_pull(&self, image: &str) -> Result<ImageInspect, Error> {
+        if let Some(found) = self.find_image(image).await? {
+            return Ok(found);
+        }
+        if let Some((host, port)) = registry(image)
+            && let Err(refused) = self.config.dialler.resolve(&host, port).await
+        {
+            return Err(Error::ImageMissing {
+                image: image.to_owned(),
+                reason: refused.to_string(),
+            });
+        }
+        self.find_or_fetch(image).await
+    }
+
+    /// The same for images that the installation names.
+    pub(super) async fn find_or_fetch(&self, image: &str) -> Result<ImageInspect, Error> {
         if let Some(found) = self.find_image(image).await? {
             return Ok(found);
         }
@@ -72,6 +89,22 @@ pub(super) fn pinned(image: &str, found: &ImageInspect) -> Image {
             .or_else(|| found.repo_digests.iter().flatten().next())
             .cloned(),
     }
+}
+
+/// Where an image would be pulled from, if its name says so.
+fn registry(image: &str) -> Option<(String, u16)> {
+    let (host, _) = image.split_once('/')?;
+    let is_host = host == "localhost"
+        || host.contains(['.', ':', '['])
+        || host.chars().any(char::is_uppercase);
+    if !is_host {
+        return None;
+    }
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, port.parse().unwrap_or(0)),
+        _ => (host, 443),
+    };
+    Some((name.trim_matches(['[', ']']).to_owned(), port))
 }
 
 /// Without a tag the engine would pull every tag there is.

@@ -9,6 +9,7 @@ use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
     StartContainerOptions, StopContainerOptions,
 };
+use domain::expose;
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +19,7 @@ use super::body::{self, FENCE, INSTALLATION, PART, PART_SERVER, SERVER};
 use super::fault::{answer, fault, not_started};
 use crate::egress::Gate;
 use crate::relay::{Accept, Relay};
-use crate::{Error, Held, LogBook, Refusals, Running, Spec, Started};
+use crate::{Error, Held, LogBook, Refusals, Running, Spec, Started, Veil};
 
 /// A container that is being removed keeps its name for a moment.
 const GONE_POLL: Duration = Duration::from_millis(50);
@@ -35,7 +36,8 @@ impl Docker {
         self.make_room(spec).await?;
         let token = CancellationToken::new();
         let tasks = token.clone().drop_guard();
-        let (log, refusals) = (LogBook::default(), Refusals::default());
+        let veil = Veil::over(spec.secrets.values().map(|secret| expose(secret)));
+        let (log, refusals) = (LogBook::behind(veil), Refusals::default());
         let started = async {
             let (relay, network) = if spec.has_network() {
                 let (relay, container) = self.start_relay(spec, &refusals, &log, &token).await?;

@@ -102,8 +102,4 @@ impl Provisioner for Docker {
     async fn stats(&self, id: &str) -> Result<Option<Stats>, Error> {
         self.read_stats(id).await
     }
-
-    async fn kept_log(&self, id: &str, count: usize) -> Result<Vec<String>, Error> {
-        self.read_log(id, count).await
-    }
 }

@@ -1,9 +1,10 @@
 //! Building a package's image: installed in a container without secrets, then committed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bollard::models::ContainerConfig;
-use bollard::query_parameters::CommitContainerOptions;
+use bollard::query_parameters::{CommitContainerOptions, ListImagesOptions, RemoveImageOptions};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
@@ -15,7 +16,9 @@ use super::fault::fault;
 use crate::package::{Package, PackageConfig, Registry};
 use crate::{Error, Image, Limits, LogBook, Spec, Started};
 
-const REPOSITORY: &str = "agentarea/package";
+const REPOSITORY: &str = "localhost/agentarea/package";
+/// Images of packages that are kept.
+const MAX_IMAGES: usize = 50;
 const BUILD_TIMEOUT: Duration = Duration::from_secs(300);
 /// Lines of the installer that a failure tells.
 const TOLD_LINES: usize = 8;
@@ -67,7 +70,7 @@ impl Docker {
         if !package.is_well_formed() {
             return Err(failed("its name or version is not exact".to_owned()));
         }
-        let base = self.find_or_pull(config.base(package.registry)).await?;
+        let base = self.find_or_fetch(config.base(package.registry)).await?;
         let base_id = base.id.clone().unwrap_or_default();
         let tag = tag(package, &base_id);
         let name = format!("{REPOSITORY}:{tag}");
@@ -86,7 +89,32 @@ impl Docker {
         }
         let found = self.find_image(&name).await?;
         let found = found.ok_or_else(|| failed("its image is missing".to_owned()))?;
+        if let Err(error) = self.drop_old_packages().await {
+            tracing::debug!(%error, "old images of packages are left");
+        }
         Ok(super::image::pinned(&name, &found))
+    }
+
+    /// Removes the oldest images of packages beyond what is kept. One that a container runs stays; one
+    /// that is wanted again is built again.
+    async fn drop_old_packages(&self) -> Result<(), Error> {
+        let options = ListImagesOptions {
+            filters: Some(HashMap::from([(
+                "reference".to_owned(),
+                vec![REPOSITORY.to_owned()],
+            )])),
+            ..ListImagesOptions::default()
+        };
+        let client = self.client().await?;
+        let mut images = client.list_images(Some(options)).await.map_err(fault)?;
+        images.sort_by_key(|image| std::cmp::Reverse(image.created));
+        for image in images.iter().skip(MAX_IMAGES) {
+            // Fails while it is in use.
+            let _ = client
+                .remove_image(&image.id, None::<RemoveImageOptions>, None)
+                .await;
+        }
+        Ok(())
     }
 
     async fn build(&self, package: &Package, spec: &Spec, tag: &str) -> Result<(), Error> {

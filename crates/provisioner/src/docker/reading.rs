@@ -1,14 +1,13 @@
-//! What containers do, use and have said.
+//! What containers do and use.
 
-use bollard::container::LogOutput;
 use bollard::models::{ContainerState, ContainerStateStatusEnum, ContainerStatsResponse};
-use bollard::query_parameters::{InspectContainerOptions, LogsOptions, StatsOptions};
-use futures::{StreamExt, TryStreamExt};
+use bollard::query_parameters::{InspectContainerOptions, StatsOptions};
+use futures::StreamExt;
 
 use super::Docker;
 use super::body::{FENCE, INSTALLATION, PART_SERVER, REVISION, SERVER, WORKSPACE};
 use super::fault::{answer, fault};
-use crate::{Error, Exit, Instance, LogBook, State, Stats};
+use crate::{Error, Exit, Instance, State, Stats};
 
 impl Docker {
     pub(super) async fn read_instance(&self, id: &str) -> Result<Option<Instance>, Error> {
@@ -65,31 +64,6 @@ impl Docker {
             Some(Err(error)) if matches!(answer(&error), Some((404 | 409, _))) => Ok(None),
             Some(Err(error)) => Err(fault(error)),
             None => Ok(None),
-        }
-    }
-
-    pub(super) async fn read_log(&self, id: &str, count: usize) -> Result<Vec<String>, Error> {
-        let options = LogsOptions {
-            stderr: true,
-            tail: count.clamp(1, 1000).to_string(),
-            ..LogsOptions::default()
-        };
-        let client = self.client().await?;
-        // The book bounds what is kept while reading.
-        let book = LogBook::default();
-        let read = client
-            .logs(&self.name(id), Some(options))
-            .try_for_each(|part| {
-                if let LogOutput::StdErr { message } = part {
-                    book.write(&message);
-                }
-                async { Ok(()) }
-            })
-            .await;
-        match read {
-            Ok(()) => Ok(book.tail(count).into_iter().map(|line| line.text).collect()),
-            Err(error) if matches!(answer(&error), Some((404, _))) => Ok(Vec::new()),
-            Err(error) => Err(fault(error)),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::fault::fault;
 use crate::Error;
 use crate::relay::PROGRAM;
 
-const REPOSITORY: &str = "agentarea/relay";
+const REPOSITORY: &str = "localhost/agentarea/relay";
 
 impl Docker {
     /// The id of the relay's image; imports it once for each version of the relay and engine.

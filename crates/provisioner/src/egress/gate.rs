@@ -1,6 +1,7 @@
 //! The gate: every connection out of a container passes it, and few do.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use super::server_name::{Hello, server_name};
 use super::{Refusals, Rule};
 
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take to speak where the host may speak first.
+const PEEK_TIMEOUT: Duration = Duration::from_millis(500);
 const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection lives no longer, however busy.
 const LIFETIME: Duration = Duration::from_secs(3600);
@@ -118,19 +121,25 @@ impl Gate {
         port: u16,
         mut first: Vec<u8>,
     ) -> io::Result<()> {
-        // Protocols in which the host speaks first have no client hello to wait for.
-        let said = if port == 443 {
-            timeout(HEAD_TIMEOUT, read_name(&mut stream, &mut first)).await??
-        } else {
-            server_name(&first)
-        };
-        if let Hello::Name(name) = said
-            && name != host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
-        {
+        let refused = |name: &str, reason: String| {
             let target = format!("{name}:{port}");
-            let reason = format!("asked for through a tunnel to {host}");
             self.refusals.add(&target, &reason);
-            return Err(io::Error::other(format!("{target} {reason}")));
+            Err(io::Error::other(format!("{target}: {reason}")))
+        };
+        match read_first(&mut stream, &mut first, port).await? {
+            Hello::Name(name) if name == host.trim_end_matches('.').to_ascii_lowercase() => {}
+            Hello::Name(name) => {
+                return refused(&name, format!("asked for through a tunnel to {host}"));
+            }
+            // TLS names no addresses.
+            Hello::Nameless if port == 443 && host.parse::<IpAddr>().is_err() => {
+                return refused(host, "its TLS client named no host".to_owned());
+            }
+            Hello::Nameless => {}
+            Hello::Partial if first.is_empty() => {}
+            Hello::Partial => {
+                return refused(host, "its TLS client did not name a host".to_owned());
+            }
         }
         upstream.write_all(&first).await?;
         tokio::io::copy_bidirectional(&mut stream, &mut upstream).await?;
@@ -138,18 +147,31 @@ impl Gate {
     }
 }
 
-async fn read_name(stream: &mut DuplexStream, first: &mut Vec<u8>) -> io::Result<Hello> {
-    loop {
-        match server_name(first) {
-            Hello::Partial if first.len() < BUFFER => {
-                if stream.read_buf(first).await? == 0 {
-                    return Ok(Hello::Nameless);
-                }
-            }
-            Hello::Partial => return Ok(Hello::Nameless),
-            said => return Ok(said),
+/// Reads as much as tells whom a TLS client names. What is no TLS is passed on at once; where the
+/// host may speak first, a client that says nothing is waited for only shortly.
+async fn read_first(
+    stream: &mut DuplexStream,
+    first: &mut Vec<u8>,
+    port: u16,
+) -> io::Result<Hello> {
+    if port != 443 && first.is_empty() {
+        let peeked = timeout(PEEK_TIMEOUT, stream.read_buf(first)).await;
+        if peeked.is_err() || first.is_empty() {
+            return Ok(Hello::Partial);
         }
     }
+    let named = async {
+        loop {
+            let said = server_name(first);
+            if said != Hello::Partial || first.len() >= BUFFER {
+                return Ok(said);
+            }
+            if stream.read_buf(first).await? == 0 {
+                return Ok(said);
+            }
+        }
+    };
+    timeout(HEAD_TIMEOUT, named).await?
 }
 
 async fn answer(stream: &mut DuplexStream, status: &str, reason: &str) -> io::Result<()> {

@@ -1,5 +1,8 @@
 //! The name that a TLS client asks for, so that a tunnel leads where it says.
 
+/// The kind of a TLS record.
+const HANDSHAKE: u8 = 22;
+
 /// What the first bytes of a connection tell.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Hello {
@@ -16,7 +19,7 @@ pub(super) fn server_name(bytes: &[u8]) -> Hello {
     match bytes {
         [] => Hello::Partial,
         // A handshake record of TLS.
-        [22, ..] => match read_record(bytes) {
+        [HANDSHAKE, ..] => match read_records(bytes) {
             Ok(hello) => hello,
             Err(Short) => Hello::Partial,
         },
@@ -49,12 +52,25 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn read_record(bytes: &[u8]) -> Result<Hello, Short> {
-    let mut record = Cursor(bytes);
-    record.take(3)?;
-    let mut message = record.vector(2)?;
+/// Joins records: a message may be cut into several.
+fn read_records(bytes: &[u8]) -> Result<Hello, Short> {
+    let mut records = Cursor(bytes);
+    let mut message = Vec::new();
+    while !is_whole(&message) {
+        if records.number(1)? != usize::from(HANDSHAKE) {
+            return Ok(Hello::Nameless);
+        }
+        records.take(2)?;
+        message.extend_from_slice(records.vector(2)?.0);
+    }
     // From here on everything is there: what does not fit is not a ClientHello that names a host.
-    Ok(read_hello(&mut message).unwrap_or(Hello::Nameless))
+    Ok(read_hello(&mut Cursor(&message)).unwrap_or(Hello::Nameless))
+}
+
+/// Whether a handshake message is there to its end.
+fn is_whole(message: &[u8]) -> bool {
+    let mut head = Cursor(message);
+    head.take(1).is_ok() && head.vector(3).is_ok()
 }
 
 fn read_hello(message: &mut Cursor<'_>) -> Result<Hello, Short> {

@@ -124,6 +124,54 @@ fn allowed_name_is_reached_without_knowing_of_the_proxy() {
     );
 }
 
+#[test]
+fn tunnel_leads_only_to_the_host_that_its_tls_client_names() {
+    in_own_network(
+        "tunnel_leads_only_to_the_host_that_its_tls_client_names",
+        |canaries| async move {
+            let [.., internet] = canaries[..] else {
+                panic!()
+            };
+            let name = "canary.example";
+            let target = format!("{name}:{}", internet.port());
+            let usual = listen_on(&format!("{INTERNET}:443"));
+            let Some(bench) = Bench::start_allowing(&["canary.example:*"]).await else {
+                return;
+            };
+            own_hosts_file(&format!("{INTERNET} {name}\n"));
+            let mut open = spec("tls");
+            open.egress = vec![
+                target.parse().unwrap(),
+                "canary.example:443".parse().unwrap(),
+            ];
+            let mut session = bench.start_session(&open).await;
+            let mut hello = async |value: String| session.call("hello", &value).await.unwrap();
+
+            let right = hello(format!("{target},{name}")).await;
+            let right_usual = hello(format!("{name}:443,{name}")).await;
+            let wrong = hello(format!("{target},hidden.example")).await;
+            let wrong_usual = hello(format!("{name}:443,hidden.example")).await;
+            let nameless = hello(format!("{name}:443,")).await;
+
+            assert!(right.ends_with(&format!("canary {internet}")), "{right}");
+            assert!(
+                right_usual.ends_with(&format!("canary {usual}")),
+                "{right_usual}"
+            );
+            for refused in [wrong, wrong_usual, nameless] {
+                assert!(!refused.contains("canary"), "{refused}");
+            }
+            let refusals = session.running.refusals.list();
+            let mut noted: Vec<&str> = refusals.iter().map(|it| it.target.as_str()).collect();
+            noted.sort_unstable();
+            let hidden = format!("hidden.example:{}", internet.port());
+            let mut expected = vec!["canary.example:443", "hidden.example:443", &hidden];
+            expected.sort_unstable();
+            assert_eq!(noted, expected, "{refusals:?}");
+        },
+    );
+}
+
 /// Runs a test in a new network namespace with three listeners that greet with their address.
 fn in_own_network<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Vec<SocketAddr>) -> F) {
     if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
@@ -155,7 +203,11 @@ fn in_own_network<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Vec<Sock
 }
 
 fn listen(address: &str) -> SocketAddr {
-    let listener = TcpListener::bind((address, 0)).unwrap();
+    listen_on(&format!("{address}:0"))
+}
+
+fn listen_on(address: &str) -> SocketAddr {
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {

@@ -1,6 +1,6 @@
 //! How containers end, and what is said about it.
 
-use provisioner::{Error, Exit, Provisioner};
+use provisioner::{Error, Exit, LogBook, Provisioner, Veil};
 
 use crate::support::{Bench, docker, spec};
 
@@ -52,8 +52,12 @@ async fn end_by_itself_comes_with_code_and_last_words() {
     assert_eq!(exit.code, Some(7));
     let last = session.running.log.tail(1).pop().unwrap();
     assert_eq!(last.text, "configuration file not found");
-    let kept = bench.docker.kept_log("crashing", 10).await.unwrap();
-    assert_eq!(kept, ["configuration file not found"]);
+    let path = "/containers/agentarea-test-crashing/json";
+    let (_, made) = bench.engine.call("GET", path).await;
+    assert_eq!(
+        made["HostConfig"]["LogConfig"]["Type"], "none",
+        "the engine keeps no copy of what a server says"
+    );
 }
 
 #[tokio::test]
@@ -67,11 +71,17 @@ async fn missing_image_and_missing_command_say_so() {
     no_command.image = bench.engine.import_empty("agentarea-test/empty:1").await;
     no_command.command = vec!["/no/such/program".to_owned()];
 
+    let mut private = spec("private");
+    private.image = "10.0.0.5:5000/nothing:1".to_owned();
+
+    let private = bench.docker.start(&private).await.err().unwrap();
     let missing = bench.docker.start(&missing).await.err().unwrap();
     let containers = bench.engine.containers().await;
     let session = bench.start_session(&no_command).await;
 
     assert!(matches!(missing, Error::ImageMissing { .. }), "{missing}");
+    assert!(missing.to_string().contains("private network"), "{missing}");
+    assert!(private.to_string().contains("private network"), "{private}");
     assert_eq!(containers.len(), 0, "nothing is left behind");
     assert_eq!(session.running.ended().await.code, Some(127));
     let last = session.running.log.tail(1).pop().unwrap();
@@ -101,4 +111,30 @@ async fn engine_that_is_away_is_named_and_used_again_when_back() {
     let error = newcomer.engine().await.err().unwrap();
     assert!(matches!(error, Error::NoEngine { .. }), "{error}");
     assert!(error.to_string().contains("DOCKER_HOST"), "{error}");
+}
+
+#[test]
+fn log_never_shows_what_was_secret_not_even_across_the_cut() {
+    let secrets = [
+        "hunter2-and-more",
+        "line one\nsecond line",
+        "a \"quoted\" one",
+        "abc",
+    ];
+    let book = LogBook::behind(Veil::over(secrets));
+
+    book.write(b"the key is hunter2-and-more, abc\nline one\nsecond line\n");
+    book.write(br#"{"key":"a \"quoted\" one"}"#);
+    book.write(b"\n");
+    book.write("x".repeat(4096 - 8).as_bytes());
+    book.write(b"hunter2-and-more hunter2-and-more\n");
+    book.note("it said hunter2-and-more");
+
+    let lines: Vec<String> = book.tail(10).into_iter().map(|line| line.text).collect();
+    assert_eq!(
+        lines[..4],
+        ["the key is •••, abc", "•••", "•••", r#"{"key":"•••"}"#]
+    );
+    assert_eq!(lines[4], format!("{}•••", "x".repeat(4096 - 8)));
+    assert_eq!(lines[5], "it said •••");
 }

@@ -28,6 +28,8 @@ pub(super) struct ServerFile {
 pub(super) struct PackageFile {
     pub(super) registry_type: String,
     pub(super) identifier: String,
+    /// Images have theirs in the identifier.
+    #[serde(default)]
     pub(super) version: String,
     #[serde(default)]
     pub(super) package_arguments: Vec<ArgumentFile>,
@@ -44,10 +46,12 @@ pub(super) struct TransportFile {
     pub(super) url: Option<String>,
 }
 
-/// An argument of its program.
+/// An argument of its program: a word, or a name with a word.
 #[derive(Deserialize)]
 pub(super) struct ArgumentFile {
+    pub(super) name: Option<String>,
     pub(super) value: Option<String>,
+    pub(super) default: Option<String>,
 }
 
 /// An address that serves it.

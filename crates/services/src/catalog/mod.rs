@@ -2,20 +2,21 @@
 //! registry (`server.json`) with a few words of our own under `_meta`.
 
 mod file;
+mod own;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use domain::containers::{
-    CatalogEntry, CatalogSetting, CatalogSourceInput, ContainerHttp, PackageRegistry,
-    PackageSourceInput, Resources,
+    CatalogEntry, CatalogSetting, CatalogSourceInput, ContainerHttp, ContainerSourceInput,
+    PackageRegistry, PackageSourceInput, Resources,
 };
 use domain::mcp_servers::{McpServerSourceInput, RemoteSourceInput};
 use domain::{Error, FieldErrors, Secret, expose};
 use serde_json::Value;
 use url::Url;
 
-use self::file::{Ours, PackageFile, ServerFile, VariableFile, header_variables};
+use self::file::{ArgumentFile, Ours, PackageFile, ServerFile, VariableFile, header_variables};
 
 const FILES: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 
@@ -52,12 +53,19 @@ pub(crate) fn list() -> Vec<CatalogEntry> {
     ENTRIES.iter().map(|listed| listed.entry.clone()).collect()
 }
 
-/// What an entry becomes with these values.
+/// What an entry becomes with these values; `own` is the workspace's own file of that key.
 ///
 /// # Errors
 /// `Invalid` naming each setting that is missing or unknown.
-pub(crate) fn expand(input: CatalogSourceInput) -> Result<McpServerSourceInput, Error> {
+pub(crate) fn expand(
+    input: CatalogSourceInput,
+    own: Option<&Value>,
+) -> Result<McpServerSourceInput, Error> {
     let unknown = || Error::invalid("source.key", "is not in the catalog");
+    if let Some(file) = own {
+        let listed = Listed::read(&input.key, file).map_err(|_| unknown())?;
+        return listed.expand(&input.values);
+    }
     let listed = ENTRIES.iter().find(|listed| listed.entry.key == input.key);
     listed.ok_or_else(unknown)?.expand(&input.values)
 }
@@ -77,6 +85,7 @@ impl Listed {
             (Some(package), _) => {
                 let kind = match package.registry_type.as_str() {
                     kind @ ("npm" | "pypi") => kind,
+                    "oci" => "image",
                     other => return Err(format!("packages of {other} cannot be run yet")),
                 };
                 http_of(package)?;
@@ -110,6 +119,7 @@ impl Listed {
             kind: kind.to_owned(),
             settings: variables.iter().map(setting).collect(),
             egress: ours.egress,
+            is_own: false,
         };
         Ok(Self { entry, file })
     }
@@ -163,6 +173,24 @@ impl Listed {
             .map(|(name, value)| (name.clone(), value.clone()))
             .partition(|(name, _)| is_secret(name));
         let secret = |(name, value): (String, String)| (name, Some(Secret::new(value)));
+        let command = package.package_arguments.iter().flat_map(words).collect();
+        let (env, secrets) = (
+            env.into_iter().collect(),
+            secrets.into_iter().map(secret).collect(),
+        );
+        // Reading the entry has checked it.
+        let http = http_of(package).unwrap_or_default();
+        if package.registry_type == "oci" {
+            return McpServerSourceInput::Container(ContainerSourceInput {
+                image: image(package),
+                command,
+                env,
+                secrets,
+                http,
+                resources: Resources::default(),
+                egress: self.egress(values),
+            });
+        }
         McpServerSourceInput::Package(PackageSourceInput {
             registry: match package.registry_type.as_str() {
                 "npm" => PackageRegistry::Npm,
@@ -170,15 +198,10 @@ impl Listed {
             },
             name: package.identifier.clone(),
             version: package.version.clone(),
-            command: package
-                .package_arguments
-                .iter()
-                .filter_map(|argument| argument.value.clone())
-                .collect(),
-            env: env.into_iter().collect(),
-            secrets: secrets.into_iter().map(secret).collect(),
-            // Reading the entry has checked it.
-            http: http_of(package).unwrap_or_default(),
+            command,
+            env,
+            secrets,
+            http,
             resources: Resources::default(),
             egress: self.egress(values),
         })
@@ -206,6 +229,25 @@ impl Listed {
         let lines = self.entry.egress.iter();
         let filled = lines.filter_map(|line| filled(line, values));
         filled.map(|line| host_and_port(&line)).collect()
+    }
+}
+
+/// What an argument of a program is in its command line.
+fn words(argument: &ArgumentFile) -> Vec<String> {
+    let value = argument.value.as_ref().or(argument.default.as_ref());
+    match (&argument.name, value) {
+        (Some(name), Some(value)) => vec![name.clone(), value.clone()],
+        (None, Some(value)) => vec![value.clone()],
+        (_, None) => Vec::new(),
+    }
+}
+
+/// The reference of an image; older files have its tag beside it.
+fn image(package: &PackageFile) -> String {
+    let name = package.identifier.rsplit('/').next().unwrap_or_default();
+    match package.version.is_empty() || name.contains([':', '@']) {
+        true => package.identifier.clone(),
+        false => format!("{}:{}", package.identifier, package.version),
     }
 }
 
@@ -336,7 +378,7 @@ mod tests {
             values: BTreeMap::from([("COLOUR".to_owned(), Secret::new("red"))]),
         };
 
-        let error = expand(input).expect_err("incomplete");
+        let error = expand(input, None).expect_err("incomplete");
 
         assert_eq!(
             error.field("source.values.NOTION_TOKEN"),

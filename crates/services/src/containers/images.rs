@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 
 use domain::containers::{PackageRegistry, PackageSource};
 use mcp::ConnectError;
-use provisioner::{Error, Package, Registry};
+use provisioner::{Error, Image, Package, Registry};
 use uuid::Uuid;
 
 use super::Containers;
@@ -31,27 +31,72 @@ impl Wanted {
 }
 
 impl Containers {
-    /// The id of an image that is on the engine: pulled or built if it is not.
+    /// Whether the engine still has an image of that id.
+    ///
+    /// # Errors
+    /// If the engine does not answer.
+    pub(crate) async fn has_image(&self, id: &str) -> Result<bool, ConnectError> {
+        let provisioner = self.provisioner().await.map_err(told)?;
+        match provisioner.resolve(id).await {
+            Ok(_) => Ok(true),
+            Err(Error::ImageMissing { .. }) => Ok(false),
+            Err(error) => Err(told(error)),
+        }
+    }
+
+    /// An image that is on the engine: pulled or built if it is not.
     ///
     /// # Errors
     /// Says what a person can do.
-    pub(crate) async fn find_image(&self, wanted: Wanted) -> Result<String, ConnectError> {
+    pub(crate) async fn find_image(&self, wanted: Wanted) -> Result<Image, ConnectError> {
         let provisioner = self.provisioner().await.map_err(told)?;
         let found = match (wanted, &self.inner.config) {
             (Wanted::Image(image), _) => provisioner.resolve(&image).await,
             (Wanted::Package(package), Some(config)) => {
-                let build = mint::id::<Uuid>().simple();
-                let name = format!("build-{build}-{}", self.process().simple());
-                self.builds().insert(name.clone());
-                let built = provisioner.build(&name, &package, &config.packages()).await;
-                self.builds().remove(&name);
-                built
+                let (this, provisioner) = (self.clone(), provisioner.clone());
+                let config = config.packages();
+                // It goes on without whoever began it: the next one who asks finds the image.
+                let building = tokio::spawn(async move {
+                    let _turn = this.inner.build_turns.acquire().await;
+                    let build = Build::begin(&this);
+                    provisioner.build(&build.name, &package, &config).await
+                });
+                building.await.unwrap_or_else(|_| {
+                    Err(Error::EngineGone {
+                        reason: "the build broke off".to_owned(),
+                    })
+                })
             }
             (Wanted::Package(_), None) => Err(Error::NoEngine {
                 tried: "this server does not run containers".to_owned(),
             }),
         };
-        found.map(|image| image.id).map_err(told)
+        found.map_err(told)
+    }
+}
+
+/// A package that is being installed.
+struct Build {
+    containers: Containers,
+    /// Of its container.
+    name: String,
+}
+
+impl Build {
+    fn begin(containers: &Containers) -> Self {
+        let id = mint::id::<Uuid>().simple();
+        let name = format!("build-{id}-{}", containers.process().simple());
+        containers.builds().insert(name.clone());
+        Self {
+            containers: containers.clone(),
+            name,
+        }
+    }
+}
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        self.containers.builds().remove(&self.name);
     }
 }
 

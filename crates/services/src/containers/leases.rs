@@ -1,6 +1,7 @@
 //! The right to run a server's one container: one process of the fleet has it at a time.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,11 @@ use crate::mint;
 
 /// For how long a server is held without saying so again.
 pub(crate) const LIFE: Duration = Duration::from_secs(10);
+
+/// How long a lease is believed in without news: ended before another process may begin.
+const BELIEF: Duration = LIFE.saturating_sub(Duration::from_secs(1));
+/// Longest time for one word with the database, which may hang without an error.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Which process is to run a server.
 pub(crate) enum Turn {
@@ -70,10 +76,13 @@ impl Containers {
         server: (WorkspaceId, McpServerId),
         revision: i32,
     ) -> Result<Turn, ConnectError> {
-        let taken = match self.runs_here() {
-            true => self.claim(server, revision).await,
-            false => self.find_runner(server).await,
+        let taking = async {
+            match self.runs_here() {
+                true => self.claim(server, revision).await,
+                false => self.find_runner(server).await,
+            }
         };
+        let taken = within(PATIENCE, Box::pin(taking)).await;
         taken.map_err(|error| {
             tracing::warn!(%error, "it cannot be found out who runs a container");
             ConnectError::Unreachable("our database does not answer".to_owned())
@@ -133,8 +142,11 @@ impl Containers {
         &self,
         server: (WorkspaceId, McpServerId),
     ) -> store::Result<Option<Owner>> {
-        let mut db = self.inner.store.system().await?;
-        mcp_instances::find_owner(&mut db, server).await
+        let found = async {
+            let mut db = self.inner.store.system().await?;
+            mcp_instances::find_owner(&mut db, server).await
+        };
+        within(PATIENCE, Box::pin(found)).await
     }
 
     /// Says again what this process holds; what it may not go on running comes back.
@@ -152,19 +164,21 @@ impl Containers {
             let mut db = self.inner.store.system().await?;
             mcp_instances::prolong(&mut db, self.inner.process, &starts, LIFE).await
         };
-        let held: HashMap<McpServerId, Held> = match prolonged.await {
-            Ok(held) => held
-                .into_iter()
-                .map(|held| (held.server_id, held))
-                .collect(),
-            Err(error) => {
-                tracing::warn!(%error, "cannot say that containers are held");
-                if self.inner.leases.is_fresh() {
-                    return Vec::new();
+        let patience = self.inner.leases.belief().max(Duration::from_secs(1));
+        let held: HashMap<McpServerId, Held> =
+            match within(PATIENCE.min(patience), Box::pin(prolonged)).await {
+                Ok(held) => held
+                    .into_iter()
+                    .map(|held| (held.server_id, held))
+                    .collect(),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot say that containers are held");
+                    if !self.inner.leases.belief().is_zero() {
+                        return Vec::new();
+                    }
+                    HashMap::new()
                 }
-                HashMap::new()
-            }
-        };
+            };
         self.inner.leases.hear(begun);
         let ends = |(id, lease): (McpServerId, Lease)| {
             let ending = |is_gentle| {
@@ -209,6 +223,16 @@ impl Containers {
     }
 }
 
+/// What the database says within a time; as if it had failed otherwise. The question is boxed, so
+/// that it does not weigh on the future of whoever asks.
+pub(super) async fn within<T>(
+    patience: Duration,
+    asked: Pin<Box<impl Future<Output = store::Result<T>>>>,
+) -> store::Result<T> {
+    let hangs = |_| anyhow::anyhow!("the database does not answer within {patience:?}");
+    tokio::time::timeout(patience, asked).await.map_err(hangs)?
+}
+
 impl Leases {
     fn held(&self) -> MutexGuard<'_, HashMap<McpServerId, Lease>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
@@ -219,9 +243,10 @@ impl Leases {
         *heard_at = Some(at);
     }
 
-    fn is_fresh(&self) -> bool {
+    /// For how long what is held may still be believed in.
+    fn belief(&self) -> Duration {
         let heard_at = self.heard_at.lock().unwrap_or_else(PoisonError::into_inner);
-        heard_at.is_none_or(|at| at.elapsed() < LIFE)
+        heard_at.map_or(BELIEF, |at| BELIEF.saturating_sub(at.elapsed()))
     }
 
     /// Tells whether it was held.

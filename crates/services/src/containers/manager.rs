@@ -7,7 +7,7 @@ use store::mcp_instances::{self, Astray};
 use uuid::Uuid;
 
 use super::Containers;
-use super::leases::LIFE;
+use super::leases::{LIFE, PATIENCE, within};
 use crate::mint;
 
 /// For how long a process is believed to live without saying so again.
@@ -32,8 +32,11 @@ impl Containers {
         let now = mint::now();
         let until = (now.date_time() + PROCESS_LIFE).into();
         let (process, address) = (self.inner.process, &self.inner.address);
-        let mut db = self.inner.store.system().await?;
-        store::installation::put_process(&mut db, process, address, now, until).await
+        let put = async {
+            let mut db = self.inner.store.system().await?;
+            store::installation::put_process(&mut db, process, address, now, until).await
+        };
+        within(PATIENCE, Box::pin(put)).await
     }
 
     /// Ends: gives everything up after what was under way came to its end.
@@ -49,22 +52,28 @@ impl Containers {
             store::installation::delete_process(&mut db, self.inner.process).await
         };
         // Otherwise its time runs out.
-        let _: store::Result<()> = ended.await;
+        let _: store::Result<()> = within(PATIENCE, Box::pin(ended)).await;
     }
 
     /// Servers that are not as they should be and that nobody looks after, if this process is the one
     /// that looks for the whole fleet.
     pub(crate) async fn find_astray(&self) -> store::Result<Vec<Astray>> {
-        let mut db = self.inner.store.system().await?;
-        match mcp_instances::lead(&mut db, self.inner.process, LIFE).await? {
-            true => mcp_instances::list_astray(&mut db, LIFE, AT_ONCE).await,
-            false => Ok(Vec::new()),
-        }
+        let found = async {
+            let mut db = self.inner.store.system().await?;
+            match mcp_instances::lead(&mut db, self.inner.process, LIFE).await? {
+                true => mcp_instances::list_astray(&mut db, LIFE, AT_ONCE).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        within(PATIENCE, Box::pin(found)).await
     }
 
     /// Removes every container of this installation from this process's engine that is not the start
     /// which counts.
     pub(crate) async fn sweep(&self) {
+        if let Err(error) = within(PATIENCE, Box::pin(self.forget_deleted())).await {
+            tracing::debug!(%error, "deleted servers are not forgotten");
+        }
         let Ok(provisioner) = self.provisioner().await else {
             return;
         };
@@ -80,7 +89,7 @@ impl Containers {
             let alive = store::installation::list_processes(&mut db, mint::now()).await?;
             Ok((live, alive))
         };
-        let known: store::Result<_> = known.await;
+        let known: store::Result<_> = within(PATIENCE, Box::pin(known)).await;
         let (live, alive) = match known {
             Ok((live, alive)) => (live.into_iter().collect(), alive.into_iter().collect()),
             Err(error) => return tracing::debug!(%error, "containers are not swept"),
@@ -98,6 +107,21 @@ impl Containers {
         if count > 0 {
             tracing::info!(count, "containers that nobody runs were removed");
         }
+    }
+
+    async fn forget_deleted(&self) -> store::Result<()> {
+        let known = self.known_places();
+        if known.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Uuid> = known.iter().map(|id| id.uuid()).collect();
+        let mut db = self.inner.store.system().await?;
+        let there: HashSet<McpServerId> = mcp_instances::list_there(&mut db, &ids)
+            .await?
+            .into_iter()
+            .collect();
+        self.forget_places(|id| there.contains(id) || !known.contains(id));
+        Ok(())
     }
 
     /// Whether a container is the start of a server that counts, or one in which a package is being

@@ -18,6 +18,7 @@ use domain::McpServerId;
 use outbound::Dialler;
 use provisioner::{Docker, DockerConfig, Error, PackageConfig, Provisioner};
 use store::Store;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use uuid::Uuid;
@@ -26,6 +27,9 @@ pub(crate) use self::images::{Wanted, registry};
 pub(crate) use self::leases::{InstanceLease, Turn};
 use self::place::Place;
 pub(crate) use self::starting::{ContainerGuard, Order};
+
+/// Packages that one process installs at once.
+const BUILDS: usize = 2;
 
 /// What one workspace's containers may use together.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +110,8 @@ struct Inner {
     retiring: TaskTracker,
     /// Names of the containers in which packages are being installed.
     builds: Mutex<HashSet<String>>,
+    /// Held while a package is being installed.
+    build_turns: Semaphore,
     places: Mutex<HashMap<McpServerId, Arc<Place>>>,
 }
 
@@ -122,6 +128,7 @@ impl Containers {
                 leases: leases::Leases::default(),
                 retiring: TaskTracker::new(),
                 builds: Mutex::default(),
+                build_turns: Semaphore::new(BUILDS),
                 places: Mutex::default(),
             }),
         }
@@ -158,6 +165,23 @@ impl Containers {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         places.entry(id).or_default().clone()
+    }
+
+    /// The servers of which something is known.
+    fn known_places(&self) -> HashSet<McpServerId> {
+        let places = self.inner.places.lock();
+        let places = places.unwrap_or_else(PoisonError::into_inner);
+        places.keys().copied().collect()
+    }
+
+    /// Forgets what was known of servers that are gone, unless somebody is at work on them.
+    fn forget_places(&self, is_there: impl Fn(&McpServerId) -> bool) {
+        let mut places = self
+            .inner
+            .places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        places.retain(|id, place| is_there(id) || Arc::strong_count(place) > 1);
     }
 
     fn find_place(&self, id: McpServerId) -> Option<Arc<Place>> {

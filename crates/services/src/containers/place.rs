@@ -82,7 +82,7 @@ impl PlaceState {
         let pause = FIRST_PAUSE * 2u32.pow(count as u32 - 1);
         let left = pause.checked_sub(last.elapsed())?;
         Some(format!(
-            "{}; it is started again in {} s",
+            "{}; it can be started again in {} s",
             self.last_crash,
             left.as_secs() + 1
         ))

@@ -122,6 +122,8 @@ impl Containers {
                     Ok(_) => guard.end_in_words(),
                     Err(_) => with_log(error.to_string(), &running),
                 };
+                // Its own words may be an error that repeats what it was given.
+                let reason = running.log.veil().hide_in(&reason);
                 place.state().note_crash(fence, &reason);
                 Err(ConnectError::Protocol(reason))
             }

@@ -17,6 +17,7 @@ use domain::{Action, Cursor, Error, McpServerId, Page, Paged};
 use serde_json::Value;
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
+use store::mcp_tools::MAX_SERVERS;
 use tokio_util::sync::CancellationToken;
 
 use self::running::{set_connecting, shown};
@@ -53,6 +54,11 @@ impl McpServers for Session {
             .change(Action::ManageTools, Deed::McpServerCreate)
             .await?;
         input.validate()?;
+        if tx.count_mcp_servers().await.or_fault()? >= MAX_SERVERS.into() {
+            return Err(Error::conflict(format!(
+                "a workspace can have {MAX_SERVERS} tool servers; delete one that is not used"
+            )));
+        }
         let now = mint::now();
         let mut stored = StoredMcpServer {
             server: McpServer {
@@ -93,7 +99,7 @@ impl McpServers for Session {
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerUpdate)
             .await?;
-        let mut stored = get(&mut tx, id).await?;
+        let mut stored = lock(&mut tx, id).await?;
         input.validate()?;
         stored.server.updated_at = mint::now();
         let old_secret = stored.secret_id;
@@ -114,7 +120,11 @@ impl McpServers for Session {
             }
             None => false,
         };
-        name_conflict(tx.update_mcp_server(&stored).await)?;
+        let written = match is_moved {
+            true => tx.update_mcp_server(&stored).await,
+            false => tx.rename_mcp_server(&stored).await,
+        };
+        name_conflict(written)?;
         if let (Some(unused), None) = (old_secret, stored.secret_id) {
             tx.delete_secret(unused).await.or_fault()?;
         }
@@ -131,7 +141,7 @@ impl McpServers for Session {
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerDelete)
             .await?;
-        let stored = get(&mut tx, id).await?;
+        let stored = lock(&mut tx, id).await?;
         let users = tx.list_agents_with_tools_of(id).await.or_fault()?;
         if !users.is_empty() {
             return Err(Error::conflict(format!(
@@ -154,13 +164,14 @@ impl McpServers for Session {
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerRestart)
             .await?;
-        let mut stored = get(&mut tx, id).await?;
+        let mut stored = lock(&mut tx, id).await?;
         // Whoever runs it starts it anew for a new revision.
         stored.revision += 1;
         set_connecting(&mut stored);
         if let Some(settings) = stored.server.source.container_mut() {
             // The image is looked for again: its name may lead to a newer one.
             settings.pinned_image = None;
+            settings.pinned_digest = None;
         }
         tx.update_mcp_server(&stored).await.or_fault()?;
         tx.commit(id.uuid(), &stored.server.name).await?;
@@ -172,7 +183,7 @@ impl McpServers for Session {
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerStop)
             .await?;
-        let mut stored = get(&mut tx, id).await?;
+        let mut stored = lock(&mut tx, id).await?;
         if stored.server.source.container().is_none() {
             let message = "somebody else runs this server; only its connection is ours";
             return Err(Error::conflict(message));
@@ -230,8 +241,15 @@ impl McpServers for Session {
     }
 
     async fn list_mcp_catalog(&self) -> Result<Vec<CatalogEntry>, Error> {
-        self.actor.require(Action::Read)?;
-        Ok(crate::catalog::list())
+        self.whole_catalog().await
+    }
+
+    async fn create_mcp_catalog_entry(&self, file: Value) -> Result<CatalogEntry, Error> {
+        self.create_catalog_entry(file).await
+    }
+
+    async fn delete_mcp_catalog_entry(&self, key: &str) -> Result<(), Error> {
+        self.delete_catalog_entry(key).await
     }
 
     async fn list_mcp_tools(&self, id: McpServerId, page: Page) -> Result<Paged<McpTool>, Error> {
@@ -327,6 +345,12 @@ fn rename(stored: &mut StoredMcpServer, name: String) {
 
 async fn get(tx: &mut TenantTx, id: McpServerId) -> Result<StoredMcpServer, Error> {
     let found = tx.find_mcp_server(id).await.or_fault()?;
+    found.ok_or(Error::NotFound)
+}
+
+/// The same, to be changed: nobody else changes it meanwhile.
+async fn lock(tx: &mut TenantTx, id: McpServerId) -> Result<StoredMcpServer, Error> {
+    let found = tx.lock_mcp_server(id).await.or_fault()?;
     found.ok_or(Error::NotFound)
 }
 

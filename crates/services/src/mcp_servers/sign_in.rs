@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::audit::Deed;
 use domain::mcp_servers::{McpServer, McpServerSource, SignInReturn};
 use domain::{Action, Error, McpServerId, SecretId, expose};
-use mcp::sign_in::{self, KnownClient, SignInAnswer, SignInError};
+use mcp::sign_in::{self, KnownClient, SignInAnswer, SignInError, SignInPlan};
 use secrecy::SecretString;
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
@@ -13,7 +13,7 @@ use store::mcp_sign_ins::PendingSignIn;
 use url::Url;
 
 use super::source::SIGN_IN_SECRET;
-use super::{CREATE_WAIT, get, set_connecting};
+use super::{CREATE_WAIT, get, lock, set_connecting};
 use crate::fault::OrFault;
 use crate::{Session, mint, sealed_map};
 
@@ -32,13 +32,28 @@ impl Session {
         let mut tx = self.begin(Action::Read).await?;
         let stored = get(&mut tx, id).await?;
         let client = self.sign_in_client(&mut tx, &stored).await?;
+        let more_scopes = tx.find_wanted_scopes(id).await.or_fault()?;
+        let grant_id = tx.find_sign_in_secrets(id).await.or_fault()?.grant_id;
+        let before = match grant_id {
+            Some(grant_id) => tx.find_secret(&self.services.vault, grant_id).await,
+            None => Ok(None),
+        };
+        let before = before.or_fault()?;
         drop(tx);
         let url = remote_url(&stored)?;
         let outbound = &self.services.outbound;
-        let redirect_uri = self.redirect_uri();
+        let plan = SignInPlan {
+            redirect_uri: &self.redirect_uri(),
+            client_name: CLIENT_NAME,
+            client,
+            metadata_url: self.services.config.client_metadata_url.as_deref(),
+            // Its rights are kept only where more are wanted; else everything begins anew.
+            before: before.as_ref().filter(|_| !more_scopes.is_empty()),
+            more_scopes: &more_scopes,
+        };
         // No transaction waits for a stranger.
-        let begun = sign_in::begin(outbound, &url, &redirect_uri, CLIENT_NAME, client);
-        let begun = within(begun).await.map_err(Error::conflict)?;
+        let begun = within(sign_in::begin(outbound, &url, plan)).await;
+        let begun = begun.map_err(Error::conflict)?;
 
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerSignIn)
@@ -140,7 +155,7 @@ impl Session {
         let mut tx = self
             .change(Action::ManageTools, Deed::McpServerSignOut)
             .await?;
-        let mut stored = get(&mut tx, id).await?;
+        let mut stored = lock(&mut tx, id).await?;
         forget_sign_ins(&mut tx, id).await?;
         stored.revision += 1;
         set_connecting(&mut stored);
@@ -157,7 +172,7 @@ impl Session {
     ) -> Result<(), Error> {
         let workspace_id = self.actor.workspace_id;
         let mut tx = self.services.store.begin(workspace_id).await.or_fault()?;
-        let mut stored = get(&mut tx, id).await?;
+        let mut stored = lock(&mut tx, id).await?;
         if stored.revision != seen.revision {
             return Err(Error::conflict(
                 "the server's settings were changed meanwhile; sign in again",
@@ -180,14 +195,12 @@ impl Session {
     }
 
     async fn note_failure(&self, seen: &StoredMcpServer, reason: String) -> Result<(), Error> {
-        let mut stored = seen.clone();
         let workspace_id = self.actor.workspace_id;
         let mut tx = self.services.store.begin(workspace_id).await.or_fault()?;
-        let now = get(&mut tx, stored.server.id).await?;
-        if now.revision != stored.revision {
+        let mut stored = lock(&mut tx, seen.server.id).await?;
+        if stored.revision != seen.revision {
             return Ok(());
         }
-        stored.server.state = now.server.state;
         stored.server.reason = Some(format!("signing in failed: {reason}"));
         tx.update_mcp_server(&stored).await.or_fault()?;
         tx.commit().await.or_fault()

@@ -8,6 +8,7 @@ use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
 use url::Url;
 
+use crate::fault::OrFault;
 use crate::mcp_settings::other_type;
 use crate::{Session, sealed_map};
 
@@ -27,7 +28,10 @@ impl Session {
             McpServerSourceInput::Catalog(_) if !is_new => return Err(other_type()),
             McpServerSourceInput::Catalog(input) => {
                 let key = input.key.clone();
-                (crate::catalog::expand(input)?, Some(key))
+                let own = tx.list_catalog_entries().await.or_fault()?;
+                let own = own.iter().find(|(own, _)| *own == key);
+                let own = own.map(|(_, file)| file);
+                (crate::catalog::expand(input, own)?, Some(key))
             }
             input => (input, None),
         };

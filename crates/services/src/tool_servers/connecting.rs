@@ -7,6 +7,7 @@ use domain::mcp_servers::{DesiredState, McpServerSource, McpServerState, RemoteS
 use domain::{McpServerId, WorkspaceId};
 use mcp::{ConnectError, Connection, HttpEndpoint};
 use outbound::Outbound;
+use provisioner::Veil;
 use store::Store;
 use store::mcp_servers::{Observation, Profile, StoredMcpServer};
 use store::mcp_tools::HashedDefinition;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use super::directory::Directory;
 use super::grants::ServerGrant;
+use super::noting::fault;
 use super::peers::{Peers, Silence};
 use crate::containers::{ContainerGuard, Containers, Order, Turn, Wanted};
 use crate::mcp_servers::source::SIGN_IN_SECRET;
@@ -24,10 +26,10 @@ use crate::{mint, sealed_map};
 /// Connects to servers and keeps what they say of themselves.
 #[derive(Clone)]
 pub(super) struct Connector {
-    store: Store,
+    pub(super) store: Store,
     vault: Vault,
     outbound: Outbound,
-    directory: Directory,
+    pub(super) directory: Directory,
     pub(super) containers: Containers,
     peers: Peers,
 }
@@ -86,6 +88,9 @@ impl Connector {
             let stopped = "a person stopped the server; restart it to use its tools";
             return Err(ConnectError::Protocol(stopped.to_owned()));
         }
+        let words = |value: &str| value.rsplit(' ').next().unwrap_or_default().to_owned();
+        let words: Vec<String> = secrets.values().map(|value| words(value)).collect();
+        let veil = Veil::over(secrets.values().chain(&words).map(String::as_str));
         let opened = self.connect(workspace_id, &stored, secrets, grant).await;
         let result = match opened {
             // The process that runs it keeps what it says.
@@ -111,6 +116,15 @@ impl Connector {
                 through: None,
             }),
             Err(error) => {
+                // A refusal may repeat what the server was given.
+                let error = match error {
+                    ConnectError::Protocol(told) => ConnectError::Protocol(veil.hide_in(&told)),
+                    error => error,
+                };
+                if let ConnectError::MoreRightsNeeded { scope } = &error {
+                    self.want_rights(workspace_id, id, revision, scope).await;
+                    return Err(error);
+                }
                 let seen = Observation {
                     state: match &error {
                         ConnectError::SignInNeeded(_) => McpServerState::SignInNeeded,
@@ -204,14 +218,23 @@ impl Connector {
                 }
             }
         };
-        let image = match &settings.pinned_image {
+        let kept = match &settings.pinned_image {
+            Some(image) => self.containers.has_image(image).await?.then_some(image),
+            None => None,
+        };
+        let image = match kept {
             Some(image) => image.clone(),
             None => {
                 self.pass(workspace_id, id, revision, McpServerState::Building)
                     .await?;
+                // One that the engine has lost is fetched as it was, if it is known which that is.
+                let wanted = match (wanted, &settings.pinned_digest) {
+                    (Wanted::Image(_), Some(digest)) => Wanted::Image(digest.clone()),
+                    (wanted, _) => wanted,
+                };
                 let image = self.containers.find_image(wanted).await?;
                 self.pin(workspace_id, id, revision, &image).await?;
-                image
+                image.id
             }
         };
         self.pass(workspace_id, id, revision, McpServerState::Starting)
@@ -242,54 +265,6 @@ impl Connector {
             profile: None,
         };
         self.observe(workspace_id, id, revision, seen, None).await
-    }
-
-    /// Notes that a container ended while it was in use.
-    pub(super) async fn note_crash(
-        &self,
-        workspace_id: WorkspaceId,
-        id: McpServerId,
-        revision: i32,
-        reason: String,
-    ) {
-        tracing::info!(mcp_server.id = %id, reason, "a tool server's container ended");
-        let state = McpServerState::Failed;
-        self.note(workspace_id, id, revision, state, Some(reason))
-            .await;
-    }
-
-    /// Notes how a server is, unless it has been changed since.
-    pub(super) async fn note(
-        &self,
-        workspace_id: WorkspaceId,
-        id: McpServerId,
-        revision: i32,
-        state: McpServerState,
-        reason: Option<String>,
-    ) {
-        let seen = Observation {
-            state,
-            reason,
-            time: mint::now(),
-            profile: None,
-        };
-        // Whatever happened since is newer.
-        let _ = self.observe(workspace_id, id, revision, seen, None).await;
-    }
-
-    async fn pin(
-        &self,
-        workspace_id: WorkspaceId,
-        id: McpServerId,
-        revision: i32,
-        image: &str,
-    ) -> Result<(), ConnectError> {
-        let write = async {
-            let mut tx = self.store.begin(workspace_id).await?;
-            tx.pin_mcp_server(id, revision, image).await?;
-            tx.commit().await
-        };
-        write.await.map_err(|error| fault(&error))
     }
 
     /// The server, its secrets (headers or variables) and what signing in left.
@@ -328,33 +303,6 @@ impl Connector {
         });
         Ok((stored, secrets, grant))
     }
-
-    async fn observe(
-        &self,
-        workspace_id: WorkspaceId,
-        id: McpServerId,
-        revision: i32,
-        seen: Observation,
-        tools: Option<&[HashedDefinition]>,
-    ) -> Result<(), ConnectError> {
-        let write = async {
-            let mut tx = self.store.begin(workspace_id).await?;
-            let is_current = tx.observe_mcp_server(id, revision, &seen).await?;
-            if let (true, Some(tools)) = (is_current, tools) {
-                tx.put_mcp_tools(id, tools).await?;
-            }
-            tx.commit().await?;
-            store::Result::Ok(is_current)
-        };
-        let is_current = write.await.map_err(|error| fault(&error))?;
-        self.directory.forget(Some(workspace_id));
-        match is_current {
-            true => Ok(()),
-            false => Err(ConnectError::Protocol(
-                "the server's settings were changed just now; try again".to_owned(),
-            )),
-        }
-    }
 }
 
 fn endpoint(
@@ -377,9 +325,4 @@ fn endpoint(
         headers,
         grant: grant.map(|grant| Arc::new(grant) as _),
     })
-}
-
-fn fault(error: &store::Error) -> ConnectError {
-    tracing::warn!(error = %error, "a tool server's settings cannot be read or written");
-    ConnectError::Unreachable("our database does not answer".to_owned())
 }

@@ -20,6 +20,10 @@ pub struct HealthConfig {
     pub every: Duration,
     /// How long it may take to answer.
     pub timeout: Duration,
+    /// A connection that was not used for so long is closed, and its container ended.
+    pub idle: Duration,
+    /// Longest time for one call of a tool, connecting included.
+    pub call: Duration,
 }
 
 /// Questions in a row without an answer that make a server unhealthy.

@@ -1,10 +1,12 @@
 //! Tools of tool servers, for agents and the gateway: what there is, and calling it.
 
+mod asking;
 mod connecting;
 mod directory;
 mod grants;
 mod health;
 mod held;
+mod noting;
 mod peers;
 mod pool;
 mod reconciling;
@@ -15,8 +17,7 @@ use std::time::{Duration, Instant};
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::{McpServerId, WorkspaceId};
 use mcp::{
-    Answer, Ask, CallError, CallOptions, ConnectError, Following, LogLine, Progress, Subject,
-    ToolOutput,
+    Answer, Ask, CallError, ConnectError, Following, LogLine, Progress, Subject, ToolOutput,
 };
 use outbound::Outbound;
 use serde_json::Value;
@@ -24,6 +25,7 @@ use store::Store;
 use store::vault::Vault;
 use tokio_util::sync::CancellationToken;
 
+use self::asking::{ask_through, told_meanwhile};
 use self::connecting::Connector;
 use self::directory::Directory;
 pub(crate) use self::directory::Snapshot;
@@ -249,14 +251,11 @@ impl ToolServers {
         };
         loop {
             let revision = self.check(workspace_id, server_id, &ask).await?;
-            let opening = self.pool.connection(workspace_id, server_id, revision);
+            // Starting a server is a long way; its future would weigh on every caller's.
+            let opening = Box::pin(self.pool.connection(workspace_id, server_id, revision));
             let left = deadline.saturating_duration_since(Instant::now());
-            let lease = tokio::select! {
-                lease = tokio::time::timeout(left, opening) => {
-                    lease.map_err(|_| too_late())??
-                }
-                () = options.cancel.cancelled() => return Err(CallError::Cancelled),
-            };
+            let lease = told_meanwhile(tokio::time::timeout(left, opening), &options).await?;
+            let lease = lease.map_err(|_| too_late())??;
             if lease.is_new {
                 // The server was asked for its tools just now: they may be others.
                 self.check(workspace_id, server_id, &ask).await?;
@@ -265,8 +264,11 @@ impl ToolServers {
             let Err(error) = &result else {
                 return result;
             };
+            if let CallError::Connect(ConnectError::MoreRightsNeeded { scope }) = error {
+                self.pool.want_rights(&lease, scope).await;
+            }
             if error.spoils_connection() {
-                self.pool.forget_connection(&lease);
+                self.pool.doubt(&lease);
             }
             let is_untried = matches!(error, CallError::Connect(ConnectError::Unreachable(_)));
             return match error {
@@ -336,6 +338,11 @@ impl ToolServers {
         Ok((following, lease.into_hold()))
     }
 
+    /// Longest time for one call of a tool, connecting included.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.pool.health.call
+    }
+
     /// Raised whenever what is known of any workspace may be another.
     pub(crate) fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.directory.changes()
@@ -345,31 +352,6 @@ impl ToolServers {
     pub(crate) fn forget(&self, workspace_id: WorkspaceId) {
         self.directory.forget(Some(workspace_id));
     }
-}
-
-/// Asks by a connection; what the server was refused meanwhile is told with the answer.
-async fn ask_through(
-    lease: &pool::Lease,
-    ask: Ask,
-    options: &ToolCallOptions<'_>,
-    deadline: Instant,
-) -> Result<Answer, CallError> {
-    let call = CallOptions {
-        timeout: deadline.saturating_duration_since(Instant::now()),
-        cancel: options.cancel,
-        on_progress: options.on_progress,
-        on_log: options.on_log,
-    };
-    let is_call = ask.subject() == Subject::Tool;
-    let refusals = lease.refusals().filter(|_| is_call);
-    let watched = refusals.map(|refusals| (refusals, refusals.last()));
-    let mut result = lease.connection().ask(ask, call).await;
-    if let Some((refusals, before)) = watched
-        && let Some(note) = refused::note(&refusals.after(before))
-    {
-        refused::tell(&mut result, &note);
-    }
-    result
 }
 
 impl KnownTool {

@@ -18,10 +18,9 @@ use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
 const MAX_CALLS: usize = 128;
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(300);
 /// How long it is remembered that a server is left alone.
 const HALTED: Duration = Duration::from_secs(3600);
+/// Longest time between two looks for idle connections.
 const SWEEP: Duration = Duration::from_secs(30);
 /// For how long a server that failed is not tried again by calls.
 const REST: Duration = Duration::from_secs(2);
@@ -98,8 +97,9 @@ impl Pool {
         let this = self.clone();
         tokio::spawn(async move {
             let sweeping = async {
+                let pause = SWEEP.min(this.health.idle / 4);
                 loop {
-                    tokio::time::sleep(SWEEP).await;
+                    tokio::time::sleep(pause).await;
                     this.sweep();
                 }
             };
@@ -256,13 +256,36 @@ impl Pool {
         }
     }
 
-    /// Lets no further call use a lease's connection.
-    pub(super) fn forget_connection(&self, lease: &Lease) {
-        let slot = self.lock().get(&lease.server_id).cloned();
+    /// Notes that a server wants more rights than it was given.
+    pub(super) async fn want_rights(&self, lease: &Lease, scope: &str) {
+        let live = &lease.live;
+        self.connector
+            .want_rights(live.workspace_id, lease.server_id, live.revision, scope)
+            .await;
+    }
+
+    /// Lets no further call use a connection by which one had no answer. A container goes with its
+    /// connection and other calls are under way in it, so it is asked first whether it is there.
+    pub(super) fn doubt(&self, lease: &Lease) {
+        let (server_id, live) = (lease.server_id, lease.live.clone());
+        if live.container.is_none() || live.connection.is_closed() {
+            return self.forget_connection(server_id, &live);
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            let answer = live.connection.ping(this.health.timeout).await;
+            if let Err(ConnectError::Timeout { .. } | ConnectError::Unreachable(_)) = answer {
+                this.forget_connection(server_id, &live);
+            }
+        });
+    }
+
+    fn forget_connection(&self, server_id: McpServerId, live: &Arc<Live>) {
+        let slot = self.lock().get(&server_id).cloned();
         let Some(slot) = slot else { return };
         // Somebody who holds the lock is connecting anew already.
         if let Ok(mut state) = slot.state.try_lock() {
-            let is_same = |live: &Arc<Live>| Arc::ptr_eq(live, &lease.live);
+            let is_same = |other: &Arc<Live>| Arc::ptr_eq(other, live);
             if state.live.as_ref().is_some_and(is_same) {
                 state.live = None;
             }
@@ -281,7 +304,10 @@ impl Pool {
         self.lock().retain(|_, slot| {
             // One that is left alone is remembered for as long as its loop would last.
             let is_halted = lock(&slot.health).halted.is_some();
-            let idle = if is_halted { HALTED } else { IDLE };
+            let idle = match is_halted {
+                true => HALTED,
+                false => self.health.idle,
+            };
             slot.is_busy() || slot.is_held() || lock(&slot.used_at).elapsed() < idle
         });
     }

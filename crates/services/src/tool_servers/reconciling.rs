@@ -46,10 +46,10 @@ impl ToolServers {
         let mut changes = self.directory.changes();
         let mut round = 0_u32;
         loop {
-            if let Err(error) = self.containers.beat().await {
+            let (beaten, ()) = tokio::join!(self.containers.beat(), self.keep_held());
+            if let Err(error) = beaten {
                 tracing::warn!(%error, "cannot say that this process lives");
             }
-            self.keep_held().await;
             if round.is_multiple_of(SWEEP_EVERY) {
                 let containers = self.containers.clone();
                 tokio::spawn(async move { containers.sweep().await });

@@ -1,7 +1,5 @@
 //! Tools of tool servers, called by a run.
 
-use std::time::Duration;
-
 use domain::WorkspaceId;
 use domain::tools::NAME_SEPARATOR;
 use engine::{Plan, ToolOutput};
@@ -17,8 +15,6 @@ const MAX_NAME: usize = 64;
 pub(crate) struct ServerTools {
     pub(crate) servers: ToolServers,
     pub(crate) workspace_id: WorkspaceId,
-    /// Longest time for one call, connecting included.
-    pub(crate) timeout: Duration,
 }
 
 impl ServerTools {
@@ -47,7 +43,7 @@ impl ServerTools {
             }
         }
         let options = ToolCallOptions {
-            timeout: self.timeout,
+            timeout: self.servers.call_timeout(),
             cancel: &cancel,
             on_progress: None,
             on_log: None,

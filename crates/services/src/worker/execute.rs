@@ -228,7 +228,6 @@ async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, Run
     let servers = ServerTools {
         servers: worker.inner.tool_servers.clone(),
         workspace_id,
-        timeout: worker.inner.tool_call_time,
     };
     if tools.is_empty() {
         return Ok(RunToolbox::new(&[], Vec::new(), [], builtins, servers));

@@ -72,8 +72,6 @@ struct Inner {
     runs_per_workspace: u32,
     /// How long questions wait for people.
     approval_time: Duration,
-    /// Longest time of a call of a tool server.
-    tool_call_time: Duration,
     /// Bytes that all files of a workspace may have.
     workspace_file_bytes: u64,
     /// Whether this process takes runs.
@@ -193,7 +191,6 @@ impl Worker {
             slots: Arc::new(Semaphore::new(config.runs_per_worker)),
             runs_per_workspace: config.runs_per_workspace,
             approval_time: config.approval_time,
-            tool_call_time: config.tool_call_time,
             workspace_file_bytes: config.files.workspace_bytes,
             is_taking: AtomicBool::new(false),
             active: Mutex::default(),

@@ -14,6 +14,11 @@ pub(super) fn mcp_servers() -> Vec<Route> {
             "description": "Hash of the definition that was looked at.",
         }},
     });
+    let file = json!({
+        "type": "object",
+        "description": "A file in the format of the official registry (server.json).",
+        "properties": {"name": {"type": "string"}},
+    });
     vec![
         get(tag, "/mcp-servers", "Lists the servers").pages::<McpServer>(),
         post(tag, "/mcp-servers", "Adds a server")
@@ -43,6 +48,15 @@ pub(super) fn mcp_servers() -> Vec<Route> {
         )
         .gives::<ContainerReport>(),
         get(tag, "/mcp-catalog", "Lists the servers to choose from").pages::<CatalogEntry>(),
+        post(tag, "/mcp-catalog", "Puts a server into the catalog")
+            .takes_raw("application/json", file)
+            .creates::<CatalogEntry>()
+            .conflicts("The catalog has one of that name"),
+        delete(
+            tag,
+            "/mcp-catalog/{key}",
+            "Takes a server out of the catalog",
+        ),
         get(tag, "/mcp-servers/{id}/tools", "Lists a server's tools").pages::<McpTool>(),
         post(
             tag,

@@ -236,6 +236,19 @@ pub fn rows() -> Vec<Row> {
             vec![("id", o.mcp_server.clone()), ("tool", "echo".into())]
         }),
         row("list_catalog", May(Action::Read), Read, none),
+        row("add_catalog_entry", May(ManageTools), Change, |_| {
+            let name = uuid::Uuid::new_v4().simple();
+            vec![(
+                "file",
+                format!(
+                    r#"{{"name": "com.example/{name}", "description": "x", "version": "1",
+                      "remotes": [{{"type": "streamable-http", "url": "https://example.com/mcp"}}]}}"#
+                ),
+            )]
+        }),
+        row("delete_catalog_entry", May(ManageTools), Change, |_| {
+            field("id", "example")
+        }),
         row("add_catalog_server", May(ManageTools), Change, |_| {
             vec![("name", server_name()), ("key", "time".into())]
         }),
@@ -251,9 +264,6 @@ pub fn rows() -> Vec<Row> {
                 ("name", server_name()),
                 ("typed[image]", "example.com/none:1".into()),
             ]
-        }),
-        by_id("draw_container", May(Action::Read), Read, |o| {
-            field("id", &o.mcp_server)
         }),
         by_id("stop_tool_server", May(ManageTools), Change, |o| {
             field("id", &o.mcp_server)

@@ -62,6 +62,7 @@ fn every_route_has_a_row() {
         "GET /health/db",
         "GET /health/redis",
         "GET /metrics",
+        "GET /oauth/client-metadata.json",
         "GET /openapi.json",
         "POST /policy-reports",
     ];

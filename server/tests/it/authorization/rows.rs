@@ -246,6 +246,21 @@ pub fn rows() -> Vec<Row> {
             format!("/mcp-servers/{}/container", o.mcp_server)
         }),
         get("/mcp-catalog", May(Read), |_| "/mcp-catalog".into()),
+        row(
+            Method::POST,
+            "/mcp-catalog",
+            May(ManageTools),
+            |_| "/mcp-catalog".into(),
+            |_| {
+                let name = format!("com.example/{}", uuid::Uuid::new_v4().simple());
+                let remotes =
+                    json!([{"type": "streamable-http", "url": "https://example.com/mcp"}]);
+                json!({"name": name, "description": "x", "version": "1", "remotes": remotes})
+            },
+        ),
+        delete("/mcp-catalog/{key}", May(ManageTools), |_| {
+            "/mcp-catalog/example".into()
+        }),
         get("/mcp-servers/{id}/tools", May(Read), |o| {
             format!("/mcp-servers/{}/tools", o.mcp_server)
         }),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
 
-use super::site::Site;
+use super::site::{IMAGE, Site};
 use crate::tools::{agent_with, of_type};
 
 const REFUSED: &str = "elsewhere.example:443 (not on the server's allow-list)";
@@ -96,4 +96,134 @@ async fn use_of_a_container_is_sampled_for_its_graphs() {
             .windows(2)
             .all(|two| two[0].as_str() < two[1].as_str())
     );
+}
+
+#[tokio::test]
+async fn secret_that_a_server_tells_is_hidden_wherever_its_words_are_shown() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    let secrets = json!({"secrets": {"TOKEN": "canary-of-the-box"}});
+    let id = site.add("tools", secrets).await.created();
+
+    site.call("tools__tell", "TOKEN").await.expect("told");
+    site.call("tools__end", "9").await.expect_err("ended");
+
+    let failed = site.wait_for(&id, "failed").await;
+    let reason = failed["reason"].as_str().expect("a reason");
+    assert!(reason.contains("told to say •••"), "{reason}");
+    let log = site.app.get(&format!("/mcp-servers/{id}/logs")).await.body;
+    assert_eq!(log["items"][0]["text"], "told to say •••", "{log}");
+}
+
+#[tokio::test]
+async fn answer_that_is_too_long_is_an_error_at_once_and_harms_nobody() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    site.add("tools", json!({})).await.created();
+    let before = only_container(&site).await;
+    let begun = Instant::now();
+
+    let refused = site.call("tools__output", "5000000").await;
+
+    let refused = refused.expect_err("too long");
+    assert!(refused.contains("more than 4 MiB"), "{refused}");
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    let long = site.call("tools__output", "4000000").await;
+    assert_eq!(long.map(|text| text.len()), Ok(4_000_000));
+    assert_eq!(only_container(&site).await, before);
+}
+
+#[tokio::test]
+async fn call_that_times_out_does_not_end_the_calls_of_others() {
+    let settings = [("AGENTAREA_TOOL_SERVERS__CALL_SECONDS", "4")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    site.add("tools", json!({})).await.created();
+    let before = only_container(&site).await;
+    let patient = async {
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        site.call("tools__later", "3000").await
+    };
+    let silent = async {
+        let silence = site.call("tools__silence", "").await;
+        // Formerly this call began a new container, while the patient one waits for the old.
+        (silence, site.call("tools__echo", "next").await)
+    };
+
+    let (patient, (silent, next)) = tokio::join!(patient, silent);
+
+    let silent = silent.expect_err("silence");
+    assert!(silent.contains("within 4 s"), "{silent}");
+    assert_eq!(next.as_deref(), Ok("next"));
+    assert_eq!(patient.as_deref(), Ok("3000"));
+    assert_eq!(only_container(&site).await, before);
+}
+
+#[tokio::test]
+async fn server_that_nobody_uses_sleeps_and_wakes_for_the_next_call() {
+    let settings = [("AGENTAREA_TOOL_SERVERS__IDLE_SECONDS", "2")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+
+    let asleep = site.wait_for(&id, "asleep").await;
+
+    site.wait_for_no_container().await;
+    assert_eq!(asleep["reason"], Value::Null);
+    let tools = site.app.get(&format!("/mcp-servers/{id}/tools")).await.body;
+    assert_eq!(tools["items"].as_array().map(Vec::len), Some(8), "{tools}");
+    assert!(
+        site.engine.containers().await.is_empty(),
+        "listing wakes nobody"
+    );
+    assert_eq!(
+        site.call("tools__echo", "awake").await.as_deref(),
+        Ok("awake")
+    );
+    site.wait_for(&id, "ready").await;
+}
+
+async fn only_container(site: &Site) -> Value {
+    let containers = site.engine.containers().await;
+    assert_eq!(containers.len(), 1, "{containers:?}");
+    containers[0]["Id"].clone()
+}
+
+#[tokio::test]
+async fn image_that_the_engine_has_lost_is_fetched_anew() {
+    let settings = [("AGENTAREA_TOOL_SERVERS__IDLE_SECONDS", "1")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+    let asleep = site.wait_for(&id, "asleep").await;
+    let lost = asleep["source"]["pinned_image"].as_str().expect("an id");
+    site.wait_for_no_container().await;
+
+    let removed = format!("/images/{lost}?force=1");
+    assert_eq!(site.engine.call("DELETE", &removed).await.0, 200);
+    let found = site.engine.import_tool_server(IMAGE).await;
+    let answer = site.call("tools__echo", "back").await;
+
+    assert_eq!(answer.as_deref(), Ok("back"));
+    let path = format!("/mcp-servers/{id}");
+    let pinned = &site.app.get(&path).await.body["source"]["pinned_image"];
+    assert_eq!(pinned, &Value::String(found));
+    assert_ne!(pinned, lost);
+}
+
+#[tokio::test]
+async fn images_of_the_platform_itself_are_refused() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+
+    for image in ["agentarea/relay", "localhost/agentarea/package:1"] {
+        let answer = site.add("tools", json!({"image": image})).await;
+        assert_eq!(answer.wrong_fields(), ["source.image"], "{}", answer.body);
+    }
 }

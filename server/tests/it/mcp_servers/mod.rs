@@ -257,3 +257,30 @@ async fn sessions_end_with_the_server_that_opened_them() {
         server.connections()
     );
 }
+
+#[tokio::test]
+async fn two_changes_at_once_are_both_kept() {
+    let app = TestApp::start().await;
+    let made = app.post("/mcp-servers", remote("start", "http://127.0.0.1:9/0"));
+    let path = format!("/mcp-servers/{}", made.await.created());
+
+    for round in 1..=15 {
+        let (name, url) = (
+            format!("name{round}"),
+            format!("http://127.0.0.1:9/{round}"),
+        );
+        let moved = json!({"source": {"type": "remote", "url": url}});
+        let restart = format!("{path}/restart");
+        let (moved, renamed, _) = tokio::join!(
+            app.patch(&path, moved),
+            app.patch(&path, json!({"name": name})),
+            app.post(&restart, json!({})),
+        );
+
+        assert_eq!(moved.status, StatusCode::OK, "{}", moved.body);
+        assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.body);
+        let kept = app.get(&path).await.body;
+        assert_eq!(kept["name"], name, "round {round}: {kept}");
+        assert_eq!(kept["source"]["url"], url, "round {round}: {kept}");
+    }
+}

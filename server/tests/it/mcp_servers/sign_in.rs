@@ -3,14 +3,14 @@
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
-use testkit::inputs;
+use testkit::{TestDb, inputs};
 
 use super::provider::Provider;
 use super::remote;
 use crate::authorization::functions::paths;
 use crate::gateway::{MODERN, send};
 use crate::people::Person;
-use crate::support::TestApp;
+use crate::support::{Program, TestApp};
 
 /// A browser that goes nowhere by itself.
 fn browser() -> reqwest::Client {
@@ -264,4 +264,25 @@ async fn tokens_outlive_the_process() {
     );
     assert_eq!(provider.memory().exchanges, 1);
     assert_eq!(provider.memory().registrations, 1);
+}
+
+#[tokio::test]
+async fn platform_describes_itself_where_it_can_be_read() {
+    let path = "/oauth/client-metadata.json";
+    let hidden = TestApp::start().await;
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    let url = format!("https://agents.example.com{path}");
+    program.set("AGENTAREA_CLIENT_METADATA_URL", &url);
+    let shown = TestApp::on(program).await;
+
+    let nothing = hidden.client.get(hidden.url(path)).send().await;
+    let document = shown.client.get(shown.url(path)).send().await;
+
+    assert_eq!(nothing.expect("an answer").status(), StatusCode::NOT_FOUND);
+    let document: Value = document.expect("an answer").json().await.expect("JSON");
+    assert_eq!(document["client_id"], url);
+    let callback = format!("{}/oauth/callback", shown.origin());
+    assert_eq!(document["redirect_uris"], json!([callback]));
+    assert_eq!(document["token_endpoint_auth_method"], "none");
 }

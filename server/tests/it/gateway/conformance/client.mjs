@@ -97,5 +97,15 @@ for (let attempt = 0; attempt < 3 && server.state === "sign_in_needed"; attempt 
 const { items } = await api("GET", `/mcp-servers/${server.id}/tools?limit=100`);
 const wanted = context.toolCalls;
 const calls = wanted ?? items.map((tool) => ({ name: tool.name, arguments: argumentsOf(tool.input_schema) }));
-for (const tool of calls) await call(name, tool.name, tool.arguments);
+for (const tool of calls) {
+  await call(name, tool.name, tool.arguments);
+  // It may want more rights than it was given.
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    server = await api("GET", `/mcp-servers/${server.id}`);
+    if (server.state !== "sign_in_needed") break;
+    console.log(server.state, server.reason ?? "");
+    await signIn(server.id);
+    await call(name, tool.name, tool.arguments);
+  }
+}
 await api("DELETE", `/mcp-servers/${server.id}`);

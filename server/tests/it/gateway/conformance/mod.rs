@@ -10,7 +10,7 @@ mod tools;
 
 use std::time::Duration;
 
-use testkit::inputs;
+use testkit::{TestDb, inputs};
 
 use self::proxy::Proxy;
 pub use self::server::Fixture;
@@ -18,7 +18,7 @@ use super::clients::peers;
 use crate::authorization::functions::paths;
 use crate::mcp_servers::remote;
 use crate::people::Person;
-use crate::support::TestApp;
+use crate::support::{Program, TestApp};
 
 /// Scenarios that fail, each with its reason; empty is the aim.
 const EXPECTED_FAILURES: &str = include_str!("expected-failures.yaml");
@@ -74,7 +74,11 @@ async fn serves(revision: &str) {
 /// The product is the client: it connects to the suite's servers, signs in and calls their tools.
 async fn connects(revision: &str) {
     let Some(folder) = peers() else { return };
-    let app = TestApp::start().await;
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    let document = "https://conformance-test.local/client-metadata.json";
+    program.set("AGENTAREA_CLIENT_METADATA_URL", document);
+    let app = TestApp::on(program).await;
     let ada = Person::sign_in(&app, inputs::ADA).await;
     let script = tempfile::Builder::new().suffix(".mjs").tempfile();
     let script = script.expect("a file");

@@ -1,12 +1,14 @@
 //! B15: what is secret stays where it belongs.
 
+mod tool_servers;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, TestDb, inputs};
+use testkit::{ScriptedModel, TestDb, TestEngine, inputs};
 
 use crate::support::{Program, client};
 use crate::vault::{superuser, told};
@@ -19,6 +21,10 @@ async fn thirty_two_canaries_stay_in_their_cages() {
     let log = program.data_dir.path().join("log");
     program.set("RUST_LOG", "trace");
     program.log_to(log.clone());
+    let engine = TestEngine::start().await;
+    if let Some(engine) = &engine {
+        program.set("DOCKER_HOST", &engine.address());
+    }
     program.start().await;
     let mut cages = Cages::default();
     let model = ScriptedModel::start().await;
@@ -240,6 +246,8 @@ async fn thirty_two_canaries_stay_in_their_cages() {
                 .expect("text"),
         );
     }
+
+    tool_servers::plant(&mut cages, &asker, engine.as_ref()).await;
 
     // The key file before and after a change.
     let file = program.data_dir.path().join("master.key");

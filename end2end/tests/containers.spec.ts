@@ -1,0 +1,96 @@
+// A tool server in a container, on a real engine: from an empty workspace to an agent that used it.
+import { answerOf, ask, open } from "../support/pages";
+import { createScriptedAgent, postMessage, runEnd, startConversation } from "../support/people";
+import { Engine, IMAGE } from "../support/engine";
+import { AgentArea } from "../support/server";
+import { expect, test as base } from "../support/fixtures";
+
+const MISSING = Engine.missing();
+if (MISSING) console.log(`Tool servers in containers are not tested: ${MISSING}`);
+
+/** Until what happens on the server is on the page by itself. */
+const FOLLOWED_MS = 20_000;
+
+const test = base.extend<{}, { engine: Engine }>({
+  engine: [
+    async ({}, use) => {
+      const engine = await Engine.start();
+      await use(engine);
+      await engine.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+  sharedServer: [
+    async ({ engine }, use) => {
+      const server = await AgentArea.start("http", { DOCKER_HOST: engine.address });
+      await use(server);
+      await server.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+});
+
+test.skip(Boolean(MISSING), MISSING);
+
+test("an image becomes a server whose tool an agent uses", async ({ page, api, model, engine }) => {
+  test.setTimeout(120_000);
+  await open(page, "/tools");
+  await expect(page.getByText("No tool server yet")).toBeVisible();
+  await open(page, "/tools/new/container");
+  await page.getByLabel("Name", { exact: true }).fill("boxed");
+  await page.getByLabel("Image", { exact: true }).fill(IMAGE);
+  await page.getByLabel("Memory, MiB").fill("64");
+  await page.getByRole("button", { name: "Add server" }).click();
+
+  await expect(page.getByRole("heading", { level: 1, name: "boxed" })).toBeVisible({ timeout: 30_000 });
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
+  await expect(page.getByLabel("Log")).toContainText("tool server is listening", { timeout: FOLLOWED_MS });
+  expect(await engine.countContainers()).toBe(1);
+  const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+
+  // The agent is made on its page, with a tool of the server.
+  const helper = await createScriptedAgent(api, model, "Helper");
+  await open(page, `/agents/${helper.id}`);
+  await page.locator("summary").filter({ hasText: "boxed" }).click();
+  await page.getByRole("checkbox", { name: /\becho\b/ }).check();
+  await page.getByLabel("When to ask before echo").selectOption("Never ask");
+  await page.getByRole("button", { name: /^Save/ }).first().click();
+  model.next({ chunks: [], tools: [["boxed__echo", { value: "from the box" }]] });
+  model.next({ chunks: ["It said it."] });
+  await open(page, await startConversation(api, helper));
+  await ask(page, "Say it");
+  await expect(answerOf(page, helper.name)).toHaveText("It said it.");
+  const call = page.getByRole("article", { name: helper.name }).first().locator("details.tool");
+  await call.locator("summary").click();
+  await expect(call.locator("pre")).toHaveText("from the box");
+  expect(JSON.stringify(model.requests.at(-1))).toContain("from the box");
+
+  // Its page follows the log and the state without being loaded again.
+  await open(page, `/tools/${id}`);
+  const teller = await createScriptedAgent(api, model, "Teller", [
+    { server_id: id, name: "tell", approval: "never" },
+  ]);
+  model.next({ chunks: [], tools: [["boxed__tell", { value: "HOME" }]] });
+  model.next({ chunks: ["told"] });
+  const run = await postMessage(api, await startConversation(api, teller), "Tell it");
+  expect(await runEnd(api, run)).toBe("completed");
+  await expect(page.getByLabel("Log")).toContainText("told to say /tmp", { timeout: FOLLOWED_MS });
+  const stopped = await api.post(`/api/v1/mcp-servers/${id}/stop`);
+  expect(stopped.ok()).toBeTruthy();
+  await expect(page.getByText("Stopped", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
+  expect(await engine.countContainers()).toBe(0);
+});
+
+test("the list shows by itself what becomes of a server", async ({ page, api }) => {
+  const made = await api.post("/api/v1/mcp-servers", {
+    data: { name: "followed", source: { type: "container", image: IMAGE, resources: { memory_mb: 64 } } },
+  });
+  const { id } = await made.json();
+  await open(page, "/tools");
+  const row = page.getByRole("listitem").filter({ hasText: "followed" });
+  await expect(row).toContainText("Ready");
+
+  await api.post(`/api/v1/mcp-servers/${id}/stop`);
+
+  await expect(row).toContainText("Stopped", { timeout: FOLLOWED_MS });
+});
