@@ -36,7 +36,7 @@ impl Docker {
         self.make_room(spec).await?;
         let token = CancellationToken::new();
         let tasks = token.clone().drop_guard();
-        let veil = Veil::over(spec.secrets.values().map(|secret| expose(secret)));
+        let veil = Veil::over(spec.secrets.values().map(expose));
         let (log, refusals) = (LogBook::behind(veil), Refusals::default());
         let started = async {
             let (relay, network) = if spec.has_network() {

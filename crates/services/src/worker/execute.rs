@@ -291,7 +291,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     events.push(new_event(last));
     let answerer = log.answerer();
     let message = outcome.said.as_ref().map(|said| WholeMessage {
-        answerer: &answerer,
+        answerer: Some(&answerer),
         id: log.message_id(),
         text: &said.text,
         reasoning: &said.reasoning,

@@ -40,7 +40,7 @@ pub(super) async fn give_up(
                 now,
             };
             let events = [answer_created(answer_id)];
-            let begun = tx.begin_attempt(&lease, attempt, &events).await;
+            let begun = tx.begin_attempt(&lease, attempt, None, &events).await;
             logged_events = begun.or_fault()?;
             Some(answer_id)
         }
@@ -71,6 +71,7 @@ pub(super) async fn give_up(
             carry: None,
             finish_reason: FinishReason::Error,
             usage: Usage::default(),
+            answerer: None,
         }),
         status: RunStatus::Failed,
         usage: total,

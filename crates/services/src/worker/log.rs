@@ -228,7 +228,7 @@ impl RunLog for Log {
         let stored: Vec<StoredCall> = calls.iter().map(|call| stored(call, message_id)).collect();
         let answerer = self.answerer();
         let whole = WholeMessage {
-            answerer: &answerer,
+            answerer: Some(&answerer),
             id: message_id,
             text: &said.text,
             reasoning: &said.reasoning,

@@ -117,7 +117,7 @@ impl TenantTx {
             ending.usage.cache_written_tokens as i64,
             step_usage.cached_input_tokens as i64,
             step_usage.cache_written_tokens as i64,
-            message.map(|message| message.answerer)
+            message.and_then(|message| message.answerer)
         )
         .fetch_optional(self.connection())
         .await?

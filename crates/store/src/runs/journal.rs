@@ -48,8 +48,8 @@ pub struct WholeMessage<'a> {
     pub finish_reason: FinishReason,
     /// What it used up.
     pub usage: Usage,
-    /// The model that it is of.
-    pub answerer: &'a str,
+    /// The model that it is of, if another than the step's may be.
+    pub answerer: Option<&'a str>,
 }
 
 /// A tool call about to be made.
@@ -317,7 +317,7 @@ impl TenantTx {
              ), step as (
                update run_steps set status = 'completed', input_tokens = $8, output_tokens = $9,
                  cost_usd_micros = $10, cached_input_tokens = $12, cache_written_tokens = $13,
-                 finished_at = $11, target = $14
+                 finished_at = $11, target = coalesce($14, target)
                where workspace_id = $1 and run_id = $2 and status = 'started'
                returning id, kind, target, started_at
              )
