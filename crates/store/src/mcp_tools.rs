@@ -12,8 +12,10 @@ use crate::mcp_servers::StoredMcpServer;
 use crate::{Result, Store};
 
 const CHANNEL: &str = "agentarea_tools";
-/// Servers of one workspace that are looked up by name or called.
-pub const MAX_SERVERS: u8 = 250;
+/// Servers that a workspace can have.
+pub const MAX_SERVERS: i64 = 5_000;
+/// Servers that are read at once.
+const PAGE: u8 = 250;
 
 /// A definition with its hash.
 #[derive(Clone, Debug)]
@@ -133,9 +135,18 @@ impl TenantTx {
         Ok(row.map(ToolRow::into_tool))
     }
 
-    /// Every server of the workspace with its tools, at most 250 servers.
+    /// Every server of the workspace with its tools.
     pub async fn list_servers_with_tools(&mut self) -> Result<Vec<ServerWithTools>> {
-        let servers = self.list_mcp_servers(&Page::first(MAX_SERVERS)).await?;
+        let mut servers = Vec::new();
+        let mut page = Page::first(PAGE);
+        loop {
+            let read = self.list_mcp_servers(&page).await?;
+            servers.extend(read.items);
+            page.after = read.next;
+            if page.after.is_none() {
+                break;
+            }
+        }
         let rows = sqlx::query!(
             r#"select server_id, definition as "definition: Json<ToolDefinition>", definition_hash,
                  accepted_definition as "accepted_definition: Json<ToolDefinition>", accepted_hash
@@ -157,7 +168,6 @@ impl TenantTx {
             of_server.push(tool.into_tool());
         }
         Ok(servers
-            .items
             .into_iter()
             .map(|stored| ServerWithTools {
                 tools: tools.remove(&stored.server.id).unwrap_or_default(),

@@ -122,8 +122,13 @@ fn every_route_is_in_the_document_and_nothing_else_is() {
             documented.insert(format!("{} {path}", method.to_uppercase()));
         }
     }
-    // Server functions and the way back from a sign-in are the dashboard's own.
-    let elsewhere = ["POST /api/{*function}", "GET /oauth/callback"];
+    // Server functions and the way back from a sign-in are the dashboard's own; who we are is for
+    // authorization servers, as their specification says.
+    let elsewhere = [
+        "POST /api/{*function}",
+        "GET /oauth/callback",
+        "GET /oauth/client-metadata.json",
+    ];
     let elsewhere: BTreeSet<String> = elsewhere.map(str::to_owned).into();
     let routes: BTreeSet<String> = inventory()
         .difference(&elsewhere)

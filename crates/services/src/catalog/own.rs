@@ -67,7 +67,8 @@ impl Session {
     pub(crate) async fn delete_catalog_entry(&self, key: &str) -> Result<(), Error> {
         let deed = Deed::McpCatalogEntryDelete;
         let mut tx = self.change(Action::ManageTools, deed).await?;
-        if !tx.delete_catalog_entry(key).await.or_fault()? {
+        // PostgreSQL refuses a text with a NUL; no entry is called so.
+        if key.contains('\0') || !tx.delete_catalog_entry(key).await.or_fault()? {
             return Err(Error::NotFound);
         }
         tx.commit(object_id(key), key).await

@@ -54,7 +54,7 @@ impl McpServers for Session {
             .change(Action::ManageTools, Deed::McpServerCreate)
             .await?;
         input.validate()?;
-        if tx.count_mcp_servers().await.or_fault()? >= MAX_SERVERS.into() {
+        if tx.count_mcp_servers().await.or_fault()? >= MAX_SERVERS {
             return Err(Error::conflict(format!(
                 "a workspace can have {MAX_SERVERS} tool servers; delete one that is not used"
             )));

@@ -246,8 +246,8 @@ pub fn rows() -> Vec<Row> {
                 ),
             )]
         }),
-        row("delete_catalog_entry", May(ManageTools), Change, |_| {
-            field("id", "example")
+        by_id("delete_catalog_entry", May(ManageTools), Change, |o| {
+            field("id", &o.catalog_entry)
         }),
         row("add_catalog_server", May(ManageTools), Change, |_| {
             vec![("name", server_name()), ("key", "time".into())]

@@ -97,6 +97,9 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
     let source = json!({"type": "container", "image": "example.com/none:1"});
     let input = json!({"name": &short[..32], "source": source});
     let container_server = owner.post(app, "/mcp-servers", input).await.created();
+    let input = json!({"name": format!("com.example/{name}"), "description": "x", "version": "1",
+        "remotes": [{"type": "streamable-http", "url": "https://example.com/mcp"}]});
+    let entry = owner.post(app, "/mcp-catalog", input).await;
     let input = inputs::conversation(&agent);
     let conversation = owner.post(app, "/conversations", input).await.created();
     let path = format!("/conversations/{conversation}/messages");
@@ -116,6 +119,7 @@ pub async fn objects(app: &TestApp, owner: &Person, model: &ScriptedModel) -> Ob
         agent,
         mcp_server,
         container_server,
+        catalog_entry: text(&entry.body["key"]),
         conversation,
         message: text(&posted.body["message_id"]),
         run: text(&posted.body["run_id"]),

@@ -34,6 +34,7 @@ pub struct Objects {
     pub agent: String,
     pub mcp_server: String,
     pub container_server: String,
+    pub catalog_entry: String,
     pub conversation: String,
     pub message: String,
     pub run: String,
@@ -258,8 +259,8 @@ pub fn rows() -> Vec<Row> {
                 json!({"name": name, "description": "x", "version": "1", "remotes": remotes})
             },
         ),
-        delete("/mcp-catalog/{key}", May(ManageTools), |_| {
-            "/mcp-catalog/example".into()
+        delete("/mcp-catalog/{key}", May(ManageTools), |o| {
+            format!("/mcp-catalog/{}", o.catalog_entry)
         }),
         get("/mcp-servers/{id}/tools", May(Read), |o| {
             format!("/mcp-servers/{}/tools", o.mcp_server)
