@@ -44,7 +44,7 @@ test("an image becomes a server whose tool an agent uses", async ({ page, api, m
 
   await expect(page.getByRole("heading", { level: 1, name: "boxed" })).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
-  await expect(page.getByLabel("Log")).toContainText("tool server is listening", { timeout: FOLLOWED_MS });
+  await expect(page.getByRole("region", { name: "Log" })).toContainText("tool server is listening", { timeout: FOLLOWED_MS });
   expect(await engine.countContainers()).toBe(1);
   const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
 
@@ -54,7 +54,7 @@ test("an image becomes a server whose tool an agent uses", async ({ page, api, m
   await page.locator("summary").filter({ hasText: "boxed" }).click();
   await page.getByRole("checkbox", { name: /\becho\b/ }).check();
   await page.getByLabel("When to ask before echo").selectOption("Never ask");
-  await page.getByRole("button", { name: /^Save/ }).first().click();
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
   model.next({ chunks: [], tools: [["boxed__echo", { value: "from the box" }]] });
   model.next({ chunks: ["It said it."] });
   await open(page, await startConversation(api, helper));
@@ -74,7 +74,7 @@ test("an image becomes a server whose tool an agent uses", async ({ page, api, m
   model.next({ chunks: ["told"] });
   const run = await postMessage(api, await startConversation(api, teller), "Tell it");
   expect(await runEnd(api, run)).toBe("completed");
-  await expect(page.getByLabel("Log")).toContainText("told to say /tmp", { timeout: FOLLOWED_MS });
+  await expect(page.getByRole("region", { name: "Log" })).toContainText("told to say /tmp", { timeout: FOLLOWED_MS });
   const stopped = await api.post(`/api/v1/mcp-servers/${id}/stop`);
   expect(stopped.ok()).toBeTruthy();
   await expect(page.getByText("Stopped", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
