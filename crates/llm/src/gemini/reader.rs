@@ -134,7 +134,8 @@ impl Reader for GeminiReader {
         let has_calls = !self.tool_calls.is_empty();
         let reason = match self.finish.as_deref() {
             None => return Err(ModelError::Interrupted),
-            Some("STOP") if has_calls => FinishReason::ToolCalls,
+            // The second is what some servers that imitate Gemini say.
+            Some("STOP" | "FUNCTION_CALL") if has_calls => FinishReason::ToolCalls,
             Some("STOP") => FinishReason::Stop,
             Some("MAX_TOKENS") => FinishReason::Length,
             Some("SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII") => {
