@@ -87,13 +87,13 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
 }
 
 /// Pieces of an answer, larger together than what sockets hold.
-const PIECES: usize = 256;
+const PIECES: usize = 128;
 const PIECE_BYTES: usize = 60 * 1024;
 /// When those who do not read must be gone, and how much more memory they may cost meanwhile than
 /// the same answer does without them.
 const CLOSED_WITHIN: Duration = Duration::from_secs(20);
 const MEMORY_KIB: u64 = 384 * 1024;
-/// How many do not read. An answer kept for each of them would be 960 MiB.
+/// How many do not read. An answer kept for each of them would be 480 MiB.
 const ASLEEP: usize = 64;
 
 #[tokio::test]
