@@ -9,8 +9,8 @@ scripts/build.sh
 export FAULT_ROUNDS=many
 
 if has cargo-nextest; then
-  exec cargo nextest run --workspace --exclude frontend --cargo-profile release --no-fail-fast --test-threads 1 \
-    --success-output final -E "test(/^(crash|faults|database)::/)"
+  exec cargo nextest run --profile faults --workspace --exclude frontend --cargo-profile release \
+    --no-fail-fast --test-threads 1 --success-output final -E "test(/^(crash|faults|database)::/)"
 fi
 note "cargo-nextest is not installed: using cargo test"
 for tests in crash:: faults:: database::; do

@@ -4,11 +4,13 @@
 //! A memory is only a guess: the write itself checks it and refuses if anything has changed.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use domain::{ConversationId, RunId, WorkspaceId};
+use domain::{AgentId, ConnectionId, ConversationId, RunId, WorkspaceId};
 use llm::ModelMessage;
 use moka::sync::Cache;
 use store::runs::AnsweringAgent;
+use uuid::Uuid;
 
 use crate::history::PRIOR_MESSAGES;
 
@@ -16,11 +18,17 @@ use crate::history::PRIOR_MESSAGES;
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 /// What a memory weighs besides its texts, roughly.
 const OVERHEAD_BYTES: usize = 1024;
+/// How long a conversation is remembered.
+const LIFETIME: Duration = Duration::from_secs(3600);
+/// Agents and connections that are remembered as edited.
+const MAX_EDITED: u64 = 10_000;
 
 /// The memories, the least used ones forgotten first. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Recents {
     cache: Cache<ConversationId, Arc<Recent>>,
+    /// When agents and model connections were edited: no model is asked as one was before.
+    edited: Cache<Uuid, Instant>,
 }
 
 /// A conversation as it was when its last run ended.
@@ -29,6 +37,8 @@ pub(crate) struct Recent {
     pub(crate) workspace_id: WorkspaceId,
     /// Events in its log.
     pub(crate) last_seq: u64,
+    /// When that run began.
+    pub(crate) begun: Instant,
     /// The run that ended: the end of the branch.
     pub(crate) head: RunId,
     /// The agent that answered.
@@ -42,8 +52,13 @@ impl Recents {
         let cache = Cache::builder()
             .max_capacity(MAX_BYTES)
             .weigher(|_, recent: &Arc<Recent>| recent.weight())
+            .time_to_live(LIFETIME)
             .build();
-        Self { cache }
+        let edited = Cache::builder()
+            .max_capacity(MAX_EDITED)
+            .time_to_live(LIFETIME * 2)
+            .build();
+        Self { cache, edited }
     }
 
     pub(crate) fn find(
@@ -52,7 +67,15 @@ impl Recents {
         id: ConversationId,
     ) -> Option<Arc<Recent>> {
         let recent = self.cache.get(&id)?;
-        (recent.workspace_id == workspace_id).then_some(recent)
+        let agent = &recent.agent;
+        let is_edited = |id: Uuid| {
+            let edited = self.edited.get(&id);
+            edited.is_some_and(|edited| edited >= recent.begun)
+        };
+        let is_known = recent.workspace_id == workspace_id
+            && !is_edited(agent.id.uuid())
+            && !is_edited(agent.config.model.connection_id.uuid());
+        is_known.then_some(recent)
     }
 
     /// Remembers a conversation whose last message is `answer`.
@@ -76,6 +99,16 @@ impl Recents {
 
     pub(crate) fn forget(&self, id: ConversationId) {
         self.cache.invalidate(&id);
+    }
+
+    /// Nothing known of an agent holds from now on.
+    pub(crate) fn agent_changed(&self, id: AgentId) {
+        self.edited.insert(id.uuid(), Instant::now());
+    }
+
+    /// Nothing known of a model connection holds from now on.
+    pub(crate) fn connection_changed(&self, id: ConnectionId) {
+        self.edited.insert(id.uuid(), Instant::now());
     }
 }
 

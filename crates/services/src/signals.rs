@@ -1,6 +1,6 @@
 //! What other processes say, and what this one says to them.
 
-use domain::{AgentId, UserId, WorkspaceId};
+use domain::{AgentId, ConnectionId, UserId, WorkspaceId};
 use store::bus::{Changed, Signal};
 use tokio_util::sync::CancellationToken;
 
@@ -9,6 +9,7 @@ use crate::Services;
 /// Kinds of objects in messages that have caches forget something.
 const AGENT: &str = "agent";
 const BUDGETS: &str = "budgets";
+const CONNECTION: &str = "model_connection";
 const USER: &str = "user";
 
 impl Services {
@@ -31,8 +32,14 @@ impl Services {
             Signal::Changed(Changed { kind, id }) => match kind.as_str() {
                 AGENT => {
                     if let Ok(id) = id.parse() {
+                        self.recents.agent_changed(id);
                         let agents = self.agents.clone();
                         tokio::spawn(async move { agents.forget(id).await });
+                    }
+                }
+                CONNECTION => {
+                    if let Ok(id) = id.parse() {
+                        self.recents.connection_changed(id);
                     }
                 }
                 BUDGETS => {
@@ -66,8 +73,15 @@ impl Services {
 
     /// An agent was changed or deleted in a transaction of this process.
     pub(crate) async fn agent_changed(&self, id: AgentId) {
+        self.recents.agent_changed(id);
         self.agents.forget(id).await;
         self.tell_changed(AGENT, id.to_string());
+    }
+
+    /// A model connection was changed or deleted in a transaction of this process.
+    pub(crate) fn connection_changed(&self, id: ConnectionId) {
+        self.recents.connection_changed(id);
+        self.tell_changed(CONNECTION, id.to_string());
     }
 
     /// A workspace's first budget was set, or its last lifted.

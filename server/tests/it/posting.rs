@@ -160,6 +160,25 @@ async fn key_with_another_body_is_refused_and_free_again_after_a_day() {
 }
 
 #[tokio::test]
+async fn message_after_a_connection_changed_reaches_only_its_new_server() {
+    let (app, former, conversation) = chat().await;
+    let current = ScriptedModel::start().await;
+    app.ask(&conversation, "hello").await;
+    app.log(&conversation).await;
+    let connections = app.get("/model-connections").await;
+    let id = connections.body["items"][0]["id"].as_str().expect("an id");
+
+    let path = format!("/model-connections/{id}");
+    let input = json!({"base_url": current.base_url(), "api_key": "another"});
+    assert_eq!(app.patch(&path, input).await.status, StatusCode::OK);
+    app.ask(&conversation, "and now?").await;
+    app.log(&conversation).await;
+
+    assert_eq!(former.requests().len(), 1);
+    assert_eq!(current.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn form_without_a_key_is_taken_each_time() {
     let (app, model, conversation) = chat().await;
     model.always(Scripted::text("ok"));

@@ -83,6 +83,7 @@ async fn thoughts_go_back_to_the_model_that_had_them_and_to_no_other() {
     app.log(&conversation).await;
 
     let requests = model.requests();
+    assert_eq!(requests.len(), 4, "{requests:#?}");
     let thought = |request: usize| {
         let message = &requests[request]["messages"][2];
         assert_eq!(message["tool_calls"][0]["id"], "call_a", "{message}");

@@ -105,6 +105,7 @@ impl Models for Session {
         }
         let connection = stored.connection;
         tx.commit(id.uuid(), &connection.name).await?;
+        self.services.connection_changed(id);
         Ok(connection)
     }
 
@@ -124,7 +125,9 @@ impl Models for Session {
         if let Some(secret_id) = stored.secret_id {
             tx.delete_secret(secret_id).await.or_fault()?;
         }
-        tx.commit(id.uuid(), &stored.connection.name).await
+        tx.commit(id.uuid(), &stored.connection.name).await?;
+        self.services.connection_changed(id);
+        Ok(())
     }
 
     async fn test_model_connection(&self, id: ConnectionId) -> Result<ConnectionTest, Error> {

@@ -40,6 +40,7 @@ pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Sta
         store: worker.inner.store.clone(),
         texts: worker.inner.texts.clone(),
         lease: run.lease,
+        begun: std::time::Instant::now(),
         agent_id: run.agent.id,
         approval_time: worker.inner.approval_time,
         target: run.agent.config.model.name.clone(),
@@ -363,6 +364,7 @@ fn remember(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
     let recent = Recent {
         workspace_id: run.lease.workspace_id,
         last_seq,
+        begun: log.begun,
         head: run.lease.run_id,
         agent: run.agent,
         messages: outcome.messages,

@@ -1,7 +1,7 @@
 //! Where a run writes what it does: watchers at once, journal and log in transactions.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::events::{EventBody, ModelSwitched, TextDelta, ToolCallStarted};
@@ -32,6 +32,7 @@ pub(super) struct Log {
     pub(super) store: Store,
     pub(super) texts: Texts,
     pub(super) lease: Lease,
+    pub(super) begun: Instant,
     pub(super) agent_id: AgentId,
     /// How long its questions wait for people.
     pub(super) approval_time: Duration,

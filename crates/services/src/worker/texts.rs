@@ -1,6 +1,7 @@
 //! The texts of all runs of this process, those that come together written together.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use store::Store;
 use store::events::{EventColumns, LoggedEvent, NewEvent};
@@ -11,6 +12,10 @@ use crate::mint;
 
 /// Most runs whose texts are written at once.
 const MAX_RUNS: usize = 64;
+
+/// Longest wait for the database, which may be gone without a word: all runs wait here for each
+/// other, and each tries for longer alone.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Writes texts. Cheap to clone.
 #[derive(Clone)]
@@ -86,7 +91,8 @@ impl Texts {
             .into_iter()
             .map(|waiting| (waiting.said, waiting.written))
             .unzip();
-        let ends = match self.store.append_texts(&said, now).await {
+        let appended = self.store.append_texts(&said, now);
+        let ends = match store::within(PATIENCE, appended).await {
             Ok(ends) => ends,
             Err(error) => {
                 tracing::debug!(error = %error, runs = said.len(), "write texts together");
