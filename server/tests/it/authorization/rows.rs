@@ -191,6 +191,13 @@ pub fn rows() -> Vec<Row> {
         }),
         row(
             Method::POST,
+            "/model-connections/test",
+            May(ManageModels),
+            |_| "/model-connections/test".into(),
+            |o| json!({"id": o.connection}),
+        ),
+        row(
+            Method::POST,
             "/model-connections/{id}/test",
             May(ManageModels),
             |o| format!("/model-connections/{}/test", o.connection),
