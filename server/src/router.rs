@@ -320,6 +320,7 @@ fn api(state: &AppState) -> Router<AppState> {
                 .delete(budgets::delete),
         )
         .route("/usage", get(usage::get))
+        .route("/usage/calls", get(usage::calls))
         .route("/usage/export", get(usage::export))
         .route(
             "/conversations/{id}/messages/{message_id}/regeneration",

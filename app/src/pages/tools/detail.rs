@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
+use crate::money::typed;
 use crate::pages::tools::changed::ChangedTool;
 use crate::pages::tools::container::ContainerCards;
 use crate::pages::tools::container_form::ContainerSettingsCard;
@@ -14,7 +15,7 @@ use crate::pages::tools::form::{FIELDS, ServerFields, SignInClientFields};
 use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
-    get_tool_server,
+    SetCallPrice, get_tool_server,
 };
 use crate::pages::tools::sign_in::SignInPanel;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
@@ -23,7 +24,7 @@ use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
 use crate::ui::{
     ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert, Icon,
-    SubmitButton, Tone, every, live, sentence, use_toasts, when_done,
+    SubmitButton, TextField, Tone, every, live, sentence, use_toasts, when_done,
 };
 
 const DELETE: &str = "delete-server";
@@ -73,8 +74,13 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     let container = container.map(|(settings, seen)| {
         view! { <ContainerCards server=id settings seen refresh /> }.into_any()
     });
-    let settings = may(Action::ManageTools)
-        .then(|| view! { <Settings server=server.clone() refresh /> }.into_any());
+    let settings = may(Action::ManageTools).then(|| {
+        view! {
+            <Settings server=server.clone() refresh />
+            <CallPrice server=server.clone() />
+        }
+        .into_any()
+    });
     view! {
         <Page title=server.name.clone() section="Tools" href="/tools">
             <div class="page">
@@ -250,6 +256,38 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
                     <ServerFields name=server.name url=remote.url errors />
                     <HeaderRows stored=remote.header_names errors />
                     <SignInClientFields id=remote.sign_in_client_id.unwrap_or_default() errors />
+                </FieldsForm>
+            </div>
+        </Card>
+    }
+    .into_any()
+}
+
+/// What its calls cost.
+#[component]
+fn CallPrice(server: McpServer) -> impl IntoView {
+    let action = FormAction::<SetCallPrice>::new();
+    let errors = action.errors();
+    let toasts = use_toasts();
+    when_done(action.has_succeeded(), move || {
+        toasts.success("Saved".to_owned());
+    });
+    view! {
+        <Card id="price" title="Price">
+            <div class="card-body">
+                <FieldsForm action=action fields=&["call_price_usd_micros"] button="Save price">
+                    <input type="hidden" name="id" value=server.id.to_string() />
+                    <TextField
+                        id="call_price"
+                        label="Each call costs"
+                        affix="USD"
+                        inputmode="decimal"
+                        value=server.call_price_usd_micros.map(typed).unwrap_or_default()
+                        placeholder="0"
+                        hint="Budgets count it and refuse the call that would be too much."
+                        field="call_price_usd_micros"
+                        errors
+                    />
                 </FieldsForm>
             </div>
         </Card>

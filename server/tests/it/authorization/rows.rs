@@ -450,6 +450,7 @@ pub fn rows() -> Vec<Row> {
             format!("/budgets/{}", o.budget)
         }),
         get("/usage", May(Read), |_| "/usage".into()),
+        get("/usage/calls", May(Read), |_| "/usage/calls".into()),
         get("/usage/export", May(Read), |_| "/usage/export".into()),
         row(
             Method::POST,
