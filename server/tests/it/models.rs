@@ -255,8 +255,8 @@ async fn what_is_typed_is_tested_before_it_is_saved() {
     assert_eq!(inward["ok"], false);
     assert_eq!(nothing.wrong_fields(), ["kind"]);
     assert_eq!(foreign.wrong_fields(), ["id"]);
-    let saved = app.get("/model-connections").await.body;
-    assert_eq!(saved["items"], json!([]));
+    let saved = app.get("/model-connections").await.body.to_string();
+    assert!(!saved.contains("Typed") && !saved.contains("Gone"), "{saved}");
 }
 
 #[tokio::test]
