@@ -24,7 +24,7 @@ use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
 use crate::ui::{
     ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert, Icon,
-    SubmitButton, TextField, Tone, every, live, sentence, use_toasts, when_done,
+    SubmitButton, Tone, every, live, sentence, use_toasts, when_done,
 };
 
 const DELETE: &str = "delete-server";
@@ -77,7 +77,7 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     let settings = may(Action::ManageTools).then(|| {
         view! {
             <Settings server=server.clone() refresh />
-            <CallPrice server=server.clone() />
+            {call_price(&server)}
         }
         .into_any()
     });
@@ -263,34 +263,29 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
     .into_any()
 }
 
-/// What its calls cost.
-#[component]
-fn CallPrice(server: McpServer) -> impl IntoView {
-    let action = FormAction::<SetCallPrice>::new();
-    let errors = action.errors();
-    let toasts = use_toasts();
-    when_done(action.has_succeeded(), move || {
-        toasts.success("Saved".to_owned());
-    });
+/// What its calls cost: a plain form, which the browser checks and sends.
+fn call_price(server: &McpServer) -> AnyView {
     view! {
-        <Card id="price" title="Price">
-            <div class="card-body">
-                <FieldsForm action=action fields=&["call_price_usd_micros"] button="Save price">
-                    <input type="hidden" name="id" value=server.id.to_string() />
-                    <TextField
-                        id="call_price"
-                        label="Each call costs"
-                        affix="USD"
-                        inputmode="decimal"
-                        value=server.call_price_usd_micros.map(typed).unwrap_or_default()
-                        placeholder="0"
-                        hint="Budgets count it and refuse the call that would be too much."
-                        field="call_price_usd_micros"
-                        errors
-                    />
-                </FieldsForm>
-            </div>
-        </Card>
+        <section class="card" aria-label="Price">
+            <form class="card-body toolbar" method="post" action=SetCallPrice::url()>
+                <input type="hidden" name="id" value=server.id.to_string() />
+                <label class="field-label" for="call_price">
+                    "USD per call"
+                </label>
+                <input
+                    class="input w-32"
+                    id="call_price"
+                    name="call_price"
+                    type="number"
+                    min="0"
+                    max="1000"
+                    step="0.000001"
+                    placeholder="0"
+                    value=server.call_price_usd_micros.map(typed)
+                />
+                <button class="btn btn-secondary">"Save price"</button>
+            </form>
+        </section>
     }
     .into_any()
 }
