@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::accounts::SignedIn;
 use domain::{Entrance, Error, Platform, Timestamp};
-use http::header::{ACCEPT, COOKIE, SET_COOKIE};
+use http::header::{ACCEPT, COOKIE, REFERER, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue};
 use leptos::prelude::use_context;
@@ -111,12 +111,36 @@ pub fn show_after_form(path: &str) {
     go_to_from_form(path);
 }
 
-fn go_to_from_form(path: &str) {
-    let is_plain_form = use_context::<Parts>().is_some_and(|parts| {
+/// Shows the page again that a plain form stands on, with a value in its address.
+pub fn go_back_with(name: &str, value: impl std::fmt::Display) {
+    let referer = use_context::<Parts>().and_then(|parts| {
+        let referer = parts.headers.get(REFERER)?.to_str().ok()?;
+        let path = referer.split_once("://")?.1.split_once('/')?.1;
+        Some(format!("/{path}"))
+    });
+    let referer = referer.unwrap_or_else(|| "/".to_owned());
+    let (path, query) = referer.split_once('?').unwrap_or((&referer, ""));
+    // What an earlier answer left there is over.
+    let kept = query
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("__") && !pair.starts_with(name));
+    let pairs: Vec<String> = kept
+        .map(str::to_owned)
+        .chain([format!("{name}={value}")])
+        .collect();
+    leptos_axum::redirect(local_path(&format!("{path}?{}", pairs.join("&"))));
+}
+
+/// Whether a browser sends a form by itself, without this program's half in it.
+pub fn is_plain_form() -> bool {
+    use_context::<Parts>().is_some_and(|parts| {
         let accept = parts.headers.get(ACCEPT);
         accept.is_some_and(|value| value.to_str().is_ok_and(|text| text.contains("text/html")))
-    });
-    if is_plain_form {
+    })
+}
+
+fn go_to_from_form(path: &str) {
+    if is_plain_form() {
         leptos_axum::redirect(path);
     }
 }

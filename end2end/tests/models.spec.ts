@@ -58,3 +58,32 @@ test("a model's price is put in and shown", async ({ page, problems }) => {
   await expect(row.getByText("$4.00")).toBeVisible();
   await model.close();
 });
+
+test("what is typed is tested before it is saved, and a failure is explained", async ({ page, api }) => {
+  const model = await ScriptedModel.start();
+  await open(page, "/models/new?provider=custom");
+  await page.getByLabel("Name", { exact: true }).fill("Tried first");
+  await page.getByLabel("Base URL", { exact: true }).fill("http://127.0.0.1:9/v1");
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  const told = page.getByRole("main").getByRole("status");
+  await expect(told).toContainText("127.0.0.1:9");
+
+  await page.getByLabel("Base URL", { exact: true }).fill(model.baseUrl);
+  await page.getByLabel("API key", { exact: true }).fill("sk-typed");
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(told).toContainText(/Answered in \d+ ms/);
+  await expect(page).toHaveURL("/models/new?provider=custom");
+  const before = await (await api.get("/api/v1/model-connections")).json();
+  expect(JSON.stringify(before)).not.toContain("Tried first");
+
+  await page.getByRole("button", { name: "Add connection" }).click();
+  await expect(page).toHaveURL("/models");
+  await page.getByRole("link", { name: "Edit Tried first" }).click();
+  await page.getByLabel("Base URL", { exact: true }).fill("http://127.0.0.1:9/v1");
+  await page.getByLabel("API key", { exact: true }).fill("sk-other");
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(told).toContainText("127.0.0.1:9");
+  const after = await (await api.get("/api/v1/model-connections")).json();
+  expect(JSON.stringify(after)).toContain(model.baseUrl);
+  await model.close();
+});

@@ -165,3 +165,20 @@ test("an answer is stopped and asked for again, and a conversation renamed and d
   await expect(page).toHaveURL("/conversations");
   await expect(page.getByText("Two weeks")).toHaveCount(0);
 });
+
+test("a connection is tested before it is saved without JavaScript", async ({ page, api, model }) => {
+  await setUp(api);
+  await page.goto("/sign-in");
+  await fillSignIn(page);
+  await page.goto("/models/new?provider=custom");
+  await page.getByLabel("Name", { exact: true }).fill("Tried first");
+  await page.getByLabel("Base URL", { exact: true }).fill("http://127.0.0.1:9/v1");
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(page.getByRole("main")).toContainText("127.0.0.1:9");
+
+  await page.getByLabel("Name", { exact: true }).fill("Tried first");
+  await page.getByLabel("Base URL", { exact: true }).fill(model.baseUrl);
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  await expect(page.getByText(/Answered in \d+ ms/)).toBeVisible();
+  await expect(page).toHaveURL(/provider=custom/);
+});

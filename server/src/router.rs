@@ -227,6 +227,7 @@ fn api(state: &AppState) -> Router<AppState> {
                 .patch(models::update)
                 .delete(models::delete),
         )
+        .route("/model-connections/test", post(models::test_typed))
         .route("/model-connections/{id}/test", post(models::test))
         .route("/model-providers", get(models::list_providers))
         .route("/models", get(models::list_models))
@@ -319,6 +320,7 @@ fn api(state: &AppState) -> Router<AppState> {
                 .delete(budgets::delete),
         )
         .route("/usage", get(usage::get))
+        .route("/usage/calls", get(usage::calls))
         .route("/usage/export", get(usage::export))
         .route(
             "/conversations/{id}/messages/{message_id}/regeneration",

@@ -109,6 +109,9 @@ pub fn FieldsForm<S: Call>(
     /// Words of the link.
     #[prop(default = "Cancel")]
     back_label: &'static str,
+    /// Words of a second button, which sends `test=true` with the rest.
+    #[prop(optional)]
+    test: &'static str,
     /// The fields.
     children: Children,
 ) -> impl IntoView {
@@ -120,6 +123,10 @@ pub fn FieldsForm<S: Call>(
         }
         .into_any()
     });
+    let back = match test {
+        "" => back,
+        words => Some((test_button(action.calls, words), back).into_any()),
+    };
     fields_form(action.calls, fields, (button, class), back, children)
 }
 
@@ -147,6 +154,21 @@ fn fields_form(
         .into_any()
     };
     form(calls, Box::new(content))
+}
+
+fn test_button(calls: Calls, words: &'static str) -> AnyView {
+    let pending = calls.pending();
+    view! {
+        <button
+            class="btn btn-secondary"
+            name="test"
+            value="true"
+            disabled=move || pending.get()
+        >
+            {words}
+        </button>
+    }
+    .into_any()
 }
 
 /// The part that does not depend on the function.

@@ -183,6 +183,13 @@ fn check_limit(limit: u64) -> Result<(), Error> {
     errors.finish()
 }
 
+/// An amount for people: to the cent, or as exactly as it takes.
+pub fn dollars(usd_micros: u64) -> String {
+    let fraction = format!("{:06}", usd_micros % 1_000_000);
+    let shown = fraction.trim_end_matches('0').len().max(2);
+    format!("${}.{}", usd_micros / 1_000_000, &fraction[..shown])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::CallId;
+use domain::budgets::dollars;
 use domain::events::FinishReason;
 use domain::runs::{RunError, Usage};
 use llm::{ChatModel, ModelMessage, ModelRequest, ToolCall};
@@ -14,7 +15,7 @@ use crate::calls::{CallsEnd, make_calls};
 use crate::context::window;
 use crate::log::{AskingMessage, LeaseLost, RunLog, Said};
 use crate::repetition::{Repeated, Repetition};
-use crate::toolbox::{AskedCall, CallResult, CallState, Toolbox, Verdict};
+use crate::toolbox::{Allowance, AskedCall, CallResult, CallState, Toolbox, Verdict};
 use crate::turn::{Turn, TurnEnd, run_turn};
 
 /// A run of an agent, from wherever it stands.
@@ -118,7 +119,9 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
     let mut repetition = Repetition::default();
     loop {
         if !pending.is_empty() {
-            let ended = make_calls(pending, &*toolbox, log, deadline, &cancel).await?;
+            let allowance = Allowance::new(limits.usd_micros_left(&spent));
+            let paid = (&allowance, &mut spent.usage.cost_usd_micros);
+            let ended = make_calls(pending, &*toolbox, log, paid, deadline, &cancel).await?;
             let done = match ended {
                 CallsEnd::Done(done) => done,
                 CallsEnd::Waiting => return Ok(Ended::Waiting),
@@ -288,6 +291,12 @@ impl Limits {
         Some(u32::try_from(left.max(1)).unwrap_or(u32::MAX))
     }
 
+    /// Money that the run may still spend.
+    fn usd_micros_left(&self, spent: &Spent) -> Option<u64> {
+        let max = self.max_cost_usd_micros?;
+        Some(max.saturating_sub(spent.usage.cost_usd_micros))
+    }
+
     fn exceeded_by(&self, spent: &Spent) -> Option<RunError> {
         let tokens = spent.usage.output_tokens;
         let limit = if spent.iterations >= self.max_iterations {
@@ -298,7 +307,8 @@ impl Limits {
             .max_cost_usd_micros
             .filter(|max| spent.usage.cost_usd_micros >= *max)
         {
-            format!("{:.2} USD", max as f64 / 1_000_000.0)
+            let spent = dollars(spent.usage.cost_usd_micros);
+            format!("{}: {spent} are spent", dollars(max))
         } else {
             return None;
         };

@@ -12,7 +12,7 @@ use tokio::time::{Instant as Deadline, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{LeaseLost, RunLog};
-use crate::toolbox::{AskedCall, CallResult, CallState, Toolbox};
+use crate::toolbox::{Allowance, AskedCall, CallResult, CallState, Toolbox};
 
 /// How the calls of a message ended.
 pub(crate) enum CallsEnd {
@@ -26,11 +26,13 @@ pub(crate) enum CallsEnd {
     OutOfTime,
 }
 
-/// Makes every call that may be made, then waits for people if any must be asked.
+/// Makes every call that may be made, then waits for people if any must be asked. What they cost is
+/// taken from `allowance` and added to `spent_usd_micros`.
 pub(crate) async fn make_calls(
     mut calls: Vec<AskedCall>,
     toolbox: &dyn Toolbox,
     log: &dyn RunLog,
+    (allowance, spent_usd_micros): (&Allowance, &mut u64),
     deadline: Deadline,
     cancel: &CancellationToken,
 ) -> Result<CallsEnd, LeaseLost> {
@@ -45,7 +47,8 @@ pub(crate) async fn make_calls(
             .collect();
         if !ready.is_empty() {
             log.start_calls(&ready).await?;
-            let ended = run_ready(&mut calls, ready, toolbox, log, deadline, cancel).await?;
+            let paid = (allowance, &mut *spent_usd_micros);
+            let ended = run_ready(&mut calls, ready, toolbox, log, paid, deadline, cancel).await?;
             if let Some(ended) = ended {
                 return Ok(ended);
             }
@@ -65,13 +68,14 @@ async fn run_ready(
     ready: Vec<AskedCall>,
     toolbox: &dyn Toolbox,
     log: &dyn RunLog,
+    (allowance, spent_usd_micros): (&Allowance, &mut u64),
     deadline: Deadline,
     cancel: &CancellationToken,
 ) -> Result<Option<CallsEnd>, LeaseLost> {
     let stop = cancel.child_token();
     let mut running: FuturesUnordered<_> = ready
         .iter()
-        .map(|call| make_call(call, toolbox, stop.clone()))
+        .map(|call| make_call(call, toolbox, allowance, stop.clone()))
         .collect();
     loop {
         tokio::select! {
@@ -80,6 +84,7 @@ async fn run_ready(
             finished = running.next() => {
                 let Some((id, result)) = finished else { return Ok(None) };
                 log.finish_call(id, &result).await?;
+                *spent_usd_micros += result.cost_usd_micros;
                 if let Some(call) = calls.iter_mut().find(|call| call.id == id) {
                     call.state = CallState::Done(result);
                 }
@@ -95,10 +100,11 @@ async fn run_ready(
 async fn make_call(
     call: &AskedCall,
     toolbox: &dyn Toolbox,
+    allowance: &Allowance,
     stop: CancellationToken,
 ) -> (CallId, CallResult) {
     let begun = Instant::now();
-    let output = toolbox.call(&call.plan, stop).await;
+    let output = toolbox.call(call.id, &call.plan, allowance, stop).await;
     let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     (call.id, CallResult::of(output, duration_ms))
 }

@@ -17,4 +17,6 @@ pub use agent::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Spent, run_agent}
 pub use budget::Budget;
 pub use context::window;
 pub use log::{AskingMessage, LeaseLost, Pieces, RunLog, Said};
-pub use toolbox::{AskedCall, BUILTIN, CallResult, CallState, Plan, ToolOutput, Toolbox, Verdict};
+pub use toolbox::{
+    Allowance, AskedCall, BUILTIN, CallResult, CallState, Plan, ToolOutput, Toolbox, Verdict,
+};

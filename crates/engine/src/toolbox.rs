@@ -1,6 +1,7 @@
 //! What the loop knows of tools.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use domain::approvals::ApprovalReason;
@@ -22,7 +23,14 @@ pub trait Toolbox: Send + Sync {
     fn plan(&self, call: &ToolCall) -> Plan;
 
     /// Calls a tool. Bounded in time and size; every failure is an output, too.
-    async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput;
+    /// What it costs is taken from `allowance` first.
+    async fn call(
+        &self,
+        id: CallId,
+        plan: &Plan,
+        allowance: &Allowance,
+        cancel: CancellationToken,
+    ) -> ToolOutput;
 }
 
 /// What a call will be.
@@ -62,7 +70,13 @@ pub struct ToolOutput {
     pub text: String,
     /// Whether the tool failed.
     pub is_error: bool,
+    /// What the call costs.
+    pub cost_usd_micros: u64,
 }
+
+/// The money that is left of what a run may cost by itself, for calls side by side.
+#[derive(Debug)]
+pub struct Allowance(Option<AtomicU64>);
 
 /// One call on its way.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +113,26 @@ pub struct CallResult {
     pub whole: Option<String>,
     /// Milliseconds that the tool took.
     pub duration_ms: u64,
+    /// What the call costs, if it was made just now.
+    pub cost_usd_micros: u64,
+}
+
+impl Allowance {
+    /// `None` for as much as it takes.
+    pub(crate) fn new(left_usd_micros: Option<u64>) -> Self {
+        Self(left_usd_micros.map(AtomicU64::new))
+    }
+
+    /// Takes what a call costs; `false`, and nothing is taken, if there is not as much.
+    pub fn take(&self, usd_micros: u64) -> bool {
+        let Some(left) = &self.0 else {
+            return true;
+        };
+        let taken = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(usd_micros)
+        });
+        taken.is_ok()
+    }
 }
 
 impl ToolOutput {
@@ -107,6 +141,7 @@ impl ToolOutput {
         Self {
             text: text.into(),
             is_error: true,
+            cost_usd_micros: 0,
         }
     }
 
@@ -115,6 +150,7 @@ impl ToolOutput {
         Self {
             text: text.into(),
             is_error: false,
+            cost_usd_micros: 0,
         }
     }
 }
@@ -127,6 +163,7 @@ impl CallResult {
             is_error: true,
             whole: None,
             duration_ms: 0,
+            cost_usd_micros: 0,
         }
     }
 
@@ -138,6 +175,7 @@ impl CallResult {
             is_error: output.is_error,
             whole,
             duration_ms,
+            cost_usd_micros: output.cost_usd_micros,
         }
     }
 }

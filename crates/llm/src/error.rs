@@ -51,6 +51,12 @@ pub enum ModelError {
         /// The provider's words.
         message: Option<String>,
     },
+    /// The server does not tell what its models thought.
+    #[error("the model server refuses to summarise thoughts{}", detail(.message))]
+    NoSummary {
+        /// The provider's words.
+        message: Option<String>,
+    },
     /// The conversation does not fit.
     #[error("the conversation is too long for this model; start a new one or use a larger model")]
     TooLong,
@@ -136,7 +142,7 @@ impl ModelError {
             Self::Authentication { .. } => "authentication",
             Self::NoCredit { .. } => "no_credit",
             Self::NotFound { .. } => "not_found",
-            Self::BadRequest { .. } => "bad_request",
+            Self::BadRequest { .. } | Self::NoSummary { .. } => "bad_request",
             Self::TooLong => "too_long",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
@@ -168,6 +174,7 @@ impl ModelError {
             | Self::NoCredit { .. }
             | Self::NotFound { .. }
             | Self::BadRequest { .. }
+            | Self::NoSummary { .. }
             | Self::TooLong
             | Self::Unexpected { .. }
             | Self::Malformed { .. }

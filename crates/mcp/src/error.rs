@@ -105,6 +105,9 @@ pub enum CallError {
     /// More calls wait for the server than are let in.
     #[error("too many calls of this server are waiting; try again later")]
     Busy,
+    /// The call costs more than may still be spent.
+    #[error("{0}; the call was not made")]
+    NoMoney(String),
     /// Something of ours does not answer.
     #[error("the platform cannot look up the tool right now; try again later")]
     Unavailable,

@@ -199,6 +199,7 @@ async fn decide(
             result: &result,
             artifact_id: None,
             duration_ms: 0,
+            cost_usd_micros: 0,
         };
         tx.complete_call(outcome, now).await.or_fault()?;
     }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::audit::Deed;
-use domain::budgets::{Budget, Budgets, CreateBudget, UpdateBudget};
+use domain::budgets::{Budget, Budgets, CreateBudget, UpdateBudget, WARNING_PERCENT, dollars};
+use domain::events::BudgetState;
+use domain::runs::RunError;
 use domain::{Action, BudgetId, Error, Page, Paged, WorkspaceId};
 use store::Store;
 
@@ -135,4 +137,63 @@ impl Budgets for Session {
 /// Whose it is, for the audit log.
 fn name_of(budget: &Budget) -> &str {
     budget.agent_name.as_deref().unwrap_or("Whole workspace")
+}
+
+/// What may be spent of it yet.
+pub(crate) fn left(budget: &Budget) -> u64 {
+    budget
+        .limit_usd_micros
+        .saturating_sub(budget.spent_usd_micros)
+        .saturating_sub(budget.reserved_usd_micros)
+}
+
+/// Whether people are to be told.
+pub(crate) fn is_nearly_spent(budget: &Budget) -> bool {
+    u128::from(budget.spent_usd_micros) * 100
+        >= u128::from(budget.limit_usd_micros) * u128::from(WARNING_PERCENT)
+}
+
+/// Where it stands, for the log.
+pub(crate) fn state(budget: &Budget) -> BudgetState {
+    let scope = match budget.agent_id {
+        Some(_) => "agent",
+        None => "workspace",
+    };
+    BudgetState {
+        scope: scope.to_owned(),
+        spent_usd_micros: budget.spent_usd_micros,
+        limit_usd_micros: budget.limit_usd_micros,
+    }
+}
+
+/// Why a call that it does not pay for is not made.
+pub(crate) fn exceeded(budget: &Budget, call: &str) -> RunError {
+    let whose = match budget.agent_id {
+        Some(_) => "this agent’s",
+        None => "the workspace’s",
+    };
+    let aside = match budget.reserved_usd_micros {
+        0 => String::new(),
+        reserved => format!(" and {} set aside for calls under way", dollars(reserved)),
+    };
+    RunError {
+        kind: "budget".to_owned(),
+        message: format!(
+            "{whose} budget of {} a {} has too little left for {call}: {} are spent{aside}; an \
+             admin can raise it on the usage page",
+            dollars(budget.limit_usd_micros),
+            budget.period,
+            dollars(budget.spent_usd_micros),
+        ),
+        retryable: true,
+    }
+}
+
+/// Why no call is made while nobody knows what may be spent.
+pub(crate) fn unreadable() -> RunError {
+    RunError {
+        kind: "budget".to_owned(),
+        message: "the budgets cannot be read; an admin finds the cause in the log".into(),
+        retryable: true,
+    }
 }

@@ -1,5 +1,5 @@
-//! Lines of the audit log for calls through the gateway: many a second, so they are written behind
-//! the calls, many at once.
+//! Lines of the audit log and of the ledger for calls of tools that belong to no run, as those through
+//! the gateway: many a second, so they are written behind the calls, many at once.
 //!
 //! A call has its place in the queue before it is made, so that each that was made can be written:
 //! while the database is away, calls wait once the queue is full. An orderly stop writes what is
@@ -7,15 +7,18 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::audit::{Deed, DeedResult};
+use domain::usage::CallVia;
 use domain::{AuditId, McpServerId, Timestamp, WorkspaceId};
 use store::Store;
 use store::audit::{Author, NewAuditEvent};
+use store::usage::CallWithoutRun;
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{Session, mint};
 
@@ -53,10 +56,23 @@ struct Line {
     server_id: Option<McpServerId>,
     tool: String,
     result: DeedResult,
+    /// Whether the audit log gets it here.
+    is_audited: bool,
+    /// For the ledger, once the tool is found.
+    booked: Option<Booked>,
+}
+
+struct Booked {
+    via: CallVia,
+    server: String,
+    started: Instant,
+    duration_ms: u64,
+    cost_usd_micros: u64,
 }
 
 /// A call that is under way. However it ends, its line is written: as failed, unless told otherwise.
 pub(crate) struct CallRecord {
+    via: CallVia,
     place: Option<(OwnedPermit<Line>, Line)>,
 }
 
@@ -95,6 +111,15 @@ impl CallAudit {
     /// Takes a place for the line of a call; waits for one if there is none. `None` when the process
     /// is ending.
     pub(crate) async fn begin(&self, session: &Session, tool: &str) -> Option<CallRecord> {
+        self.begin_by(session, tool, CallVia::Gateway).await
+    }
+
+    /// The same for a tool that a person tries, which the audit log has already.
+    pub(crate) async fn begin_trial(&self, session: &Session, tool: &str) -> Option<CallRecord> {
+        self.begin_by(session, tool, CallVia::Trial).await
+    }
+
+    async fn begin_by(&self, session: &Session, tool: &str, via: CallVia) -> Option<CallRecord> {
         let permit = self.sender.clone().reserve_owned().await.ok()?;
         let line = Line {
             id: mint::id(),
@@ -104,8 +129,11 @@ impl CallAudit {
             server_id: None,
             tool: tool.chars().take(MAX_NAME).collect(),
             result: DeedResult::Failed,
+            is_audited: via != CallVia::Trial,
+            booked: None,
         };
         Some(CallRecord {
+            via,
             place: Some((permit, line)),
         })
     }
@@ -117,6 +145,40 @@ impl CallRecord {
         if let Some((_, line)) = &mut self.place {
             line.server_id = Some(server_id);
             line.tool = format!("{server}{}{tool}", domain::tools::NAME_SEPARATOR);
+            line.booked = Some(Booked {
+                via: self.via,
+                server: server.to_owned(),
+                started: Instant::now(),
+                duration_ms: 0,
+                cost_usd_micros: 0,
+            });
+        }
+    }
+
+    /// Id of its lines.
+    pub(crate) fn id(&self) -> Option<Uuid> {
+        self.place.as_ref().map(|(_, line)| line.id.uuid())
+    }
+
+    /// What it costs, however it ends; nothing again if the tool was not asked after all.
+    pub(crate) fn costs(&mut self, usd_micros: u64) {
+        if let Some((
+            _,
+            Line {
+                booked: Some(booked),
+                ..
+            },
+        )) = &mut self.place
+        {
+            booked.cost_usd_micros = usd_micros;
+        }
+    }
+
+    /// It was not made: there is no money for it.
+    pub(crate) fn refused(mut self) {
+        if let Some((_, line)) = &mut self.place {
+            line.booked = None;
+            line.result = DeedResult::Refused;
         }
     }
 
@@ -130,7 +192,10 @@ impl CallRecord {
 
 impl Drop for CallRecord {
     fn drop(&mut self) {
-        if let Some((permit, line)) = self.place.take() {
+        if let Some((permit, mut line)) = self.place.take() {
+            if let Some(booked) = &mut line.booked {
+                booked.duration_ms = booked.started.elapsed().as_millis() as u64;
+            }
             permit.send(line);
         }
     }
@@ -182,27 +247,51 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
 
 /// Writing again what was written already changes nothing: lines have their ids from the beginning.
 async fn write(store: &Store, lines: &[Line]) -> store::Result<()> {
-    let mut by_workspace: HashMap<WorkspaceId, Vec<NewAuditEvent<'_>>> = HashMap::new();
+    let mut by_workspace: HashMap<WorkspaceId, Vec<&Line>> = HashMap::new();
     for line in lines {
-        let events = by_workspace.entry(line.workspace_id).or_default();
-        events.push(NewAuditEvent {
-            id: line.id,
-            time: line.time,
-            author: &line.author,
-            action: Deed::McpToolCall,
-            object_id: line.server_id.map(McpServerId::uuid),
-            object_name: &line.tool,
-            result: line.result,
-        });
+        let of_workspace = by_workspace.entry(line.workspace_id).or_default();
+        of_workspace.push(line);
     }
-    for (workspace_id, events) in by_workspace {
+    for (workspace_id, lines) in by_workspace {
         let mut tx = store.begin(workspace_id).await?;
-        for part in events.chunks(BATCH) {
-            tx.create_audit_events(part).await?;
+        for part in lines.chunks(BATCH) {
+            let events: Vec<_> = part.iter().filter_map(|line| line.event()).collect();
+            tx.create_audit_events(&events).await?;
+            let calls: Vec<_> = part.iter().filter_map(|line| line.call()).collect();
+            tx.create_calls_without_runs(&calls).await?;
         }
         tx.commit().await?;
     }
     Ok(())
+}
+
+impl Line {
+    fn event(&self) -> Option<NewAuditEvent<'_>> {
+        self.is_audited.then(|| NewAuditEvent {
+            id: self.id,
+            time: self.time,
+            author: &self.author,
+            action: Deed::McpToolCall,
+            object_id: self.server_id.map(McpServerId::uuid),
+            object_name: &self.tool,
+            result: self.result,
+        })
+    }
+
+    fn call(&self) -> Option<CallWithoutRun<'_>> {
+        let booked = self.booked.as_ref()?;
+        Some(CallWithoutRun {
+            id: self.id,
+            time: self.time,
+            author_id: self.author.user_id,
+            via: booked.via,
+            target: &self.tool,
+            server: &booked.server,
+            is_error: self.result != DeedResult::Done,
+            cost_usd_micros: booked.cost_usd_micros,
+            duration_ms: booked.duration_ms,
+        })
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::audit::DeedResult;
@@ -15,6 +15,8 @@ use store::mcp_tools::ServerWithTools;
 use tokio::sync::watch;
 
 use crate::Session;
+use crate::call_audit::CallRecord;
+use crate::call_costs::{CallCosts, NoMoney, PricedCall};
 use crate::fault::OrFault;
 use crate::tool_servers::{Snapshot, ToolCallOptions};
 
@@ -43,6 +45,34 @@ impl Session {
             session: self.clone(),
             only,
         }))
+    }
+
+    /// Sets aside what a call costs; an error says why there is no money for it.
+    pub(crate) async fn pay(
+        &self,
+        mut record: CallRecord,
+        usd_micros: u64,
+        timeout: Duration,
+    ) -> Result<CallRecord, String> {
+        if let (1.., Some(id)) = (usd_micros, record.id()) {
+            let costs = CallCosts {
+                store: self.services.store.clone(),
+                budgeted: self.services.budgeted.clone(),
+            };
+            let reserved = costs.reserve(PricedCall {
+                workspace_id: self.actor.workspace_id,
+                agent_id: None,
+                id,
+                usd_micros,
+                timeout,
+            });
+            if let Err(NoMoney { message, .. }) = reserved.await {
+                record.refused();
+                return Err(message);
+            }
+            record.costs(usd_micros);
+        }
+        Ok(record)
     }
 
     async fn tools(&self) -> Result<Arc<Snapshot>, Error> {
@@ -96,6 +126,8 @@ struct Found {
     server_id: McpServerId,
     server: String,
     name: String,
+    /// What a call of a tool costs.
+    call_price_usd_micros: u64,
 }
 
 impl Found {
@@ -104,6 +136,7 @@ impl Found {
             server_id: server.stored.server.id,
             server: server.stored.server.name.clone(),
             name: name.to_owned(),
+            call_price_usd_micros: server.stored.server.call_price_usd_micros.unwrap_or(0),
         }
     }
 }
@@ -156,8 +189,18 @@ impl GatewayCaller for SessionCaller {
         if let Some(record) = &mut record {
             record.found(found.server_id, &found.server, &found.name);
         }
+        let timeout = self.session.services.tool_servers.call_timeout();
+        let record = match record {
+            Some(record) => {
+                let paid = self
+                    .session
+                    .pay(record, found.call_price_usd_micros, timeout);
+                Some(paid.await.map_err(CallError::NoMoney)?)
+            }
+            None => None,
+        };
         let options = ToolCallOptions {
-            timeout: self.session.services.tool_servers.call_timeout(),
+            timeout,
             cancel: hearing.cancel,
             on_progress: hearing.on_progress,
             on_log: hearing.on_log,
@@ -192,7 +235,10 @@ impl GatewayCaller for SessionCaller {
             duration_ms = started.elapsed().as_millis() as u64,
             "gateway request"
         );
-        if let Some(record) = record {
+        if let Some(mut record) = record {
+            if result.as_ref().is_err_and(|error| !error.may_have_acted()) {
+                record.costs(0);
+            }
             record.ended(match &result {
                 Ok(answer) if !answer.is_tool_error() => DeedResult::Done,
                 _ => DeedResult::Failed,

@@ -15,6 +15,7 @@ mod audit;
 mod authentication;
 mod budgets;
 mod call_audit;
+mod call_costs;
 mod catalog;
 mod change;
 mod containers;

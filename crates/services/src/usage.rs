@@ -1,8 +1,8 @@
 //! The ledger of the workspace.
 
 use async_trait::async_trait;
-use domain::usage::{UsageReport, UsageRow, UsageSum, Usages, check_days};
-use domain::{Action, Error};
+use domain::usage::{UsageCall, UsageReport, UsageRow, UsageSum, Usages, check_days};
+use domain::{Action, Error, Page, Paged};
 
 use crate::fault::OrFault;
 use crate::{Session, mint};
@@ -27,8 +27,14 @@ impl Usages for Session {
                 .sum_usage_by_target("tool_call", since)
                 .await
                 .or_fault()?,
+            people: tx.sum_usage_by_person(since).await.or_fault()?,
             days,
         })
+    }
+
+    async fn list_usage_calls(&self, page: Page) -> Result<Paged<UsageCall>, Error> {
+        let mut tx = self.begin_reading(Action::Read).await?;
+        tx.list_usage_calls(&page).await.or_fault()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Budgets, and what running calls have set aside of them.
 
 use domain::budgets::{Budget, BudgetPeriod};
-use domain::{AgentId, BudgetId, Cursor, Page, Paged, StepId, Timestamp};
+use domain::{AgentId, BudgetId, Cursor, Page, Paged, RunId, StepId, Timestamp};
 use uuid::Uuid;
 
 use crate::Result;
@@ -50,7 +50,11 @@ macro_rules! budgets {
                     and s.id = r.step_id and s.status = 'started'
                   where r.workspace_id = $1 and r.run_id is distinct from $4
                     and (runs.id is not null and s.id is not null or r.expires_at > now())
-                    and (b.agent_id is null or r.agent_id = b.agent_id)) as "reserved!"
+                    and (b.agent_id is null or r.agent_id = b.agent_id))
+                 + (select coalesce(sum(r.amount_usd_micros), 0)::bigint
+                    from call_reservations r
+                    where r.workspace_id = $1 and r.expires_at > now()
+                      and (b.agent_id is null or r.agent_id = b.agent_id)) as "reserved!"
                from budgets b
                left join agents a on a.workspace_id = $1 and a.id = b.agent_id
                left join agent_versions v on v.workspace_id = $1 and v.agent_id = a.id
@@ -164,12 +168,13 @@ impl TenantTx {
         Ok(done.rows_affected() > 0)
     }
 
-    /// The budgets that a call of a run's agent counts towards. Nobody else sets anything aside of
-    /// them before this transaction ends.
+    /// The budgets that a call counts towards, of an agent or of nobody; what `run_id` has set aside
+    /// for its model does not count. Nobody else sets anything aside of them before this transaction
+    /// ends.
     pub async fn lock_budgets(
         &mut self,
-        lease: &Lease,
-        agent_id: AgentId,
+        run_id: Option<RunId>,
+        agent_id: Option<AgentId>,
         now: Timestamp,
     ) -> Result<Vec<ChargedBudget>> {
         // A statement of its own: the sums must be read after the lock was waited for.
@@ -177,7 +182,7 @@ impl TenantTx {
             "select id from budgets where workspace_id = $1 and (agent_id is null or agent_id = $2)
              order by id for update",
             self.workspace_id().uuid(),
-            agent_id.uuid()
+            agent_id.map(AgentId::uuid)
         )
         .fetch_all(self.connection())
         .await?;
@@ -186,12 +191,37 @@ impl TenantTx {
             self.workspace_id().uuid(),
             BudgetPeriod::Day.start(now).date_time(),
             BudgetPeriod::Month.start(now).date_time(),
-            lease.run_id.uuid(),
-            agent_id.uuid()
+            run_id.map(RunId::uuid),
+            agent_id.map(AgentId::uuid)
         )
         .fetch_all(self.connection())
         .await?;
         rows.into_iter().map(|row| row.into_charged(now)).collect()
+    }
+
+    /// Sets aside what a tool call costs until it is settled, at most until `expires_at`.
+    pub async fn reserve_call(
+        &mut self,
+        call_id: Uuid,
+        agent_id: Option<AgentId>,
+        amount_usd_micros: u64,
+        expires_at: Timestamp,
+    ) -> Result<()> {
+        sqlx::query!(
+            "insert into call_reservations
+               (workspace_id, call_id, agent_id, amount_usd_micros, expires_at)
+             values ($1, $2, $3, $4, $5)
+             on conflict (workspace_id, call_id) do update
+               set amount_usd_micros = excluded.amount_usd_micros, expires_at = excluded.expires_at",
+            self.workspace_id().uuid(),
+            call_id,
+            agent_id.map(AgentId::uuid),
+            amount_usd_micros as i64,
+            expires_at.date_time()
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 
     /// Sets aside what the model call of a run may cost that is under way, in place of what the run

@@ -60,6 +60,7 @@ pub(crate) struct ServerRow {
     pub(crate) title: Option<String>,
     pub(crate) protocol_version: Option<String>,
     pub(crate) offers: Json<McpOffers>,
+    pub(crate) call_price_usd_micros: Option<i64>,
     pub(crate) tool_count: i64,
     pub(crate) quarantined_count: i64,
     pub(crate) is_signed_in: bool,
@@ -75,7 +76,7 @@ impl TenantTx {
             ServerRow,
             r#"select s.id, s.name, s.former_names, s.source as "source: Json<McpServerSource>",
                  s.secret_id, s.revision, s.desired_state, s.state, s.reason, s.state_since, s.title,
-                 s.protocol_version, s.offers as "offers: Json<McpOffers>",
+                 s.protocol_version, s.offers as "offers: Json<McpOffers>", s.call_price_usd_micros,
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
                  exists (select from mcp_sign_ins i
                          where i.workspace_id = s.workspace_id and i.server_id = s.id
@@ -109,7 +110,7 @@ impl TenantTx {
             ServerRow,
             r#"select s.id, s.name, s.former_names, s.source as "source: Json<McpServerSource>",
                  s.secret_id, s.revision, s.desired_state, s.state, s.reason, s.state_since, s.title,
-                 s.protocol_version, s.offers as "offers: Json<McpOffers>",
+                 s.protocol_version, s.offers as "offers: Json<McpOffers>", s.call_price_usd_micros,
                  t.tool_count as "tool_count!", t.quarantined_count as "quarantined_count!",
                  exists (select from mcp_sign_ins i
                          where i.workspace_id = s.workspace_id and i.server_id = s.id
@@ -151,8 +152,8 @@ impl TenantTx {
         sqlx::query!(
             "insert into mcp_servers
                (id, workspace_id, name, source, secret_id, revision, state, state_since, created_at,
-                updated_at, desired_state)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                updated_at, desired_state, call_price_usd_micros)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             server.id.uuid(),
             self.workspace_id().uuid(),
             server.name,
@@ -163,7 +164,8 @@ impl TenantTx {
             server.state_since.date_time(),
             server.created_at.date_time(),
             server.updated_at.date_time(),
-            server.desired_state.as_str()
+            server.desired_state.as_str(),
+            server.call_price_usd_micros.map(|price| price as i64)
         )
         .execute(self.connection())
         .await?;
@@ -179,7 +181,8 @@ impl TenantTx {
         sqlx::query!(
             "update mcp_servers
              set name = $3, former_names = $4, source = $5, secret_id = $6, revision = $7, state = $8,
-               reason = $9, state_since = $10, updated_at = $11, desired_state = $12
+               reason = $9, state_since = $10, updated_at = $11, desired_state = $12,
+               call_price_usd_micros = $13
              where workspace_id = $2 and id = $1",
             server.id.uuid(),
             self.workspace_id().uuid(),
@@ -192,27 +195,30 @@ impl TenantTx {
             server.reason,
             server.state_since.date_time(),
             server.updated_at.date_time(),
-            server.desired_state.as_str()
+            server.desired_state.as_str(),
+            server.call_price_usd_micros.map(|price| price as i64)
         )
         .execute(self.connection())
         .await?;
         self.announce_tools().await
     }
 
-    /// Overwrites a server's names and nothing else.
+    /// Overwrites a server's names and price and nothing else.
     ///
     /// # Errors
     /// `Constraint("mcp_servers_name_key")` if the name is taken.
     pub async fn rename_mcp_server(&mut self, stored: &StoredMcpServer) -> Result<()> {
         let server = &stored.server;
         sqlx::query!(
-            "update mcp_servers set name = $3, former_names = $4, updated_at = $5
+            "update mcp_servers set name = $3, former_names = $4, updated_at = $5,
+               call_price_usd_micros = $6
              where workspace_id = $2 and id = $1",
             server.id.uuid(),
             self.workspace_id().uuid(),
             server.name,
             &stored.former_names,
-            server.updated_at.date_time()
+            server.updated_at.date_time(),
+            server.call_price_usd_micros.map(|price| price as i64)
         )
         .execute(self.connection())
         .await?;
@@ -302,6 +308,7 @@ impl ServerRow {
                 tool_count: self.tool_count as u32,
                 quarantined_count: self.quarantined_count as u32,
                 offers: self.offers.0,
+                call_price_usd_micros: self.call_price_usd_micros.map(|price| price as u64),
                 is_signed_in: self.is_signed_in,
                 created_at: self.created_at.into(),
                 updated_at: self.updated_at.into(),

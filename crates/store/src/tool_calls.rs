@@ -62,6 +62,8 @@ pub struct CallOutcome<'a> {
     pub artifact_id: Option<FileId>,
     /// How long the tool took.
     pub duration_ms: u64,
+    /// What it costs.
+    pub cost_usd_micros: u64,
 }
 
 struct CallRow {
@@ -255,13 +257,23 @@ impl TenantTx {
                where workspace_id = $1 and run_id = $2 and kind = 'tool_call'
                  and status = 'started'
                returning id, target, started_at
+             ), settled as (
+               -- A tool that was asked is paid, whatever became of it.
+               delete from call_reservations r using steps
+               where r.workspace_id = $1 and r.call_id = steps.id
+               returning r.call_id, r.amount_usd_micros
              ), used as (
                insert into usage_entries
-                 (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
-                  input_tokens, output_tokens, cost_usd_micros, duration_ms)
+                 (id, workspace_id, time, run_id, agent_id, author_id, kind, target, server,
+                  is_error, input_tokens, output_tokens, cost_usd_micros, duration_ms)
                select steps.id, $1, $3, $2, runs.agent_id, runs.author_id, 'tool_call',
-                 steps.target, true, 0, 0, 0, extract(epoch from $3 - steps.started_at) * 1000
+                 steps.target, c.server, true, 0, 0,
+                 coalesce(settled.amount_usd_micros, m.call_price_usd_micros, 0),
+                 extract(epoch from $3 - steps.started_at) * 1000
                from steps join runs on runs.workspace_id = $1 and runs.id = $2
+               left join tool_calls c on c.workspace_id = $1 and c.id = steps.id
+               left join mcp_servers m on m.workspace_id = $1 and m.id = c.server_id
+               left join settled on settled.call_id = steps.id
              )
              update approvals set status = 'expired', decided_at = $3
              where workspace_id = $1 and run_id = $2 and status = 'pending'",

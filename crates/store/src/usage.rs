@@ -1,14 +1,40 @@
 //! The ledger of model and tool calls.
 
-use domain::Timestamp;
 use domain::runs::Usage;
-use domain::usage::{UsageRow, UsageSum};
+use domain::usage::{CallVia, UsageCall, UsageRow, UsageSum};
+use domain::{AuditId, Cursor, Page, Paged, Timestamp, UserId};
+use uuid::Uuid;
 
 use crate::Result;
+use crate::api_keys::parse_cursor;
 use crate::database::TenantTx;
+use crate::runs::unreadable;
 
 /// Rows of one part of a report.
 const ROWS: i64 = 50;
+
+/// A call of a tool that belongs to no run.
+#[derive(Clone, Debug)]
+pub struct CallWithoutRun<'a> {
+    /// The id, also of its line in the audit log if it has one.
+    pub id: AuditId,
+    /// When it ended.
+    pub time: Timestamp,
+    /// Who called.
+    pub author_id: UserId,
+    /// How.
+    pub via: CallVia,
+    /// The tool's name with its server's in front.
+    pub target: &'a str,
+    /// The server's name.
+    pub server: &'a str,
+    /// Whether it failed.
+    pub is_error: bool,
+    /// What it costs.
+    pub cost_usd_micros: u64,
+    /// How long it took.
+    pub duration_ms: u64,
+}
 
 struct SumRow {
     name: String,
@@ -82,6 +108,121 @@ impl TenantTx {
         .fetch_all(self.connection())
         .await?;
         Ok(rows.into_iter().map(SumRow::into_row).collect())
+    }
+
+    /// What was used up since then, by person, the most expensive first.
+    pub async fn sum_usage_by_person(&mut self, since: Timestamp) -> Result<Vec<UsageRow>> {
+        let rows = sqlx::query_as!(
+            SumRow,
+            r#"select coalesce(u.email, '') as "name!",
+                 count(*) filter (where kind = 'model_call') as "model_calls!",
+                 count(*) filter (where kind = 'tool_call') as "tool_calls!",
+                 count(*) filter (where is_error) as "errors!",
+                 sum(input_tokens)::bigint as "input_tokens!",
+                 sum(output_tokens)::bigint as "output_tokens!",
+                 sum(cost_usd_micros)::bigint as "cost_usd_micros!",
+                 sum(cached_input_tokens)::bigint as "cached_input_tokens!",
+                 sum(cache_written_tokens)::bigint as "cache_written_tokens!"
+               from usage_entries e left join users u on u.id = e.author_id
+               where e.workspace_id = $1 and e.time >= $2
+               group by u.email
+               order by 7 desc, 2 desc, 3 desc, 1 limit $3"#,
+            self.workspace_id().uuid(),
+            since.date_time(),
+            ROWS
+        )
+        .fetch_all(self.connection())
+        .await?;
+        Ok(rows.into_iter().map(SumRow::into_row).collect())
+    }
+
+    /// Every call, newest first.
+    pub async fn list_usage_calls(&mut self, page: &Page) -> Result<Paged<UsageCall>> {
+        let after = parse_cursor(page)?;
+        let rows = sqlx::query!(
+            r#"select e.id, e.time, e.kind, e.via, e.target, e.server, e.run_id, e.agent_id,
+                 e.author_id, coalesce(u.email, '') as "author!", e.is_error, e.duration_ms,
+                 e.input_tokens, e.output_tokens, e.cost_usd_micros, e.cached_input_tokens,
+                 e.cache_written_tokens
+               from usage_entries e left join users u on u.id = e.author_id
+               where e.workspace_id = $1 and ($2::uuid is null or e.id < $2)
+               order by e.id desc limit $3"#,
+            self.workspace_id().uuid(),
+            after,
+            i64::from(page.limit) + 1
+        )
+        .fetch_all(self.connection())
+        .await?;
+        let calls = rows
+            .into_iter()
+            .map(|row| {
+                Ok(UsageCall {
+                    id: row.id.into(),
+                    time: row.time.into(),
+                    kind: row.kind,
+                    via: row.via.parse().map_err(unreadable)?,
+                    target: row.target,
+                    server: row.server,
+                    run_id: row.run_id.map(Into::into),
+                    agent_id: row.agent_id.map(Into::into),
+                    author_id: row.author_id.into(),
+                    author: row.author,
+                    is_error: row.is_error,
+                    duration_ms: row.duration_ms as u64,
+                    usage: Usage {
+                        input_tokens: row.input_tokens as u64,
+                        output_tokens: row.output_tokens as u64,
+                        cost_usd_micros: row.cost_usd_micros as u64,
+                        cached_input_tokens: row.cached_input_tokens as u64,
+                        cache_written_tokens: row.cache_written_tokens as u64,
+                    },
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Paged::cut(calls, page.limit, |call: &UsageCall| {
+            Cursor(call.id.to_string())
+        }))
+    }
+
+    /// Writes calls into the ledger and gives back what was set aside for them; those that are there
+    /// already stay as they are.
+    pub async fn create_calls_without_runs(&mut self, calls: &[CallWithoutRun<'_>]) -> Result<()> {
+        let ids: Vec<Uuid> = calls.iter().map(|call| call.id.uuid()).collect();
+        let times: Vec<_> = calls.iter().map(|call| call.time.date_time()).collect();
+        let authors: Vec<Uuid> = calls.iter().map(|call| call.author_id.uuid()).collect();
+        let vias: Vec<String> = calls.iter().map(|it| it.via.as_str().to_owned()).collect();
+        let targets: Vec<String> = calls.iter().map(|call| call.target.to_owned()).collect();
+        let servers: Vec<String> = calls.iter().map(|call| call.server.to_owned()).collect();
+        let errors: Vec<bool> = calls.iter().map(|call| call.is_error).collect();
+        let costs: Vec<i64> = calls.iter().map(|it| it.cost_usd_micros as i64).collect();
+        let durations: Vec<i64> = calls.iter().map(|it| it.duration_ms as i64).collect();
+        sqlx::query!(
+            "with settled as (
+               delete from call_reservations where workspace_id = $1 and call_id = any($2)
+             )
+             insert into usage_entries
+               (id, workspace_id, time, author_id, kind, via, target, server, is_error,
+                input_tokens, output_tokens, cost_usd_micros, duration_ms)
+             select new.id, $1, new.time, new.author_id, 'tool_call', new.via, new.target, new.server,
+               new.is_error, 0, 0, new.cost, new.duration
+             from unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[],
+                 $7::text[], $8::bool[], $9::bigint[], $10::bigint[])
+               as new (id, time, author_id, via, target, server, is_error, cost, duration)
+             on conflict do nothing",
+            self.workspace_id().uuid(),
+            &ids,
+            &times,
+            &authors,
+            &vias,
+            &targets,
+            &servers,
+            &errors,
+            &costs,
+            &durations
+        )
+        .execute(self.connection())
+        .await?;
+        Ok(())
     }
 
     /// What was used up since then by model (`model_call`) or tool (`tool_call`).

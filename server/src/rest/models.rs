@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::Path;
 use domain::models::{
-    ConnectionTest, CreateModelConnection, Model, ModelConnection, Models, Provider, UpdateModel,
-    UpdateModelConnection,
+    ConnectionTest, CreateModelConnection, Model, ModelConnection, Models, Provider,
+    TestModelConnection, UpdateModel, UpdateModelConnection,
 };
 use domain::{ConnectionId, Error, Paged};
 use http::StatusCode;
@@ -57,6 +57,14 @@ pub async fn test(
     Path(connection): Path<String>,
 ) -> Answer<Json<ConnectionTest>> {
     Ok(Json(session.test_model_connection(id(&connection)?).await?))
+}
+
+/// Tries out what is not saved.
+pub async fn test_typed(
+    SignedIn(session): SignedIn,
+    Body(input): Body<TestModelConnection>,
+) -> Answer<Json<ConnectionTest>> {
+    Ok(Json(session.try_model_connection(input).await?))
 }
 
 pub async fn list_models(SignedIn(session): SignedIn) -> Answer<Json<Paged<Model>>> {

@@ -3,10 +3,14 @@
 use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
+use testkit::tool_server::Era;
+use testkit::{ScriptedModel, ToolServer};
 
+use crate::gateway::{MODERN, call};
+use crate::mcp_servers::remote;
 use crate::support::{TestApp, eventually};
+use crate::tools::{agent_with, of_type};
 
 /// A dollar for a million tokens read, ten for a million written.
 const PRICE: &str = "scripted-large";
@@ -43,7 +47,11 @@ async fn call_that_there_is_no_money_for_is_not_made() {
     assert_eq!(exceeded["data"]["limit_usd_micros"], spent + 11);
     let end = log.last().expect("an end");
     assert_eq!(end.event, "run_failed");
-    assert_eq!(end.data["data"]["error"]["kind"], "budget");
+    let error = &end.data["data"]["error"];
+    assert_eq!(error["kind"], "budget");
+    let words = error["message"].as_str().expect("words");
+    assert!(words.starts_with("this agent’s budget of $0.0"), "{words}");
+    assert!(words.contains(" are spent"), "{words}");
 
     // With a higher limit it goes on.
     let path = format!("/budgets/{}", created.body["id"].as_str().expect("an id"));
@@ -253,4 +261,96 @@ async fn priced_agent(app: &TestApp, model: &ScriptedModel) -> String {
 fn cost(event: &Value) -> u64 {
     let cost = &event["data"]["usage"]["cost_usd_micros"];
     cost.as_u64().expect("a cost")
+}
+
+#[tokio::test]
+async fn priced_tool_is_called_while_there_is_money_whoever_calls() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let mut input = remote("one", &server.url());
+    input["call_price_usd_micros"] = json!(1_000);
+    let id = app.post("/mcp-servers", input).await.created();
+    let tools = json!([{"server_id": id, "name": "echo", "approval": "never"}]);
+    let agent = agent_with(&app, &model, tools).await;
+    let budget = json!({"period": "day", "limit_usd_micros": 3_500});
+    let budget = app.post("/budgets", budget).await.created();
+    let budget = format!("/budgets/{budget}");
+    let asks = [
+        ("a", "one__echo", r#"{"text":"1"}"#),
+        ("b", "one__echo", r#"{"text":"2"}"#),
+    ];
+
+    model.next(Scripted::tool_calls(&asks));
+    model.next(Scripted::text("Both."));
+    let conversation = app.create_conversation(&agent).await;
+    let run = app.ask(&conversation, "twice").await;
+    app.log(&conversation).await;
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(run["usage"]["cost_usd_micros"], 2_000);
+    assert_eq!(app.get(&budget).await.body["spent_usd_micros"], 2_000);
+
+    // There is money for one of two, side by side.
+    let (first, second) = tokio::join!(
+        call(&app, MODERN, "one__echo", json!({"text": "3"})),
+        call(&app, MODERN, "one__echo", json!({"text": "4"}))
+    );
+    let told = [&first, &second].map(|it| it["content"][0]["text"].to_string());
+    let refused = told.iter().filter(|text| text.contains("budget")).count();
+    assert_eq!(refused, 1, "{told:?}");
+    assert_eq!(server.count("tools/call"), 3);
+    let is_settled = eventually(async || {
+        let budget = app.get(&budget).await.body;
+        budget["spent_usd_micros"] == 3_000 && budget["reserved_usd_micros"] == 0
+    });
+    assert!(is_settled.await, "{}", app.get(&budget).await.body);
+
+    model.next(Scripted::tool_calls(&asks[..1]));
+    model.next(Scripted::text("No money."));
+    app.ask(&conversation, "again").await;
+    let log = app.log(&conversation).await;
+
+    assert_eq!(server.count("tools/call"), 3);
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    let completed = of_type(&log, "tool_call_completed");
+    let last = completed.last().expect("a call");
+    assert_eq!(last["is_error"], true);
+    let text = last["result"].as_str().expect("text");
+    assert!(text.contains("the workspace’s budget"), "{text}");
+    let exceeded = of_type(&log, "budget_exceeded");
+    assert_eq!(exceeded[0]["spent_usd_micros"], 3_000);
+    assert_eq!(exceeded[0]["limit_usd_micros"], 3_500);
+}
+
+#[tokio::test]
+async fn priced_tool_is_not_called_beyond_the_limit_of_the_run() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let mut input = remote("one", &server.url());
+    input["call_price_usd_micros"] = json!(1_000);
+    let id = app.post("/mcp-servers", input).await.created();
+    let tools = json!([{"server_id": id, "name": "echo", "approval": "never"}]);
+    let agent = agent_with(&app, &model, tools).await;
+    let limits = json!({"limits": {"max_cost_usd_micros": 1_500}});
+    app.patch(&format!("/agents/{agent}"), limits).await;
+    let call = |id| (id, "one__echo", r#"{"text":"1"}"#);
+    model.next(Scripted::tool_calls(&[call("a"), call("b")]));
+    model.next(Scripted::text("One."));
+
+    let conversation = app.create_conversation(&agent).await;
+    let run = app.ask(&conversation, "twice").await;
+    let log = app.log(&conversation).await;
+
+    assert_eq!(server.count("tools/call"), 1);
+    let completed = of_type(&log, "tool_call_completed");
+    let failed: Vec<_> = completed
+        .iter()
+        .filter(|call| call["is_error"] == true)
+        .collect();
+    assert_eq!(failed.len(), 1);
+    let text = failed[0]["result"].as_str().expect("text");
+    assert!(text.contains("more than the run may still spend"), "{text}");
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(run["usage"]["cost_usd_micros"], 1_000);
 }

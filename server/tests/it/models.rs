@@ -229,3 +229,63 @@ async fn ollama_on_this_machine_is_found_with_its_models() {
     assert_eq!(log.last().expect("an end").event, "run_completed");
     assert_eq!(server.requests()[0]["model"], "scripted-small");
 }
+
+#[tokio::test]
+async fn what_is_typed_is_tested_before_it_is_saved() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let test = "/model-connections/test";
+    let typed = inputs::model_connection("Typed", &model.base_url());
+
+    let works = app.post(test, typed).await;
+    let gone = inputs::model_connection("Gone", "http://127.0.0.1:9/v1");
+    let gone = app.post(test, gone).await.body;
+    let inward = inputs::model_connection("Inward", "http://169.254.169.254/v1");
+    let inward = app.post(test, inward).await.body;
+    let nothing = app.post(test, json!({"name": "Nothing"})).await;
+    let foreign = json!({"id": uuid::Uuid::now_v7()});
+    let foreign = app.post(test, foreign).await;
+
+    assert_eq!(works.body["ok"], true, "{}", works.body);
+    assert_eq!(
+        model.seen()[0].header("authorization"),
+        Some("Bearer sk-test")
+    );
+    assert_eq!(gone["error"]["kind"], "unreachable");
+    assert_eq!(inward["ok"], false);
+    assert_eq!(nothing.wrong_fields(), ["kind"]);
+    assert_eq!(foreign.wrong_fields(), ["id"]);
+    let saved = app.get("/model-connections").await.body.to_string();
+    assert!(!saved.contains("Typed") && !saved.contains("Gone"), "{saved}");
+}
+
+#[tokio::test]
+async fn change_is_tested_with_the_saved_key_at_its_own_server_only() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let other = ScriptedModel::start().await;
+    let input = inputs::model_connection("Saved", &model.base_url());
+    let id = app.post("/model-connections", input).await.created();
+    let test = "/model-connections/test";
+
+    let saved_key = app.post(test, json!({"id": id})).await.body;
+    let new_key = app.post(test, json!({"id": id, "api_key": "sk-new"})).await;
+    let elsewhere = json!({"id": id, "base_url": other.base_url()});
+    let elsewhere = app.post(test, elsewhere).await;
+    let with_key = json!({"id": id, "base_url": other.base_url(), "api_key": "sk-other"});
+    let with_key = app.post(test, with_key).await;
+
+    assert_eq!(saved_key["ok"], true, "{saved_key}");
+    assert_eq!(new_key.body["ok"], true, "{}", new_key.body);
+    let last = |model: &ScriptedModel| {
+        let seen = model.seen();
+        let last = seen.last().expect("a request");
+        last.header("authorization").map(str::to_owned)
+    };
+    assert_eq!(last(&model).as_deref(), Some("Bearer sk-new"));
+    assert_eq!(elsewhere.wrong_fields(), ["api_key"]);
+    assert_eq!(with_key.body["ok"], true, "{}", with_key.body);
+    assert_eq!(last(&other).as_deref(), Some("Bearer sk-other"));
+    let stored = app.get(&format!("/model-connections/{id}")).await.body;
+    assert_eq!(stored["base_url"], model.base_url());
+}

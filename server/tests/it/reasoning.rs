@@ -1,8 +1,8 @@
 //! What models think before they answer.
 
 use serde_json::{Value, json};
-use testkit::ScriptedModel;
 use testkit::scripted_model::Answer as Scripted;
+use testkit::{ScriptedModel, inputs};
 
 use crate::support::{TestApp, eventually};
 
@@ -97,4 +97,41 @@ async fn thoughts_go_back_to_the_model_that_had_them_and_to_no_other() {
 async fn connection(app: &TestApp, agent: &str) -> Value {
     let agent = app.get(&format!("/agents/{agent}")).await;
     agent.body["model"]["connection_id"].clone()
+}
+
+#[tokio::test]
+async fn summary_of_thoughts_is_asked_for_until_it_is_refused() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let mut input = inputs::model_connection("Responses", &model.base_url());
+    input["kind"] = json!("openai_responses");
+    let connection = app.post("/model-connections", input).await.created();
+    let path = format!("/models/{connection}/scripted-large");
+    app.patch(&path, json!({"supports_reasoning": true})).await;
+    let input = inputs::agent("Thinker", &connection, "scripted-large");
+    let agent = app.post("/agents", input).await.created();
+    // As OpenAI answers organisations that have not shown who they are.
+    let refusal = json!({"error": {
+        "message": "Your organization must be verified to generate reasoning summaries.",
+        "type": "invalid_request_error",
+        "param": "reasoning.summary",
+        "code": "unsupported_value",
+    }});
+
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "Is it so?").await;
+    app.log(&conversation).await;
+    model.next(Scripted::status(400).json(refusal));
+    app.ask(&conversation, "And now?").await;
+    let refused = app.log(&conversation).await;
+    app.ask(&conversation, "And then?").await;
+    let later = app.log(&conversation).await;
+
+    let asked: Vec<Value> = model.requests();
+    let summaries: Vec<_> = asked.iter().map(|it| &it["reasoning"]["summary"]).collect();
+    let auto = &json!("auto");
+    assert_eq!(summaries, [auto, auto, &Value::Null, &Value::Null]);
+    for log in [refused, later] {
+        assert_eq!(log.last().expect("an end").event, "run_completed");
+    }
 }

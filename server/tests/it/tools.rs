@@ -1,10 +1,15 @@
 //! Agents call tools until they answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, SseEvent, check_gapless, inputs};
+use testkit::{ScriptedModel, SseEvent, TestDb, check_gapless, inputs};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
-use crate::support::TestApp;
+use crate::support::{Program, TestApp};
 
 /// An agent with these tools.
 pub async fn agent_with(app: &TestApp, model: &ScriptedModel, tools: Value) -> String {
@@ -307,4 +312,63 @@ async fn agent_that_is_edited_during_a_run_changes_with_the_next_one() {
 async fn connection(app: &TestApp, agent: &str) -> Value {
     let agent = app.get(&format!("/agents/{agent}")).await;
     agent.body["model"]["connection_id"].clone()
+}
+
+/// A site that sends everybody elsewhere; tells how often it was asked.
+async fn redirecting(to: String) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let asked = Arc::<AtomicUsize>::default();
+    let count = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let mut head = [0; 4096];
+            let read = stream.read(&mut head).await.unwrap_or_default();
+            let head = String::from_utf8_lossy(&head[..read]).into_owned();
+            let code = head.split(['/', ' ']).nth(2).unwrap_or_default();
+            let answer = format!(
+                "HTTP/1.1 {code} Elsewhere\r\nlocation: {to}\r\ncontent-length: 0\r\n\
+                 connection: close\r\n\r\n"
+            );
+            let _ = stream.write_all(answer.as_bytes()).await;
+        }
+    });
+    (port, asked)
+}
+
+#[tokio::test]
+async fn web_tool_follows_no_redirect_inside_whatever_its_code() {
+    let inside = ScriptedModel::start().await;
+    let (port, asked) = redirecting(format!("{}/models", inside.base_url())).await;
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    let model = ScriptedModel::start().await;
+    let hosts = format!("127.0.0.1:{port},{}", model.host());
+    program.set("AGENTAREA_ALLOW_PRIVATE_HOSTS", &hosts);
+    let app = TestApp::on(program).await;
+    let agent = agent_with(&app, &model, json!([{"builtin": "http_fetch"}])).await;
+    let conversation = app.create_conversation(&agent).await;
+    let codes = [301, 302, 303, 307, 308];
+    let calls = codes.map(|code| {
+        let arguments = json!({"url": format!("http://127.0.0.1:{port}/{code}")});
+        (code.to_string(), arguments.to_string())
+    });
+    let calls: Vec<_> = calls
+        .iter()
+        .map(|(id, arguments)| (id.as_str(), "http_fetch", arguments.as_str()))
+        .collect();
+    model.next(Scripted::tool_calls(&calls));
+    model.next(Scripted::text("no"));
+
+    app.ask(&conversation, "look").await;
+    let log = app.log(&conversation).await;
+
+    let completed = of_type(&log, "tool_call_completed");
+    assert_eq!(completed.len(), codes.len());
+    for call in completed {
+        assert_eq!(call["is_error"], true, "{call}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), codes.len());
+    assert_eq!(inside.request_count(), 0, "{:?}", inside.seen());
 }

@@ -3,10 +3,13 @@
 use reqwest::StatusCode;
 use serde_json::json;
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, inputs};
+use testkit::tool_server::Era;
+use testkit::{ScriptedModel, ToolServer, inputs};
 
+use crate::gateway::{MODERN, call};
+use crate::mcp_servers::remote;
 use crate::people::Person;
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually};
 use crate::tools::agent_with;
 
 #[tokio::test]
@@ -127,4 +130,70 @@ async fn report_is_exported_and_its_length_is_checked() {
     let text = csv.text().await.expect("text");
     assert_eq!(text.lines().count(), 4);
     assert!(text.starts_with("day,model_calls"), "{text}");
+}
+
+#[tokio::test]
+async fn calls_without_a_run_are_in_the_ledger_with_who_called() {
+    let app = TestApp::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let id = app
+        .post("/mcp-servers", remote("one", &server.url()))
+        .await
+        .created();
+    let price = json!({"call_price_usd_micros": 2_500});
+    let priced = app.patch(&format!("/mcp-servers/{id}"), price).await;
+    let me = app.get("/me").await.body["user"].clone();
+
+    call(&app, MODERN, "one__echo", json!({"text": "canary-57"})).await;
+    call(&app, MODERN, "one__fail", json!({})).await;
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let path = &crate::authorization::functions::paths()["try_tool"];
+    let tried = app.client.post(app.url(path));
+    let tried = tried
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("id={id}&tool=echo&fields%5Btext%5D=x"))
+        .header("origin", app.url(""))
+        .header("cookie", ada.cookie.clone().expect("a cookie"))
+        .header("accept", "application/json");
+    let tried = tried.send().await.expect("an answer");
+
+    assert_eq!(priced.body["call_price_usd_micros"], 2_500);
+    assert_eq!(tried.status(), StatusCode::OK);
+    let is_booked = eventually(async || {
+        let calls = app.get("/usage/calls").await.body["items"].clone();
+        calls.as_array().is_some_and(|calls| calls.len() == 3)
+    });
+    let is_booked = is_booked.await;
+    let calls = app.get("/usage/calls").await.body["items"].clone();
+    assert!(is_booked, "{calls}");
+    let told = |field: &str| -> Vec<serde_json::Value> {
+        let calls = calls.as_array().expect("calls").iter().rev();
+        calls.map(|call| call[field].clone()).collect()
+    };
+    assert_eq!(told("target"), ["one__echo", "one__fail", "one__echo"]);
+    assert_eq!(told("server"), ["one", "one", "one"]);
+    assert_eq!(told("via"), ["gateway", "gateway", "trial"]);
+    assert_eq!(told("is_error"), [false, true, false]);
+    assert_eq!(told("cost_usd_micros"), [2_500, 2_500, 2_500]);
+    assert_eq!(told("author_id")[0], me["id"]);
+    assert!(!calls.to_string().contains("canary-57"));
+    let report = app.get("/usage?days=1").await.body;
+    assert_eq!(report["total"]["tool_calls"], 3);
+    assert_eq!(report["total"]["cost_usd_micros"], 7_500);
+    assert_eq!(report["tools"][0]["name"], "one__echo");
+    assert_eq!(report["people"][0]["name"], me["email"]);
+    assert_eq!(report["people"][0]["tool_calls"], 3);
+    for (part, words) in [
+        ("calls", ",tool_call,gateway,one,one__fail,"),
+        ("tools", "one__echo,0,2,0,"),
+        ("people", ",0,3,1,"),
+    ] {
+        let path = format!("/api/v1/usage/export?days=1&part={part}");
+        let csv = app.client.get(app.url(&path)).bearer_auth(&app.key);
+        let csv = csv.send().await.expect("an answer").text().await;
+        let csv = csv.expect("text");
+        assert!(csv.contains(words), "{part}: {csv}");
+    }
+    let wrong = app.get("/usage/export?part=nothing").await;
+    assert_eq!(wrong.wrong_fields(), ["part"]);
 }

@@ -3,7 +3,7 @@
 use domain::conversations::{Conversation, MessageRole, Variants};
 use domain::events::{FinishReason, ModelSwitched};
 use domain::runs::RunError;
-use domain::{ConversationId, MessageId, RunId, Timestamp};
+use domain::{AgentId, ConversationId, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
@@ -13,6 +13,7 @@ use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
 use crate::pages::conversations::reasoning::reasoning_view;
 use crate::pages::conversations::server::{Regenerate, ShowBranch};
 use crate::pages::conversations::tool_calls::ToolCalls;
+use crate::pages::runs::way_out::way_out;
 use crate::time::Age;
 use crate::ui::{Avatar, Callout, Icon, Tone, live, sentence};
 
@@ -30,9 +31,8 @@ pub fn MessageView(
     /// The server's clock when the page was read.
     now: Timestamp,
 ) -> impl IntoView {
-    let id = conversation.with_value(|it| it.id);
     match message.role {
-        MessageRole::User => view! { <Question message id can_ask now /> }.into_any(),
+        MessageRole::User => view! { <Question message conversation can_ask now /> }.into_any(),
         MessageRole::Assistant => {
             view! { <Answer message thread conversation can_ask now /> }.into_any()
         }
@@ -42,10 +42,11 @@ pub fn MessageView(
 #[component]
 fn Question(
     message: LiveMessage,
-    id: ConversationId,
+    conversation: StoredValue<Conversation>,
     can_ask: bool,
     now: Timestamp,
 ) -> impl IntoView {
+    let id = conversation.with_value(|it| it.id);
     let LiveMessage {
         id: message_id,
         text,
@@ -65,11 +66,12 @@ fn Question(
         }
         .into_any()
     });
+    let agent_id = conversation.with_value(|it| it.agent_id);
     let reason = move || {
         let again = can_ask.then_some((id, message_id));
         error
             .get()
-            .map(|error| view! { <Reason error run_id again /> }.into_any())
+            .map(|error| view! { <Reason error run_id agent_id again /> }.into_any())
     };
     view! {
         <article class="question" aria-label="You" data-message=message_id.to_string()>
@@ -110,8 +112,7 @@ fn Answer(
         created_at,
         ..
     } = message;
-    let (agent_id, name) =
-        conversation.with_value(|it| (it.agent_id.to_string(), it.agent_name.clone()));
+    let (agent_id, name) = conversation.with_value(|it| (it.agent_id, it.agent_name.clone()));
     let ended = finish_reason.clone();
     let is_writing = Memo::new(move |_| {
         ended.get().is_none()
@@ -136,7 +137,7 @@ fn Answer(
         let again = can_ask.then_some((conversation_id, id));
         error
             .get()
-            .map(|error| view! { <Reason error run_id again /> }.into_any())
+            .map(|error| view! { <Reason error run_id agent_id again /> }.into_any())
     };
     let has_no_word = is_empty.clone();
     let is_thinking = Memo::new(move |_| is_writing.get() && has_no_word.get());
@@ -150,7 +151,7 @@ fn Answer(
             aria-busy=move || is_writing.get().then_some("true")
         >
             <header class="message-head">
-                <Avatar id=agent_id name=name.clone() class="avatar-agent avatar-sm" />
+                <Avatar id=agent_id.to_string() name=name.clone() class="avatar-agent avatar-sm" />
                 <strong>{name}</strong>
                 <Age at=created_at now />
             </header>
@@ -271,6 +272,7 @@ fn switch_note(switched: ModelSwitched) -> AnyView {
 fn Reason(
     error: RunError,
     run_id: RunId,
+    agent_id: AgentId,
     again: Option<(ConversationId, MessageId)>,
 ) -> impl IntoView {
     let again = again.map(|(id, message_id)| {
@@ -292,9 +294,7 @@ fn Reason(
                 <a class="link" href=format!("/runs/{run_id}")>
                     "Open run"
                 </a>
-                <a class="link" href="/models">
-                    "Check the models"
-                </a>
+                {way_out(&error.kind, agent_id)}
             </div>
         </Callout>
     }

@@ -3,6 +3,7 @@
 use domain::models::{ConnectionKind, ConnectionTest, Model, ModelConnection};
 use domain::{Action, Error};
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use crate::layout::may;
 use crate::pages::models::server::TestConnection;
@@ -95,6 +96,25 @@ pub fn ConnectionRow(
             </div>
         </li>
     }
+}
+
+/// How a test went of what is typed into a form; a plain form finds it in the address.
+pub(super) fn tested(answer: Signal<Option<Result<Option<ConnectionTest>, Error>>>) -> AnyView {
+    let before = use_query_map().with_untracked(|query| query.get("tested")?.parse().ok());
+    let before = before.map(|latency_ms| ConnectionTest {
+        ok: true,
+        latency_ms,
+        error: None,
+    });
+    view! {
+        <div class="text-xs empty:hidden" role="status">
+            {move || match answer.get() {
+                None => before.clone().map(|test| outcome(Ok(test))),
+                Some(answer) => answer.ok().flatten().map(|test| outcome(Ok(test))),
+            }}
+        </div>
+    }
+    .into_any()
 }
 
 /// The result of a test, in words.

@@ -6,14 +6,10 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
 use crate::layout::{LoadedPage, Page, PageHead, load_by_id};
-use crate::pages::models::connection_row::outcome;
+use crate::pages::models::connection_row::tested;
 use crate::pages::models::form::{BaseUrlField, KeyField, TYPED_KEY};
-use crate::pages::models::server::{
-    DeleteConnection, GetConnection, TestConnection, UpdateConnection,
-};
-use crate::ui::{
-    ActionForm, DeleteDialog, DialogButton, FieldsForm, FormAction, Icon, SubmitButton, TextField,
-};
+use crate::pages::models::server::{DeleteConnection, GetConnection, UpdateConnection};
+use crate::ui::{DeleteDialog, DialogButton, FieldsForm, FormAction, Icon, TextField};
 
 const DELETE: &str = "delete-connection";
 
@@ -36,7 +32,6 @@ pub fn ConnectionPage() -> impl IntoView {
 #[component]
 fn EditConnection(connection: ModelConnection) -> impl IntoView {
     let action = FormAction::<UpdateConnection>::new();
-    let test = FormAction::<TestConnection>::new();
     let errors = action.errors();
     let ModelConnection {
         id,
@@ -81,29 +76,22 @@ fn EditConnection(connection: ModelConnection) -> impl IntoView {
         <Page title=name.clone() section="Models" href="/models">
             <div class="page">
                 <PageHead title=name.clone() lead=kind.label()>
-                    <ActionForm action=test>
-                        <input type="hidden" name="id" value=id.to_string() />
-                        <SubmitButton class="btn btn-secondary" is_busy=test.pending()>
-                            "Test"
-                        </SubmitButton>
-                    </ActionForm>
                     <DialogButton dialog=DELETE class="btn btn-danger-quiet">
                         <Icon name="trash-2" />
                         " Delete"
                     </DialogButton>
                 </PageHead>
-                <div class="mb-4 empty:hidden" role="status">
-                    {move || test.value().get().map(outcome)}
-                </div>
                 <FieldsForm
                     action=action
                     fields=&["name", "base_url", "api_key"]
                     button="Save"
                     back="/models"
+                    test="Test"
                 >
                     <input type="hidden" name="id" value=id.to_string() />
                     <TextField id="name" label="Name" value=name.clone() required=true errors />
                     {remote}
+                    {tested(action.value())}
                 </FieldsForm>
                 {dialog}
             </div>

@@ -5,6 +5,7 @@ use domain::models::{ConnectionKind, Provider};
 use leptos::prelude::*;
 
 use crate::layout::{LoadedPage, Page, PageHead, load_by_query};
+use crate::pages::models::connection_row::tested;
 use crate::pages::models::picker::Picker;
 use crate::pages::models::server::{CreateConnection, GetChoice};
 use crate::ui::{FieldsForm, FormAction, FormErrors, SecretField, SelectField, TextField};
@@ -63,8 +64,10 @@ fn NewConnection(provider: Option<Provider>) -> impl IntoView {
                     button="Add connection"
                     back="/models/new"
                     back_label="Back"
+                    test="Test"
                 >
                     {fields}
+                    {tested(action.value())}
                 </FieldsForm>
             </div>
         </Page>

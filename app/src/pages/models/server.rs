@@ -7,7 +7,7 @@ use domain::{ConnectionId, Error, Secret};
 #[cfg(feature = "ssr")]
 use domain::{
     Page, expose,
-    models::{CreateModelConnection, UpdateModelConnection},
+    models::{CreateModelConnection, TestModelConnection, UpdateModelConnection},
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -124,14 +124,15 @@ pub async fn list_models() -> Result<Vec<Model>, Error> {
     Ok(crate::context::platform()?.list_models().await?.items)
 }
 
-/// Makes a connection and shows the list.
+/// Makes a connection and shows the list; or tries out what was typed and saves nothing.
 #[server]
 pub async fn create_connection(
     name: String,
     kind: ConnectionKind,
     base_url: String,
     api_key: Secret,
-) -> Result<(), Error> {
+    #[server(default)] test: bool,
+) -> Result<Option<ConnectionTest>, Error> {
     // The form hides these for the built-in model, with whatever was typed before.
     let is_remote = kind != ConnectionKind::Local;
     let input = CreateModelConnection {
@@ -140,14 +141,24 @@ pub async fn create_connection(
         base_url: filled(base_url).filter(|_| is_remote),
         api_key: Some(api_key).filter(|key| is_remote && !expose(key).is_empty()),
     };
-    crate::context::platform()?
-        .create_model_connection(input)
-        .await?;
+    let platform = crate::context::platform()?;
+    if test {
+        let typed = TestModelConnection {
+            id: None,
+            name: Some(input.name),
+            kind: Some(kind),
+            base_url: input.base_url,
+            api_key: input.api_key,
+        };
+        return told(platform.try_model_connection(typed).await?).map(Some);
+    }
+    platform.create_model_connection(input).await?;
     crate::context::go_to("/models");
-    Ok(())
+    Ok(None)
 }
 
-/// Changes a connection and shows the list. An empty key leaves the stored one.
+/// Changes a connection and shows the list; or tries out what was typed and saves nothing. An empty
+/// key leaves the stored one.
 #[server]
 pub async fn update_connection(
     id: ConnectionId,
@@ -155,7 +166,8 @@ pub async fn update_connection(
     #[server(default)] base_url: String,
     #[server(default)] api_key: Option<Secret>,
     #[server(default)] remove_key: bool,
-) -> Result<(), Error> {
+    #[server(default)] test: bool,
+) -> Result<Option<ConnectionTest>, Error> {
     let typed_key = api_key.filter(|key| !expose(key).is_empty());
     let input = UpdateModelConnection {
         name: Some(name),
@@ -166,11 +178,20 @@ pub async fn update_connection(
             typed_key
         },
     };
-    crate::context::platform()?
-        .update_model_connection(id, input)
-        .await?;
+    let platform = crate::context::platform()?;
+    if test {
+        let typed = TestModelConnection {
+            id: Some(id),
+            name: input.name,
+            kind: None,
+            base_url: input.base_url,
+            api_key: input.api_key,
+        };
+        return told(platform.try_model_connection(typed).await?).map(Some);
+    }
+    platform.update_model_connection(id, input).await?;
     crate::context::go_to("/models");
-    Ok(())
+    Ok(None)
 }
 
 /// Deletes a connection and shows the list.
@@ -187,6 +208,18 @@ pub async fn delete_connection(id: ConnectionId) -> Result<(), Error> {
 #[server]
 pub async fn test_connection(id: ConnectionId) -> Result<ConnectionTest, Error> {
     crate::context::platform()?.test_model_connection(id).await
+}
+
+/// How a test went; a plain form learns it from the page that it goes back to.
+#[cfg(feature = "ssr")]
+fn told(test: ConnectionTest) -> Result<ConnectionTest, Error> {
+    if crate::context::is_plain_form() {
+        match &test.error {
+            Some(fault) => return Err(Error::conflict(fault.message.clone())),
+            None => crate::context::go_back_with("tested", test.latency_ms),
+        }
+    }
+    Ok(test)
 }
 
 #[cfg(feature = "ssr")]

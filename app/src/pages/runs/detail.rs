@@ -10,6 +10,7 @@ use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::runs::RunState;
 use crate::pages::runs::server::{CancelRun, GetRun};
 use crate::pages::runs::text::{lasted, title};
+use crate::pages::runs::way_out::way_out;
 use crate::time::{Age, AsOf, duration};
 use crate::ui::{
     ActionForm, Avatar, Callout, FormAction, FormAlert, Icon, LabelledIcon, SubmitButton, Tone,
@@ -55,6 +56,7 @@ fn RunView(run: Run, now: Timestamp) -> impl IntoView {
                     <strong>"This run failed. "</strong>
                     {sentence(&error.message)}
                 </p>
+                <p class="mt-1">{way_out(&error.kind, summary.agent_id)}</p>
             </Callout>
         }
         .into_any()

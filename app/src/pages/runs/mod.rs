@@ -5,6 +5,7 @@ mod list;
 pub mod server;
 mod state;
 mod text;
+pub mod way_out;
 
 pub use detail::RunPage;
 pub use list::{RunItem, RunsPage};

@@ -97,6 +97,7 @@ pub async fn add_catalog_server(
         .into_iter()
         .filter(|(_, value)| !expose(value).is_empty());
     let input = CreateMcpServer {
+        call_price_usd_micros: None,
         name: name.trim().to_owned(),
         source: McpServerSourceInput::Catalog(CatalogSourceInput {
             key,
@@ -119,6 +120,7 @@ pub async fn add_container_server(
     let secrets = secrets(header_names, header_values, Vec::new());
     let input = image_input(typed, secrets)?;
     let input = CreateMcpServer {
+        call_price_usd_micros: None,
         name: name.trim().to_owned(),
         source: match package_of(&input.image) {
             Some((registry, name, version)) => McpServerSourceInput::Package(PackageSourceInput {
@@ -179,6 +181,7 @@ pub async fn change_container_server(
         }
     };
     let input = UpdateMcpServer {
+        call_price_usd_micros: None,
         name: Some(name.trim().to_owned()),
         source: Some(source),
     };

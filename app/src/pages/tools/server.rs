@@ -97,6 +97,7 @@ pub async fn add_tool_server(
     let client = client.input().filter(|client| !client.id.trim().is_empty());
     let source = remote(url, client, header_names, header_values, Vec::new());
     let input = CreateMcpServer {
+        call_price_usd_micros: None,
         name: name.trim().to_owned(),
         source,
     };
@@ -131,10 +132,29 @@ pub async fn change_tool_server(
     let is_rekeyed = is_rekeyed || client.is_some();
     let source = remote(url, client, header_names, header_values, removed);
     let input = UpdateMcpServer {
+        call_price_usd_micros: None,
         name: Some(name.trim().to_owned()),
         // A source that is named is connected to anew.
         source: (is_moved || is_rekeyed).then_some(source),
     };
+    platform.update_mcp_server(id, input).await?;
+    Ok(())
+}
+
+/// Sets what each call of a server's tools costs; empty for nothing.
+#[server]
+pub async fn set_call_price(id: McpServerId, call_price: String) -> Result<(), Error> {
+    let price = match call_price.trim() {
+        "" => 0,
+        text => crate::money::micros(text).ok_or_else(|| {
+            Error::invalid("call_price_usd_micros", "must be an amount such as 0.02")
+        })?,
+    };
+    let input = UpdateMcpServer {
+        call_price_usd_micros: Some(price),
+        ..UpdateMcpServer::default()
+    };
+    let platform = crate::context::platform()?;
     platform.update_mcp_server(id, input).await?;
     Ok(())
 }

@@ -53,6 +53,16 @@ pub fn UsagePage() -> impl IntoView {
                         <Icon name="download" />
                         " CSV"
                     </a>
+                    <a
+                        class="btn btn-secondary"
+                        rel="external"
+                        download="calls.csv"
+                        href=move || {
+                            format!("/api/v1/usage/export?days={}&part=calls", days.get())
+                        }
+                    >
+                        "Calls"
+                    </a>
                 </PageHead>
                 <div class="grid gap-6 [&>*]:min-w-0">
                     <Loaded data=report fallback=|| view! { <SkeletonRows /> } view=whole />
@@ -72,7 +82,7 @@ fn days_of(text: Option<String>) -> u32 {
 }
 
 fn whole(report: UsageReport) -> AnyView {
-    if report.total.model_calls == 0 {
+    if report.total.model_calls + report.total.tool_calls == 0 {
         return view! {
             <EmptyCard
                 icon="chart-column"
@@ -89,6 +99,7 @@ fn whole(report: UsageReport) -> AnyView {
         agents,
         models,
         tools,
+        people,
     } = report;
     let chart = match total.usage.cost_usd_micros {
         0 => view! {
@@ -113,6 +124,7 @@ fn whole(report: UsageReport) -> AnyView {
                     .then(|| {
                         view! { <Card id="by-tool" title="By tool">{tool_table(tools)}</Card> }.into_any()
                     })}
+                <Card id="by-person" title="By person">{table("Person", people)}</Card>
             </div>
         </div>
     }
@@ -167,7 +179,7 @@ fn table(what: &'static str, rows: Vec<UsageRow>) -> AnyView {
         view! {
             <tr>
                 <td class="wide">{row.name.clone()}</td>
-                <td class="num">{grouped(row.sum.model_calls)}</td>
+                <td class="num">{grouped(row.sum.model_calls + row.sum.tool_calls)}</td>
                 <td class="num">{short(tokens(&row))}</td>
                 <td class="num">{price(cost(&row))}</td>
             </tr>
@@ -196,9 +208,10 @@ fn tool_table(rows: Vec<UsageRow>) -> AnyView {
     let row = |row: UsageRow| {
         view! {
             <tr>
-                <td class="wide font-mono text-xs">{row.name}</td>
+                <td class="wide font-mono text-xs">{row.name.clone()}</td>
                 <td class="num">{grouped(row.sum.tool_calls)}</td>
                 <td class="num">{grouped(row.sum.errors)}</td>
+                <td class="num">{price(cost(&row))}</td>
             </tr>
         }
         .into_any()
@@ -211,6 +224,7 @@ fn tool_table(rows: Vec<UsageRow>) -> AnyView {
                         <th>"Tool"</th>
                         <th class="num">"Calls"</th>
                         <th class="num">"Failed"</th>
+                        <th class="num">"Cost"</th>
                     </tr>
                 </thead>
                 <tbody>{rows.into_iter().map(row).collect::<Vec<_>>()}</tbody>

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_HEADERS, MAX_NAME};
+use super::{MAX_CALL_PRICE_USD_MICROS, MAX_HEADERS, MAX_NAME};
 use crate::containers::{CatalogSourceInput, ContainerSourceInput, PackageSourceInput};
 use crate::tools::NAME_SEPARATOR;
 use crate::{Error, FieldErrors, Secret};
@@ -18,6 +18,9 @@ pub struct CreateMcpServer {
     pub name: String,
     /// Where it is.
     pub source: McpServerSourceInput,
+    /// What each call of its tools costs; nothing if left out.
+    #[serde(default)]
+    pub call_price_usd_micros: Option<u64>,
 }
 
 /// Changes to a server; `None` leaves a field as it is.
@@ -31,6 +34,9 @@ pub struct UpdateMcpServer {
     /// Where it is now; of the same type as before.
     #[serde(default)]
     pub source: Option<McpServerSourceInput>,
+    /// What each call of its tools costs from now on; 0 for nothing.
+    #[serde(default)]
+    pub call_price_usd_micros: Option<u64>,
 }
 
 /// Where a new server is.
@@ -100,6 +106,7 @@ impl CreateMcpServer {
         let mut errors = FieldErrors::default();
         check_name(&mut errors, &self.name);
         self.source.check(&mut errors);
+        check_price(&mut errors, self.call_price_usd_micros);
         errors.finish()
     }
 }
@@ -117,6 +124,7 @@ impl UpdateMcpServer {
         if let Some(source) = &self.source {
             source.check(&mut errors);
         }
+        check_price(&mut errors, self.call_price_usd_micros);
         errors.finish()
     }
 }
@@ -147,6 +155,13 @@ impl RemoteSourceInput {
             let message = "the id must be one line of at most 500 bytes";
             errors.push("source.sign_in_client", message);
         }
+    }
+}
+
+fn check_price(errors: &mut FieldErrors, price: Option<u64>) {
+    if price.is_some_and(|price| price > MAX_CALL_PRICE_USD_MICROS) {
+        let message = "must be at most a thousand dollars";
+        errors.push("call_price_usd_micros", message);
     }
 }
 

@@ -23,6 +23,8 @@ use crate::{Error, McpServerId, Page, Paged, Timestamp};
 
 /// Longest name of a server.
 pub const MAX_NAME: usize = 32;
+/// Largest price of a call: a thousand dollars.
+pub const MAX_CALL_PRICE_USD_MICROS: u64 = 1_000_000_000;
 /// Headers that one remote server can have.
 pub const MAX_HEADERS: usize = 20;
 
@@ -59,6 +61,9 @@ pub struct McpServer {
     /// What it offers besides tools.
     #[serde(default)]
     pub offers: McpOffers,
+    /// What each call of its tools costs; `None` for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_price_usd_micros: Option<u64>,
     /// Whether a person has signed in there for the workspace.
     #[serde(default)]
     pub is_signed_in: bool,

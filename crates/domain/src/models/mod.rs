@@ -74,6 +74,28 @@ pub struct UpdateModelConnection {
     pub api_key: Option<Secret>,
 }
 
+/// A connection as it is typed, to be tried out before anything of it is saved.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TestModelConnection {
+    /// The connection that is changed: what is left out is as it is saved.
+    #[serde(default)]
+    pub id: Option<ConnectionId>,
+    /// Its name; nobody looks at it.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How it speaks; needed for a new one.
+    #[serde(default)]
+    pub kind: Option<ConnectionKind>,
+    /// Where it is.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    /// Key to send; an empty one sends none. A saved key goes to its own server only.
+    #[serde(default)]
+    pub api_key: Option<Secret>,
+}
+
 /// How a test of a connection went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -206,6 +228,15 @@ pub trait Models: Send + Sync {
     /// # Errors
     /// `NotFound`. A server that fails is an answer, not an error.
     async fn test_model_connection(&self, id: ConnectionId) -> Result<ConnectionTest, Error>;
+
+    /// The same for a connection that is not saved, or not as it is typed. Saves nothing.
+    ///
+    /// # Errors
+    /// `Invalid` for wrong fields, also for an unknown id.
+    async fn try_model_connection(
+        &self,
+        input: TestModelConnection,
+    ) -> Result<ConnectionTest, Error>;
 
     /// Lists the models of every connection, by connection: those that it names within 5 s, else
     /// those that the catalog knows of its provider.

@@ -27,6 +27,8 @@ pub(crate) struct Complaint {
     pub(crate) message: Option<String>,
     /// Its code, type or status.
     pub(crate) code: Option<String>,
+    /// The part of the request that it is about.
+    pub(crate) param: Option<String>,
 }
 
 impl Complaint {
@@ -41,16 +43,19 @@ impl Complaint {
             Some(Value::String(message)) => Self {
                 message: Some(message.clone()),
                 code: None,
+                param: None,
             },
             Some(error) => Self {
                 message: text(error.get("message")).or_else(|| text(body.get("message"))),
                 code: ["code", "type", "status"]
                     .iter()
                     .find_map(|name| text(error.get(name))),
+                param: text(error.get("param")),
             },
             None => Self {
                 message: text(body.get("message")).or_else(|| text(body.get("detail").map(detail))),
                 code: text(body.get("type")),
+                param: text(body.get("param")),
             },
         }
     }

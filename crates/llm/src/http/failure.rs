@@ -45,11 +45,13 @@ impl Failures<'_> {
         let is_too_long = complaint.is_too_long();
         let is_about_the_key = complaint.is_about_the_key();
         let is_about_credit = complaint.is_about_credit();
+        let is_about_summary = complaint.param.as_deref() == Some("reasoning.summary");
         let message = complaint
             .message
             .and_then(|text| presentable(&text, self.key));
         match status.as_u16() {
             400 | 413 | 422 if is_too_long => ModelError::TooLong,
+            400 if is_about_summary => ModelError::NoSummary { message },
             400 if is_about_the_key => ModelError::Authentication { message },
             401 | 403 => ModelError::Authentication { message },
             402 => ModelError::NoCredit { message },

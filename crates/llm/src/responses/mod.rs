@@ -3,6 +3,8 @@
 mod reader;
 mod wire;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use async_trait::async_trait;
 use outbound::Outbound;
 use reqwest::Method;
@@ -17,6 +19,9 @@ use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
 /// A client of one server.
 pub struct Responses {
     server: Server,
+    /// Whether it refused to summarise thoughts, as OpenAI does for organisations that it does not
+    /// know well.
+    refuses_summaries: AtomicBool,
 }
 
 impl Responses {
@@ -26,6 +31,7 @@ impl Responses {
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
         Self {
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
+            refuses_summaries: AtomicBool::new(false),
         }
     }
 
@@ -37,14 +43,32 @@ impl Responses {
     }
 }
 
+impl Responses {
+    async fn ask(
+        &self,
+        request: &ModelRequest,
+        has_summary: bool,
+    ) -> Result<ModelStream, ModelError> {
+        let call = self.server.request(Method::POST, &["responses"], None)?;
+        let body = wire::ResponsesRequest::new(request, has_summary);
+        self.server
+            .stream(call, &body, request, ResponsesReader::default())
+            .await
+    }
+}
+
 #[async_trait]
 impl ChatModel for Responses {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
-        let call = self.server.request(Method::POST, &["responses"], None)?;
-        let body = wire::ResponsesRequest::new(&request);
-        self.server
-            .stream(call, &body, &request, ResponsesReader::default())
-            .await
+        let has_summary = request.supports_reasoning == Some(true)
+            && !self.refuses_summaries.load(Ordering::Relaxed);
+        match self.ask(&request, has_summary).await {
+            Err(ModelError::NoSummary { .. }) if has_summary => {
+                self.refuses_summaries.store(true, Ordering::Relaxed);
+                self.ask(&request, false).await
+            }
+            asked => asked,
+        }
     }
 
     async fn list_models(&self) -> Result<Vec<ListedModel>, ModelError> {

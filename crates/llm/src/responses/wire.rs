@@ -28,6 +28,13 @@ pub(super) struct ResponsesRequest<'a> {
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning: Option<Thinking>,
+}
+
+#[derive(Serialize)]
+struct Thinking {
+    summary: &'static str,
 }
 
 #[derive(Serialize)]
@@ -88,7 +95,7 @@ struct Tool<'a> {
 }
 
 impl<'a> ResponsesRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest) -> Self {
+    pub(super) fn new(request: &'a ModelRequest, has_summary: bool) -> Self {
         Self {
             model: &request.model,
             instructions: &request.instructions,
@@ -111,6 +118,7 @@ impl<'a> ResponsesRequest<'a> {
                     strict: schema::is_strict(schema),
                 },
             }),
+            reasoning: has_summary.then_some(Thinking { summary: "auto" }),
         }
     }
 }

@@ -99,6 +99,7 @@ fn own_entry(key: &str, file: &Value) -> Result<CatalogEntry, String> {
         }
     }
     let trial = CreateMcpServer {
+        call_price_usd_micros: None,
         name: "trial".to_owned(),
         source,
     };

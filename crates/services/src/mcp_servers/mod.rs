@@ -7,7 +7,7 @@ pub(crate) mod source;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::audit::Deed;
+use domain::audit::{Deed, DeedResult};
 use domain::containers::{CatalogEntry, ContainerReport, ContainerSource, ServerLogLine};
 use domain::mcp_servers::{
     CreateMcpServer, DesiredState, McpOffers, McpServer, McpServerSource, McpServerState,
@@ -74,6 +74,7 @@ impl McpServers for Session {
                 tool_count: 0,
                 quarantined_count: 0,
                 offers: McpOffers::default(),
+                call_price_usd_micros: input.call_price_usd_micros.filter(|price| *price > 0),
                 is_signed_in: false,
                 created_at: now,
                 updated_at: now,
@@ -106,6 +107,9 @@ impl McpServers for Session {
         let old_place = place(&stored);
         if let Some(name) = input.name.filter(|name| *name != stored.server.name) {
             rename(&mut stored, name);
+        }
+        if let Some(price) = input.call_price_usd_micros {
+            stored.server.call_price_usd_micros = Some(price).filter(|price| *price > 0);
         }
         let is_moved = match input.source {
             Some(source) => {
@@ -307,6 +311,14 @@ impl McpServers for Session {
             .map_err(|message| Error::invalid("arguments", message))?;
         let object = format!("{}__{name}", stored.server.name);
         tx.commit(id.uuid(), &object).await?;
+        let record = self.services.call_audit.begin_trial(self, &object).await;
+        let mut record = record.ok_or_else(|| Error::unavailable("the server is stopping"))?;
+        record.found(id, &stored.server.name, name);
+        let price = stored.server.call_price_usd_micros.unwrap_or(0);
+        let mut record = match self.pay(record, price, TRY_TIMEOUT).await {
+            Ok(record) => record,
+            Err(why) => return Err(Error::conflict(why)),
+        };
         let started = Instant::now();
         let options = ToolCallOptions {
             timeout: TRY_TIMEOUT,
@@ -318,8 +330,17 @@ impl McpServers for Session {
         let called = servers.call(self.actor.workspace_id, id, name, arguments, options);
         let (is_error, text) = match called.await {
             Ok(output) => (output.is_error(), output.text()),
-            Err(error) => (true, error.to_string()),
+            Err(error) => {
+                if !error.may_have_acted() {
+                    record.costs(0);
+                }
+                (true, error.to_string())
+            }
         };
+        record.ended(match is_error {
+            false => DeedResult::Done,
+            true => DeedResult::Failed,
+        });
         Ok(ToolTrial {
             is_error,
             text,

@@ -15,6 +15,7 @@ use llm::openai::{MaxTokens, OpenAi};
 use llm::responses::Responses;
 use llm::{ChatModel, Deadlines, ListedModel};
 use outbound::Outbound;
+use secrecy::SecretString;
 use store::TenantTx;
 use store::models::StoredConnection;
 use store::vault::Vault;
@@ -118,18 +119,40 @@ impl ModelPool {
         stored: &StoredConnection,
     ) -> store::Result<Option<Arc<dyn ChatModel>>> {
         let connection = &stored.connection;
-        if connection.kind == ConnectionKind::Local {
-            return Ok(Some(self.local.clone()));
-        }
-        let Some(base_url) = address::api_url(connection) else {
-            return Ok(None);
-        };
         let api_key = match stored.secret_id {
             Some(id) => tx.find_secret(&self.vault, id).await?,
             None => None,
         };
+        Ok(self.client(connection, api_key))
+    }
+
+    /// A connection that is tried out; nothing of it is kept.
+    pub(super) fn untried(
+        &self,
+        connection: ModelConnection,
+        api_key: Option<SecretString>,
+    ) -> Option<Connected> {
+        Some(Connected {
+            client: self.client(&connection, api_key)?,
+            breaker: Arc::default(),
+            edited: HashMap::new(),
+            connection,
+            listed: OnceLock::new(),
+        })
+    }
+
+    /// `None` without an address that can be asked.
+    fn client(
+        &self,
+        connection: &ModelConnection,
+        api_key: Option<SecretString>,
+    ) -> Option<Arc<dyn ChatModel>> {
+        if connection.kind == ConnectionKind::Local {
+            return Some(self.local.clone());
+        }
+        let base_url = address::api_url(connection)?;
         let (outbound, deadlines) = (self.outbound.clone(), self.deadlines);
-        Ok(Some(match connection.kind {
+        Some(match connection.kind {
             ConnectionKind::Anthropic => {
                 Arc::new(Anthropic::new(outbound, base_url, api_key).with_deadlines(deadlines))
             }
@@ -147,7 +170,7 @@ impl ModelPool {
             ConnectionKind::OpenAiCompatible | ConnectionKind::Ollama | ConnectionKind::Local => {
                 Arc::new(OpenAi::new(outbound, base_url, api_key).with_deadlines(deadlines))
             }
-        }))
+        })
     }
 }
 

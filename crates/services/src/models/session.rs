@@ -4,13 +4,14 @@ use async_trait::async_trait;
 use domain::audit::Deed;
 use domain::models::{
     ConnectionTest, CreateModelConnection, FoundServer, Model, ModelConnection, ModelFacts,
-    ModelFault, Models, Provider, UpdateModel, UpdateModelConnection,
+    ModelFault, Models, Provider, TestModelConnection, UpdateModel, UpdateModelConnection,
 };
 use domain::{Action, ConnectionId, Error, FieldErrors, Page, Paged, Secret, expose};
 use futures::future::join_all;
 use store::TenantTx;
 use store::models::StoredConnection;
 
+use super::pool::Connected;
 use super::{address, catalog, found, listing, probe};
 use crate::fault::OrFault;
 use crate::{Session, mint};
@@ -87,11 +88,7 @@ impl Models for Session {
             let base_url = address::clean(kind, Some(&base_url))?;
             let is_another = !address::is_same_server(&base_url, &stored.connection.base_url);
             if is_another && former_secret.is_some() && input.api_key.is_none() {
-                // A key goes to nobody but the server that it was given for.
-                return Err(Error::invalid(
-                    "api_key",
-                    "must be given again, because the address is that of another server",
-                ));
+                return Err(another_server());
             }
             stored.connection.base_url = base_url;
         }
@@ -154,6 +151,19 @@ impl Models for Session {
                 }),
             },
         })
+    }
+
+    async fn try_model_connection(
+        &self,
+        input: TestModelConnection,
+    ) -> Result<ConnectionTest, Error> {
+        let mut tx = self
+            .change(Action::ManageModels, Deed::ModelConnectionTest)
+            .await?;
+        let (connected, in_use) = self.typed(&mut tx, input).await?;
+        let connection = &connected.connection;
+        tx.commit(connection.id.uuid(), &connection.name).await?;
+        Ok(probe::test(&connected, in_use).await)
     }
 
     async fn list_models(&self) -> Result<Paged<Model>, Error> {
@@ -231,6 +241,65 @@ impl Models for Session {
 }
 
 impl Session {
+    /// A connection as it is typed, and a model of it that is in use.
+    async fn typed(
+        &self,
+        tx: &mut TenantTx,
+        input: TestModelConnection,
+    ) -> Result<(Connected, Option<String>), Error> {
+        let (saved, in_use) = match input.id {
+            Some(id) => {
+                let found = tx.find_model_connection(id).await.or_fault()?;
+                let found = found.ok_or_else(|| {
+                    Error::invalid("id", "there is no such connection in this workspace")
+                })?;
+                let in_use = tx.find_model_in_use(id).await.or_fault()?;
+                (Some(found), in_use)
+            }
+            None => (None, None),
+        };
+        let kind = saved.as_ref().map(|saved| saved.connection.kind);
+        let kind = kind
+            .or(input.kind)
+            .ok_or_else(|| Error::invalid("kind", "is required"))?;
+        let old_url = saved
+            .as_ref()
+            .and_then(|saved| saved.connection.base_url.clone());
+        let text = input
+            .base_url
+            .as_deref()
+            .filter(|url| !url.trim().is_empty());
+        let base_url = address::clean(kind, text.or(old_url.as_deref()))?;
+        let api_key = match input.api_key {
+            Some(key) => {
+                let key = Secret::new(expose(&key).trim());
+                check_key(&key)?;
+                let is_given = !expose(&key).is_empty();
+                is_given.then(|| key.into_inner())
+            }
+            None => match saved.as_ref().and_then(|saved| saved.secret_id) {
+                Some(_) if !address::is_same_server(&base_url, &old_url) => {
+                    return Err(another_server());
+                }
+                Some(id) => tx.find_secret(&self.services.vault, id).await.or_fault()?,
+                None => None,
+            },
+        };
+        let now = mint::now();
+        let connection = ModelConnection {
+            id: input.id.unwrap_or_else(mint::id),
+            name: input.name.unwrap_or_default().chars().take(80).collect(),
+            kind,
+            base_url,
+            has_api_key: api_key.is_some(),
+            created_at: now,
+            updated_at: now,
+        };
+        let connected = self.services.models.untried(connection, api_key);
+        let connected = connected.ok_or_else(|| Error::invalid("base_url", "is required"))?;
+        Ok((connected, in_use))
+    }
+
     /// A model as it is described now, inside a change of it too.
     async fn described(
         &self,
@@ -272,6 +341,14 @@ async fn get(tx: &mut TenantTx, id: ConnectionId) -> Result<StoredConnection, Er
         .await
         .or_fault()?
         .ok_or(Error::NotFound)
+}
+
+/// A key goes to nobody but the server that it was given for.
+fn another_server() -> Error {
+    Error::invalid(
+        "api_key",
+        "must be given again, because the address is that of another server",
+    )
 }
 
 /// A key travels in a header.

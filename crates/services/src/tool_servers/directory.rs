@@ -178,6 +178,7 @@ impl Snapshot {
             definition: tool.definition.clone(),
             definition_hash: tool.definition_hash.clone(),
             state: tool.state,
+            call_price_usd_micros: server.stored.server.call_price_usd_micros.unwrap_or(0),
         })
     }
 }

@@ -49,6 +49,8 @@ pub struct KnownTool {
     pub definition_hash: String,
     /// Whether it may be called.
     pub state: McpToolState,
+    /// What a call costs.
+    pub call_price_usd_micros: u64,
 }
 
 /// How a tool of a server is called.

@@ -1,11 +1,16 @@
 //! Tools of tool servers, called by a run.
 
-use domain::WorkspaceId;
+use std::sync::{Arc, Mutex};
+
+use domain::budgets::dollars;
+use domain::events::EventBody;
 use domain::tools::NAME_SEPARATOR;
-use engine::{Plan, ToolOutput};
+use domain::{AgentId, CallId, WorkspaceId};
+use engine::{Allowance, Plan, ToolOutput};
 use llm::ToolSpec;
 use tokio_util::sync::CancellationToken;
 
+use crate::call_costs::{CallCosts, NoMoney, PricedCall};
 use crate::tool_servers::{KnownTool, ToolCallOptions, ToolServers};
 
 /// Longest name that every model provider takes.
@@ -15,16 +20,28 @@ const MAX_NAME: usize = 64;
 pub(crate) struct ServerTools {
     pub(crate) servers: ToolServers,
     pub(crate) workspace_id: WorkspaceId,
+    pub(crate) agent_id: AgentId,
+    /// Who pays for calls that cost something.
+    pub(crate) costs: CallCosts,
+    /// Events for the log.
+    pub(crate) notices: Arc<Mutex<Vec<EventBody>>>,
 }
 
 impl ServerTools {
-    /// Calls a tool as it was planned, unless its definition has changed since.
-    pub(crate) async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput {
+    /// Calls a tool as it was planned, unless its definition has changed since or there is no money
+    /// for it.
+    pub(crate) async fn call(
+        &self,
+        id: CallId,
+        plan: &Plan,
+        allowance: &Allowance,
+        cancel: CancellationToken,
+    ) -> ToolOutput {
         let Some(server_id) = plan.server_id else {
             return ToolOutput::error("this tool does not exist any more");
         };
         let wanted = [(server_id, plan.tool.clone())];
-        match self.servers.definitions(self.workspace_id, &wanted).await {
+        let price = match self.servers.definitions(self.workspace_id, &wanted).await {
             Ok(known)
                 if known
                     .iter()
@@ -34,13 +51,16 @@ impl ServerTools {
                     "the tool's definition has changed since this call was planned; it was not called",
                 );
             }
-            Ok(_) => {}
+            Ok(known) => known.first().map_or(0, |tool| tool.call_price_usd_micros),
             Err(error) => {
                 tracing::warn!(error = %error, "a tool's definition cannot be read");
                 return ToolOutput::error(
                     "the tool cannot be looked up right now; try again later",
                 );
             }
+        };
+        if let Err(why) = self.pay(id, price, allowance).await {
+            return ToolOutput::error(why);
         }
         let options = ToolCallOptions {
             timeout: self.servers.call_timeout(),
@@ -56,9 +76,44 @@ impl ServerTools {
             Ok(output) => ToolOutput {
                 text: output.text(),
                 is_error: output.is_error(),
+                cost_usd_micros: price,
             },
-            Err(error) => ToolOutput::error(error.to_string()),
+            Err(error) => ToolOutput {
+                cost_usd_micros: if error.may_have_acted() { price } else { 0 },
+                ..ToolOutput::error(error.to_string())
+            },
         }
+    }
+
+    /// Sets aside what a call costs, of the run's own money and of the budgets; an error says why
+    /// there is not enough.
+    async fn pay(&self, id: CallId, price: u64, allowance: &Allowance) -> Result<(), String> {
+        if price == 0 {
+            return Ok(());
+        }
+        if !allowance.take(price) {
+            return Err(format!(
+                "this call costs {}, more than the run may still spend; it was not made",
+                dollars(price)
+            ));
+        }
+        let reserved = self.costs.reserve(PricedCall {
+            workspace_id: self.workspace_id,
+            agent_id: Some(self.agent_id),
+            id: id.uuid(),
+            usd_micros: price,
+            timeout: self.servers.call_timeout(),
+        });
+        let (events, result) = match reserved.await {
+            Ok(warnings) => (warnings, Ok(())),
+            Err(NoMoney { message, event }) => (
+                event.into_iter().collect(),
+                Err(format!("{message}; the call was not made")),
+            ),
+        };
+        let mut notices = self.notices.lock().expect("no holder panics");
+        notices.extend(events);
+        result
     }
 }
 

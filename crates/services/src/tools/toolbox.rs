@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use domain::CallId;
 use domain::approvals::ApprovalReason;
 use domain::mcp_servers::McpToolState;
 use domain::tools::{AgentTool, ApprovalPolicy, Builtin};
-use engine::{BUILTIN, Plan, ToolOutput, Toolbox, Verdict};
+use engine::{Allowance, BUILTIN, Plan, ToolOutput, Toolbox, Verdict};
 use llm::{ToolCall, ToolSpec};
 use serde_json::Value;
 use store::approvals::UsedTool;
@@ -166,9 +167,15 @@ impl Toolbox for RunToolbox {
         plan
     }
 
-    async fn call(&self, plan: &Plan, cancel: CancellationToken) -> ToolOutput {
+    async fn call(
+        &self,
+        id: CallId,
+        plan: &Plan,
+        allowance: &Allowance,
+        cancel: CancellationToken,
+    ) -> ToolOutput {
         if plan.server_id.is_some() {
-            return self.servers.call(plan, cancel).await;
+            return self.servers.call(id, plan, allowance, cancel).await;
         }
         let Ok(builtin) = plan.tool.parse::<Builtin>() else {
             return ToolOutput::error("this tool does not exist any more");

@@ -169,7 +169,7 @@ async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progre
     }
     let ids: Vec<MessageId> = written.iter().map(|message| message.id).collect();
     let mut stored = tx.list_calls_of_messages(&ids).await.or_fault()?;
-    let (iterations, usage): (u32, Usage) = tx.sum_model_calls(run_id).await.or_fault()?;
+    let (iterations, usage): (u32, Usage) = tx.sum_calls(run_id).await.or_fault()?;
     let mut progress = Progress {
         spent: Spent { iterations, usage },
         ..Progress::default()

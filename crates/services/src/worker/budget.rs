@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use domain::budgets::{Budget, WARNING_PERCENT};
+use domain::budgets::{Budget, dollars};
 use domain::events::{BudgetState, EventBody};
 use domain::models::{ModelFacts, Price};
 use domain::runs::{RunError, Usage};
@@ -15,7 +15,7 @@ use store::runs::Lease;
 
 use super::log::retrying;
 use super::stage::Stage;
-use crate::budgets::BudgetedWorkspaces;
+use crate::budgets::{BudgetedWorkspaces, exceeded, is_nearly_spent, left, state, unreadable};
 use crate::mint;
 
 /// Longest answer that is reserved for where neither agent nor model says how long it may be, in
@@ -74,12 +74,7 @@ impl engine::Budget for RunBudget {
         reserved
             .unwrap_or_else(|error| {
                 tracing::error!(run.id = %self.lease.run_id, error = %error, "read budgets");
-                Err(RunError {
-                    kind: "budget".to_owned(),
-                    message: "the budgets cannot be read; an admin finds the cause in the log"
-                        .into(),
-                    retryable: true,
-                })
+                Err(unreadable())
             })
             .map(|of_budgets| of_budgets.or(of_run))
     }
@@ -122,7 +117,7 @@ impl RunBudget {
                     limit_usd_micros: limit,
                 }));
             }
-            return Err(beyond_run(limit));
+            return Err(beyond_run(spent_usd_micros, limit));
         }
         estimate.answer_tokens = tokens;
         Ok(Some(tokens))
@@ -161,14 +156,15 @@ impl RunBudget {
         }
         let now = mint::now();
         let mut tx = self.store.begin(workspace_id).await?;
-        let charged = tx.lock_budgets(&self.lease, self.agent_id, now).await?;
+        let charged = tx.lock_budgets(Some(self.lease.run_id), Some(self.agent_id), now);
+        let charged = charged.await?;
         let Some(tightest) = charged.iter().min_by_key(|it| left(&it.budget)) else {
             return Ok(Ok(None));
         };
         let answer_tokens = estimate.affordable(left(&tightest.budget));
         if answer_tokens < SHORTEST_ANSWER.min(estimate.answer_tokens) {
             self.note(EventBody::BudgetExceeded(state(&tightest.budget)));
-            return Ok(Err(exceeded(&tightest.budget)));
+            return Ok(Err(exceeded(&tightest.budget, "another model call")));
         }
         let amount = estimate.input_usd_micros + cost(estimate.price, 0, u64::from(answer_tokens));
         let (lease, agent_id) = (&self.lease, self.agent_id);
@@ -227,58 +223,16 @@ fn cost(price: Price, input_tokens: u64, output_tokens: u64) -> u64 {
     })
 }
 
-fn left(budget: &Budget) -> u64 {
-    budget
-        .limit_usd_micros
-        .saturating_sub(budget.spent_usd_micros)
-        .saturating_sub(budget.reserved_usd_micros)
-}
-
-fn is_nearly_spent(budget: &Budget) -> bool {
-    u128::from(budget.spent_usd_micros) * 100
-        >= u128::from(budget.limit_usd_micros) * u128::from(WARNING_PERCENT)
-}
-
-fn state(budget: &Budget) -> BudgetState {
-    let scope = match budget.agent_id {
-        Some(_) => "agent",
-        None => "workspace",
-    };
-    BudgetState {
-        scope: scope.to_owned(),
-        spent_usd_micros: budget.spent_usd_micros,
-        limit_usd_micros: budget.limit_usd_micros,
-    }
-}
-
-fn beyond_run(limit_usd_micros: u64) -> RunError {
+fn beyond_run(spent_usd_micros: u64, limit_usd_micros: u64) -> RunError {
     RunError {
         kind: "limit".to_owned(),
         message: format!(
-            "another model call may go beyond the run's limit of {:.2} USD; raise the limit in the \
-             agent's settings",
-            limit_usd_micros as f64 / 1_000_000.0
+            "another model call may go beyond the run's limit of {}, of which {} are spent; raise \
+             the limit in the agent's settings",
+            dollars(limit_usd_micros),
+            dollars(spent_usd_micros)
         ),
         retryable: false,
-    }
-}
-
-fn exceeded(budget: &Budget) -> RunError {
-    let whose = match budget.agent_id {
-        Some(_) => "this agent’s",
-        None => "the workspace’s",
-    };
-    let dollars = |micros: u64| micros as f64 / 1_000_000.0;
-    RunError {
-        kind: "budget".to_owned(),
-        message: format!(
-            "{whose} budget of {:.2} USD a {} has {:.2} USD left, too little for another model \
-             call; an admin can raise it on the usage page",
-            dollars(budget.limit_usd_micros),
-            budget.period,
-            dollars(left(budget))
-        ),
-        retryable: true,
     }
 }
 

@@ -107,6 +107,8 @@ pub(crate) fn asked_call(call: StoredCall) -> AskedCall {
             is_error: call.is_error,
             whole: None,
             duration_ms: call.duration_ms,
+            // The journal has it.
+            cost_usd_micros: 0,
         }),
     };
     AskedCall {

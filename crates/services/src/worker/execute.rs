@@ -20,6 +20,7 @@ use super::log::{Log, retrying};
 use super::stage::Stage;
 use super::{StartedRun, Stops, Worker, title};
 use crate::attachments::load_pictures;
+use crate::call_costs::CallCosts;
 use crate::conversations::new_event;
 use crate::mint;
 use crate::models::missing_connection;
@@ -65,7 +66,9 @@ pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Sta
         load_pictures(blobs, workspace_id, &pictures, &mut run.messages).await;
     }
     let prepared = match find_model(worker, &run, deadline, &log).await {
-        Ok(model) => find_tools(worker, &run).await.map(|tools| (model, tools)),
+        Ok(model) => find_tools(worker, &run, &log)
+            .await
+            .map(|tools| (model, tools)),
         Err(error) => Err(error),
     };
     let outcome = match prepared {
@@ -215,7 +218,7 @@ async fn find_candidates(worker: &Worker, run: &StartedRun) -> Result<Vec<Candid
 }
 
 /// The run's tools. An agent without any costs no look-up.
-async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, RunError> {
+async fn find_tools(worker: &Worker, run: &StartedRun, log: &Log) -> Result<RunToolbox, RunError> {
     let tools = &run.agent.config.tools;
     let workspace_id = run.lease.workspace_id;
     let files = ConversationFiles {
@@ -229,6 +232,12 @@ async fn find_tools(worker: &Worker, run: &StartedRun) -> Result<RunToolbox, Run
     let servers = ServerTools {
         servers: worker.inner.tool_servers.clone(),
         workspace_id,
+        agent_id: run.agent.id,
+        costs: CallCosts {
+            store: worker.inner.store.clone(),
+            budgeted: worker.inner.budgeted.clone(),
+        },
+        notices: log.notices.clone(),
     };
     if tools.is_empty() {
         return Ok(RunToolbox::new(&[], Vec::new(), [], builtins, servers));

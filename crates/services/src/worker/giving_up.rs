@@ -28,7 +28,7 @@ pub(super) async fn give_up(
     let now = mint::now();
     let mut tx = inner.store.begin(lease.workspace_id).await.or_fault()?;
     let written = tx.list_run_messages(lease.run_id).await.or_fault()?;
-    let (_, total) = tx.sum_model_calls(lease.run_id).await.or_fault()?;
+    let (_, total) = tx.sum_calls(lease.run_id).await.or_fault()?;
     let mut logged_events = Vec::new();
     let open = match written.last() {
         // Even a run that never began has an answer, for its error to be seen.

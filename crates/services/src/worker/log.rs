@@ -300,6 +300,7 @@ impl RunLog for Log {
             result: &result.text,
             artifact_id,
             duration_ms: result.duration_ms,
+            cost_usd_micros: result.cost_usd_micros,
         };
         self.write(Entry::FinishedCall(outcome), &events).await
     }

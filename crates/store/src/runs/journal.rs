@@ -202,22 +202,26 @@ impl TenantTx {
         };
         sqlx::query!(
             "with step as (
-               update run_steps set status = $4, finished_at = $5
+               update run_steps set status = $4, finished_at = $5, cost_usd_micros = $7
                where workspace_id = $1 and run_id = $2 and id = $3 and status = 'started'
                returning id, target
+             ), settled as (
+               delete from call_reservations where workspace_id = $1 and call_id = $3
              )
              insert into usage_entries
-               (id, workspace_id, time, run_id, agent_id, author_id, kind, target, is_error,
+               (id, workspace_id, time, run_id, agent_id, author_id, kind, target, server, is_error,
                 input_tokens, output_tokens, cost_usd_micros, duration_ms)
              select step.id, $1, $5, $2, runs.agent_id, runs.author_id, 'tool_call', step.target,
-               $4 = 'failed', 0, 0, 0, $6
-             from step join runs on runs.workspace_id = $1 and runs.id = $2",
+               c.server, $4 = 'failed', 0, 0, $7, $6
+             from step join runs on runs.workspace_id = $1 and runs.id = $2
+             left join tool_calls c on c.workspace_id = $1 and c.id = step.id",
             self.workspace_id().uuid(),
             lease.run_id.uuid(),
             outcome.id.uuid(),
             status.as_str(),
             now.date_time(),
-            outcome.duration_ms as i64
+            outcome.duration_ms as i64,
+            outcome.cost_usd_micros as i64
         )
         .execute(self.connection())
         .await?;

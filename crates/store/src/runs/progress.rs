@@ -72,18 +72,19 @@ impl TenantTx {
         Ok(rows.into_iter().map(|row| (row.id, row.carry)).collect())
     }
 
-    /// What the model calls of a run used up, and how many came to their end.
-    pub async fn sum_model_calls(&mut self, id: RunId) -> Result<(u32, Usage)> {
+    /// What the calls of a run used up, and how many calls of models came to their end.
+    pub async fn sum_calls(&mut self, id: RunId) -> Result<(u32, Usage)> {
         let row = sqlx::query!(
-            r#"select count(*) filter (where status = 'completed') as "count!",
+            r#"select count(*) filter (where status = 'completed' and kind = 'model_call')
+                   as "count!",
                  coalesce(sum(input_tokens), 0)::bigint as "input!",
                  coalesce(sum(output_tokens), 0)::bigint as "output!",
                  coalesce(sum(cost_usd_micros), 0)::bigint as "cost!",
                  coalesce(sum(cached_input_tokens), 0)::bigint as "cached!",
                  coalesce(sum(cache_written_tokens), 0)::bigint as "written!"
                from run_steps
-               where workspace_id = $1 and run_id = $2 and kind = 'model_call'
-                 and status in ('completed', 'abandoned')"#,
+               where workspace_id = $1 and run_id = $2
+                 and (kind = 'tool_call' or status in ('completed', 'abandoned'))"#,
             self.workspace_id().uuid(),
             id.uuid()
         )

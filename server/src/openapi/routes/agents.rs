@@ -6,8 +6,8 @@ use domain::agents::{
     UpdateAgent, VersionChanges,
 };
 use domain::models::{
-    ConnectionTest, CreateModelConnection, Model, ModelConnection, Provider, UpdateModel,
-    UpdateModelConnection,
+    ConnectionTest, CreateModelConnection, Model, ModelConnection, Provider, TestModelConnection,
+    UpdateModel, UpdateModelConnection,
 };
 use serde_json::json;
 
@@ -29,6 +29,13 @@ pub(super) fn models() -> Vec<Route> {
             .gives::<ModelConnection>()
             .conflicts("The name is taken"),
         delete(tag, "/model-connections/{id}", "Deletes a connection").conflicts("Agents use it"),
+        post(
+            tag,
+            "/model-connections/test",
+            "Tries a connection out before it is saved, or changed",
+        )
+        .takes::<TestModelConnection>()
+        .gives::<ConnectionTest>(),
         post(
             tag,
             "/model-connections/{id}/test",

@@ -2,7 +2,7 @@
 
 use crate::openapi::route::{Route, delete, get, patch, post};
 use domain::budgets::{Budget, CreateBudget, UpdateBudget};
-use domain::usage::UsageReport;
+use domain::usage::{UsageCall, UsageReport};
 use serde_json::json;
 
 pub(super) fn usage() -> Vec<Route> {
@@ -12,7 +12,7 @@ pub(super) fn usage() -> Vec<Route> {
         get(
             tag,
             "/usage",
-            "What runs have used up, by day, agent and model",
+            "What was used up, by day, agent, model, tool and person",
         )
         .gives::<UsageReport>()
         .query("days", days.clone(), "How many days, today included."),
@@ -26,9 +26,20 @@ pub(super) fn usage() -> Vec<Route> {
             .takes::<UpdateBudget>()
             .gives::<Budget>(),
         delete(tag, "/budgets/{id}", "Lifts a budget"),
-        get(tag, "/usage/export", "The days as a table")
+        get(
+            tag,
+            "/usage/calls",
+            "The ledger: every call of a model or tool, of runs, through the gateway, and tried",
+        )
+        .pages::<UsageCall>(),
+        get(tag, "/usage/export", "A part of the report as a table")
             .gives_raw("text/csv", json!({"type": "string"}))
-            .query("days", days, "How many days, today included."),
+            .query("days", days, "How many days, today included.")
+            .query(
+                "part",
+                json!({"enum": ["days", "agents", "models", "tools", "people", "calls"]}),
+                "What is in the rows; `calls` are at most the newest 10,000.",
+            ),
     ]
 }
 

@@ -191,6 +191,13 @@ pub fn rows() -> Vec<Row> {
         }),
         row(
             Method::POST,
+            "/model-connections/test",
+            May(ManageModels),
+            |_| "/model-connections/test".into(),
+            |o| json!({"id": o.connection}),
+        ),
+        row(
+            Method::POST,
             "/model-connections/{id}/test",
             May(ManageModels),
             |o| format!("/model-connections/{}/test", o.connection),
@@ -443,6 +450,7 @@ pub fn rows() -> Vec<Row> {
             format!("/budgets/{}", o.budget)
         }),
         get("/usage", May(Read), |_| "/usage".into()),
+        get("/usage/calls", May(Read), |_| "/usage/calls".into()),
         get("/usage/export", May(Read), |_| "/usage/export".into()),
         row(
             Method::POST,

@@ -8,10 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use testkit::ScriptedModel;
+use testkit::scripted_model::Answer as Scripted;
 
 use super::{LEGACY, MODERN, call};
 use crate::mcp_servers::remote;
-use crate::support::TestApp;
+use crate::support::{TestApp, eventually};
+use crate::tools::{agent_with, of_type};
 
 /// Where the programs are, if they are there.
 pub fn peers() -> Option<PathBuf> {
@@ -141,6 +144,65 @@ async fn official_servers_work_as_remote_servers() {
         now["structuredContent"]["timezone"], "Europe/Paris",
         "{now}"
     );
+}
+
+/// One of them speaks the older revision, the other the newer.
+#[tokio::test]
+async fn agents_use_official_servers() {
+    let (Some(everything), Some(time)) = (Peer::everything().await, Peer::time().await) else {
+        return;
+    };
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let every = remote("everything", &everything.url);
+    let every = app.post("/mcp-servers", every).await.created();
+    let time = remote("time", &time.url);
+    let time = app.post("/mcp-servers", time).await.created();
+    let tools = json!([
+        {"server_id": every, "name": "get-sum", "approval": "never"},
+        {"server_id": every, "name": "get-tiny-image", "approval": "never"},
+        {"server_id": time, "name": "convert_time", "approval": "always"},
+    ]);
+    let agent = agent_with(&app, &model, tools).await;
+    let conversation = app.create_conversation(&agent).await;
+    let noon = r#"{"source_timezone":"UTC","time":"12:00","target_timezone":"Asia/Tokyo"}"#;
+    model.next(Scripted::tool_calls(&[
+        ("a", "everything__get-sum", r#"{"a":40,"b":2}"#),
+        ("b", "everything__get-tiny-image", "{}"),
+        ("c", "time__convert_time", noon),
+        ("d", "everything__get-sum", r#"{"a":"many"}"#),
+    ]));
+    model.next(Scripted::text("Done."));
+
+    app.ask(&conversation, "calculate").await;
+    let is_asked = eventually(async || {
+        let approvals = app.get("/approvals").await.body;
+        approvals["items"][0].is_object()
+    });
+    assert!(is_asked.await, "nobody is asked");
+    let approval = app.get("/approvals").await.body["items"][0].clone();
+    let path = format!(
+        "/approvals/{}/decision",
+        approval["id"].as_str().expect("an id")
+    );
+    app.post(&path, json!({"decision": "approve"})).await;
+    let log = app.log(&conversation).await;
+
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    let results = of_type(&log, "tool_call_completed");
+    let has = |words: &str| {
+        results
+            .iter()
+            .any(|it| it["result"].to_string().contains(words))
+    };
+    assert!(has("42"), "{results:?}");
+    assert!(has("21:00"), "{results:?}");
+    let failed = results.iter().filter(|it| it["is_error"] == true).count();
+    assert_eq!(failed, 1, "{results:?}");
+    let asked = &model.requests()[0]["tools"];
+    assert_eq!(asked.as_array().expect("tools").len(), 3);
+    let calls = app.get("/usage/calls").await.body;
+    assert!(calls.to_string().contains("time__convert_time"), "{calls}");
 }
 
 #[tokio::test]
