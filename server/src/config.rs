@@ -115,8 +115,10 @@ pub struct ToolServers {
     pub check_timeout_ms: u64,
     /// A connection that nobody used for so long is closed, and its container ended, seconds.
     pub idle_seconds: u64,
-    /// Longest time for one call of a tool, connecting included, seconds.
+    /// Longest silence of a call of a tool, seconds; each step told of begins it anew.
     pub call_seconds: u64,
+    /// Longest time for one call of a tool, connecting included, seconds.
+    pub call_max_seconds: u64,
 }
 
 /// Tool servers in containers.

@@ -91,7 +91,10 @@ impl Backend {
                 every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),
                 timeout: Duration::from_millis(config.tool_servers.check_timeout_ms),
                 idle: Duration::from_secs(config.tool_servers.idle_seconds.max(1)),
-                call: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
+                call: mcp::Patience {
+                    silence: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
+                    longest: Duration::from_secs(config.tool_servers.call_max_seconds.max(1)),
+                },
             },
             container_quota: Quota {
                 servers: config.containers.servers_per_workspace,

@@ -157,10 +157,11 @@ impl GatewayCaller for SessionCaller {
             record.found(found.server_id, &found.server, &found.name);
         }
         let options = ToolCallOptions {
-            timeout: self.session.services.tool_servers.call_timeout(),
+            patience: self.session.services.tool_servers.call_patience(),
             cancel: hearing.cancel,
             on_progress: hearing.on_progress,
             on_log: hearing.on_log,
+            on_question: hearing.on_question,
         };
         let actor = &self.session.actor;
         let servers = &self.session.services.tool_servers;

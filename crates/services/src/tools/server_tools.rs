@@ -43,10 +43,11 @@ impl ServerTools {
             }
         }
         let options = ToolCallOptions {
-            timeout: self.servers.call_timeout(),
+            patience: self.servers.call_patience(),
             cancel: &cancel,
             on_progress: None,
             on_log: None,
+            on_question: None,
         };
         let arguments = plan.arguments.clone();
         let called =

@@ -5,6 +5,7 @@ mod clients;
 mod conformance;
 mod hostile;
 mod passing;
+mod questions;
 mod sessions;
 
 use reqwest::StatusCode;
