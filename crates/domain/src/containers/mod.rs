@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::catalog::{CatalogEntry, CatalogSetting, CatalogSourceInput};
+pub use self::catalog::{CatalogEntry, CatalogSetting, CatalogSourceInput, LOGOS};
 pub use self::report::{ContainerReport, ContainerSample, EgressRefusal, ServerLogLine};
 use crate::{FieldErrors, Secret, expose};
 
