@@ -130,7 +130,7 @@ async fn call(shared: &Arc<Shared>, id: Value, params: &Value) -> io::Result<Res
         "stranger" => result_of(&json!(987_654), text("for somebody else")),
         "hang_up" => return Err(io::Error::other("hanging up")),
         "ask" => ask(shared, id, said == "aside"),
-        "slow" => slow(token, id),
+        "slow" => slow(token, id, said == "forever"),
         "chatter" => stream(move |number| Some(progress(&token, number))),
         "count" => stream(move |number| match number {
             1..=3 => Some(progress(&token, number)),
@@ -171,10 +171,10 @@ fn ask(shared: &Arc<Shared>, id: Value, is_aside: bool) -> Response<Body> {
 }
 
 /// Takes its time and says so.
-fn slow(token: Value, id: Value) -> Response<Body> {
+fn slow(token: Value, id: Value, is_endless: bool) -> Response<Body> {
     let steps = futures::stream::unfold(1, move |number| {
         let message = match number {
-            1..=6 => Some(progress(&token, number)),
+            number if is_endless || number <= 6 => Some(progress(&token, number)),
             7 => Some(json!({"jsonrpc": "2.0", "id": id, "result": text("at last")})),
             _ => None,
         };

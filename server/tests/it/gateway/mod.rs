@@ -7,6 +7,7 @@ mod hostile;
 mod passing;
 mod questions;
 mod sessions;
+mod starting;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

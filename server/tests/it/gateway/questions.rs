@@ -183,13 +183,11 @@ async fn call_that_tells_of_steps_without_end_has_an_end() {
     program.set("AGENTAREA_TOOL_SERVERS__CALL_SECONDS", "1");
     program.set("AGENTAREA_TOOL_SERVERS__CALL_MAX_SECONDS", "2");
     let app = TestApp::on(program).await;
-    let server = ToolServer::start(Era::Legacy).await;
-    app.post("/mcp-servers", remote("old", &server.url()))
-        .await
-        .created();
+    let _server = asking(&app).await;
 
     let begun = Instant::now();
-    let endless = super::call(&app, MODERN, "old__chatter", json!({})).await;
+    let arguments = json!({"text": "forever"});
+    let endless = super::call(&app, MODERN, "old__slow", arguments).await;
 
     assert!(begun.elapsed() < Duration::from_secs(8), "{endless}");
     let text = endless["content"][0]["text"].as_str().expect("text");
