@@ -70,6 +70,7 @@ impl Clock {
             true => self.patience.longest,
             false => self.patience.silence,
         };
-        over.as_secs()
+        // What was left of it when the server was ready may be a little less than a whole number.
+        over.as_secs_f64().ceil() as u64
     }
 }
