@@ -94,3 +94,47 @@ test("the list shows by itself what becomes of a server", async ({ page, api }) 
 
   await expect(row).toContainText("Stopped", { timeout: FOLLOWED_MS });
 });
+
+test("a quota that would be exceeded is told in the form", async ({ page }) => {
+  for (const [label, words] of [
+    ["Memory, MiB", "MiB of memory together"],
+    ["Processor, thousandths", "thousandths of a processor together"],
+  ] as const) {
+    await open(page, "/tools/new/container");
+    await page.getByLabel("Name", { exact: true }).fill("greedy");
+    await page.getByLabel("Image", { exact: true }).fill(IMAGE);
+    await page.getByLabel(label).fill("12000");
+    await page.getByRole("button", { name: "Add server" }).click();
+
+    await expect(page.getByText(words)).toBeVisible();
+    await expect(page.getByLabel("Image", { exact: true })).toHaveValue(IMAGE);
+  }
+});
+
+test("what was refused and what is used is on the server's page", async ({ page, api, model }) => {
+  test.setTimeout(120_000);
+  const source = {
+    type: "container",
+    image: IMAGE,
+    egress: ["example.com:443"],
+    resources: { memory_mb: 64 },
+  };
+  const made = await api.post("/api/v1/mcp-servers", { data: { name: "watched", source } });
+  const { id } = await made.json();
+  await open(page, `/tools/${id}`);
+  const network = page.getByRole("region", { name: "Network" });
+  await expect(network).toContainText("Nothing was refused");
+
+  const caller = await createScriptedAgent(api, model, "Caller", [
+    { server_id: id, name: "fetch", approval: "never" },
+  ]);
+  model.next({ chunks: [], tools: [["watched__fetch", { value: "elsewhere.example:443" }]] });
+  model.next({ chunks: ["tried"] });
+  const run = await postMessage(api, await startConversation(api, caller), "Fetch it");
+  expect(await runEnd(api, run)).toBe("completed");
+
+  await expect(network).toContainText("elsewhere.example:443", { timeout: FOLLOWED_MS });
+  const container = page.getByRole("region", { name: "Container", exact: true });
+  await expect(container.getByRole("img", { name: /processor, last ten minutes/ })).toBeVisible({ timeout: 30_000 });
+  await expect(container.getByRole("img", { name: /of 64 MiB memory/ })).toBeVisible();
+});

@@ -19,11 +19,13 @@ use crate::roles::Roles;
 const DEFAULTS: &str = include_str!("../default.toml");
 
 /// Keys without a default.
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 16] = [
     "allow_private_hosts",
     "backup_store",
     "client_metadata_url",
+    "container_certificates",
     "container_engine",
+    "container_tls_verify",
     "data_dir",
     "database_replica_urls",
     "database_url",
@@ -79,6 +81,10 @@ pub struct Config {
     pub limits: Limits,
     /// How long to wait for models.
     pub models: Models,
+    /// Folder of the certificates to speak TLS with it.
+    container_certificates: Option<PathBuf>,
+    /// Whether to speak TLS with it: anything but nothing.
+    container_tls_verify: Option<String>,
     /// Address of the container engine.
     container_engine: Option<String>,
     /// How tool servers are looked after.
@@ -115,8 +121,10 @@ pub struct ToolServers {
     pub check_timeout_ms: u64,
     /// A connection that nobody used for so long is closed, and its container ended, seconds.
     pub idle_seconds: u64,
-    /// Longest time for one call of a tool, connecting included, seconds.
+    /// Longest silence of a call of a tool, seconds; each step told of begins it anew.
     pub call_seconds: u64,
+    /// Longest time for one call of a tool, connecting included, seconds.
+    pub call_max_seconds: u64,
 }
 
 /// Tool servers in containers.
@@ -129,10 +137,16 @@ pub struct Containers {
     pub memory_mb_per_workspace: u32,
     /// Sum of their processor limits, thousandths.
     pub cpu_millis_per_workspace: u32,
-    /// The image with Node.js.
+    /// The image with Node.js; empty if it is made.
     pub node_image: String,
-    /// The image with Python.
+    /// The image with Python; empty if it is made.
     pub python_image: String,
+    /// What that with Node.js is made from.
+    pub node_from: String,
+    /// What that with Python is made from.
+    pub python_from: String,
+    /// Hosts that images may come from, separated by commas; empty for any that is public.
+    pub registries: String,
     /// The npm registry or its mirror.
     pub npm_registry: Url,
     /// The simple interface of PyPI or its mirror.
@@ -320,6 +334,37 @@ impl Config {
         }
     }
 
+    /// The certificates to speak TLS with a container engine; `None` to speak without.
+    ///
+    /// # Errors
+    /// If one of them is missing.
+    pub fn container_certificates(&self) -> anyhow::Result<Option<PathBuf>> {
+        // As Docker's own programs understand them.
+        if self
+            .container_tls_verify
+            .as_deref()
+            .unwrap_or("")
+            .is_empty()
+        {
+            return Ok(None);
+        }
+        let folder = match &self.container_certificates {
+            Some(folder) if folder.as_os_str() != "" => folder.clone(),
+            _ => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".docker"),
+        };
+        for name in ["ca.pem", "cert.pem", "key.pem"] {
+            let file = folder.join(name);
+            std::fs::File::open(&file).with_context(|| {
+                format!(
+                    "read {} for container_tls_verify (DOCKER_TLS_VERIFY); container_certificates \
+                     (DOCKER_CERT_PATH) names the folder",
+                    file.display()
+                )
+            })?;
+        }
+        Ok(Some(folder))
+    }
+
     /// Proxies whose X-Forwarded-For is believed.
     ///
     /// # Errors
@@ -409,7 +454,9 @@ fn key_path(name: &str) -> Option<Vec<String>> {
     match name {
         "DATABASE_URL" => Some(vec!["database_url".to_owned()]),
         "DATABASE_REPLICA_URLS" => Some(vec!["database_replica_urls".to_owned()]),
+        "DOCKER_CERT_PATH" => Some(vec!["container_certificates".to_owned()]),
         "DOCKER_HOST" => Some(vec!["container_engine".to_owned()]),
+        "DOCKER_TLS_VERIFY" => Some(vec!["container_tls_verify".to_owned()]),
         "REDIS_URL" => Some(vec!["redis_url".to_owned()]),
         "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(vec!["otlp_endpoint".to_owned()]),
         "ENVIRONMENT" => Some(vec!["environment".to_owned()]),

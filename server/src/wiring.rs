@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use outbound::{Dialler, Outbound, Policy};
 use secrecy::ExposeSecret;
-use services::{ContainersConfig, Quota, Services};
+use services::{ContainersConfig, PackageBase, Quota, Services};
 use store::embedded::{Embedded, Joining};
 use store::{Config as DatabaseConfig, Store};
 
@@ -91,7 +91,10 @@ impl Backend {
                 every: Duration::from_millis(config.tool_servers.check_every_ms.max(60)),
                 timeout: Duration::from_millis(config.tool_servers.check_timeout_ms),
                 idle: Duration::from_secs(config.tool_servers.idle_seconds.max(1)),
-                call: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
+                call: mcp::Patience {
+                    silence: Duration::from_secs(config.tool_servers.call_seconds.max(1)),
+                    longest: Duration::from_secs(config.tool_servers.call_max_seconds.max(1)),
+                },
             },
             container_quota: Quota {
                 servers: config.containers.servers_per_workspace,
@@ -172,13 +175,30 @@ fn containers(config: &Config) -> anyhow::Result<ContainersConfig> {
     let containers = &config.containers;
     Ok(ContainersConfig {
         engines: config.container_engines()?,
+        certificates: config.container_certificates()?,
+        registries: Some(names(&containers.registries)).filter(|names| !names.is_empty()),
         // What runs in a container never reaches this machine, unless an administrator says so.
         dialler: Dialler::new(Policy::new(config.allowed_private_hosts()?, false)),
-        node_image: containers.node_image.clone(),
-        python_image: containers.python_image.clone(),
+        node: base(&containers.node_image, &containers.node_from),
+        python: base(&containers.python_image, &containers.python_from),
         npm_registry: containers.npm_registry.clone(),
         pypi_index: containers.pypi_index.clone(),
     })
+}
+
+fn names(list: &str) -> Vec<String> {
+    let names = list.split(',').map(str::trim).filter(|it| !it.is_empty());
+    names.map(str::to_owned).collect()
+}
+
+/// An image for packages: the one that is named, or one that is made.
+fn base(given: &str, from: &str) -> PackageBase {
+    match given {
+        "" => PackageBase::Made {
+            from: from.to_owned(),
+        },
+        given => PackageBase::Given(given.to_owned()),
+    }
 }
 
 /// The built-in model's file: in the data folder, or where `scripts/fetch-model.sh` puts it.

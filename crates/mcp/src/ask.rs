@@ -34,7 +34,7 @@ pub struct Ask {
     /// What the caller's client answered to the server's questions, and what the server wants back.
     pub(crate) responses: Option<InputResponses>,
     pub(crate) state: Option<String>,
-    client: Client,
+    pub(crate) client: Client,
 }
 
 /// What the caller's client can be asked and wants to hear. By default: nothing.

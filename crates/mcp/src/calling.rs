@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::sync::oneshot::error::RecvError;
 
 use crate::ask::{Answer, Ask};
+use crate::clock::Clock;
 use crate::connection::{CLOSE_TIMEOUT, CallOptions, Connection};
 use crate::error::{CallError, ConnectError};
-use crate::handler::Aside;
+use crate::handler::{Aside, WAITING_STEPS};
 use crate::output::ToolOutput;
 
 /// How often others get their turn before what they heard counts as all.
@@ -29,27 +30,41 @@ impl Connection {
     pub async fn ask(&self, ask: Ask, options: CallOptions<'_>) -> Result<Answer, CallError> {
         let meta = ask.meta();
         let request_options = match self.is_modern() {
-            // Only the newest revision asks callers; others were told at the start that nobody can be.
+            // Others were told at the start what they can ask.
             true => PeerRequestOptions::no_options().with_meta(meta),
             false => PeerRequestOptions::no_options(),
         };
+        if !self.is_modern() && ask.state.is_some() {
+            // Nobody but the process that was asked knows the call, which must not be made twice.
+            return Err(CallError::Server(
+                "its question is not open here any more; call it again".to_owned(),
+            ));
+        }
         let request = ask.into_request()?;
         let handle = self
             .service
             .send_request_with_option(request, request_options)
             .await?;
-        let token = handle.progress_token.clone();
-        let mut asides = self
-            .service
-            .service()
-            .watch(token, options.on_log.is_some());
+        let mut asides = self.service.service().watch(
+            (handle.id.clone(), handle.progress_token.clone()),
+            options.on_log.is_some(),
+            options.on_question.is_some(),
+        );
         let mut call = InFlight::new(handle);
-        let timeout = tokio::time::sleep(options.timeout);
+        let mut clock = Clock::new(options.patience);
+        let timeout = tokio::time::sleep_until(clock.end());
         tokio::pin!(timeout);
-        let tell = |aside| match (aside, options.on_progress, options.on_log) {
-            (Aside::Step(step), Some(tell), _) => tell(step),
-            (Aside::Log(line), _, Some(tell)) => tell(line),
-            _ => {}
+        let tell = |aside| match aside {
+            Aside::Step(step) => {
+                options.on_progress.inspect(|tell| tell(step));
+            }
+            Aside::Log(line) => {
+                options.on_log.inspect(|tell| tell(line));
+            }
+            Aside::Question(question) => {
+                options.on_question.inspect(|ask| ask(question));
+            }
+            Aside::Answered => {}
         };
         loop {
             tokio::select! {
@@ -69,10 +84,25 @@ impl Connection {
                     return Ok(Answer(answer.map_err(|_| closed())??));
                 }
                 () = options.cancel.cancelled() => return Err(CallError::Cancelled),
-                () = &mut timeout => {
-                    return Err(CallError::Timeout { seconds: options.timeout.as_secs() });
+                // Before what is said: whoever talks without end has an end, too.
+                () = &mut timeout, if !clock.is_stopped() => {
+                    for _ in 0..WAITING_STEPS {
+                        let Ok(aside) = asides.said.try_recv() else { break };
+                        clock.heard(&aside);
+                        tell(aside);
+                    }
+                    if !clock.is_stopped() && clock.is_over() {
+                        return Err(CallError::Timeout { seconds: clock.seconds() });
+                    }
+                    timeout.as_mut().reset(clock.end());
                 }
-                Some(aside) = asides.said.recv() => tell(aside),
+                Some(aside) = asides.said.recv() => {
+                    clock.heard(&aside);
+                    tell(aside);
+                    if !clock.is_stopped() {
+                        timeout.as_mut().reset(clock.end());
+                    }
+                }
             }
         }
     }

@@ -23,6 +23,7 @@ use crate::ask::LogLine;
 use crate::error::{ConnectError, short};
 use crate::handler::Handler;
 use crate::lines::Lines;
+use crate::question::Question;
 use crate::sign_in::{self, GrantKeeper};
 
 /// Largest message of a server that is read.
@@ -71,14 +72,25 @@ pub struct Progress {
 
 /// How a tool is called.
 pub struct CallOptions<'a> {
-    /// Longest time.
-    pub timeout: Duration,
+    /// How long to wait.
+    pub patience: Patience,
     /// Ends the call.
     pub cancel: &'a CancellationToken,
     /// Is told of each step; must not block.
     pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
     /// Is told what the server logs about this request, where that is plain; must not block.
     pub on_log: Option<&'a (dyn Fn(LogLine) + Send + Sync)>,
+    /// Is given what a server of 2025 asks back; must not block. Without it nothing is answered.
+    pub on_question: Option<&'a (dyn Fn(Question) + Send + Sync)>,
+}
+
+/// How long a call may take; while somebody thinks about a question of the server, no time passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Longest silence: each step that the server tells of begins it anew.
+    pub silence: Duration,
+    /// Longest time in all.
+    pub longest: Duration,
 }
 
 /// A connection to one tool server. Dropping it ends the session on the server, too.

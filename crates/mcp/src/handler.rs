@@ -1,25 +1,29 @@
-//! What a server may tell its client unasked.
+//! What a server may tell its client unasked, and ask it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rmcp::ClientHandler;
 use rmcp::model::{
-    ClientCapabilities, ClientConfig, Implementation, ProgressNotificationParam, ProgressToken,
-    ProtocolVersion, ResourceUpdatedNotificationParam,
+    ClientCapabilities, ClientConfig, ElicitRequestParams, ElicitResult, ElicitationAction,
+    ElicitationCapability, ErrorData, FormElicitationCapability, Implementation,
+    ProgressNotificationParam, ProgressToken, ProtocolVersion, RequestId,
+    ResourceUpdatedNotificationParam,
 };
-use rmcp::service::{NotificationContext, RoleClient};
+use rmcp::service::{InboundStreamOrigin, NotificationContext, RequestContext, RoleClient};
 use tokio::sync::{Notify, mpsc};
 
 use crate::ask::LogLine;
 use crate::connection::Progress;
 use crate::following::ResourceNotices;
 use crate::logs;
+use crate::question::{ANSWER_TIMEOUT, Question, declined};
 
 /// Steps of one call that may wait to be told; more are left out.
-const WAITING_STEPS: usize = 16;
+pub(crate) const WAITING_STEPS: usize = 16;
 
-/// Hears notices of a server. It grants the server nothing: no roots, sampling or questions.
+/// Hears notices of a server, and hands its questions to whoever called it. It grants the server
+/// nothing else: no roots, no sampling.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handler {
     /// Rung when the server's lists have changed; rings that nobody waits for become one.
@@ -33,8 +37,10 @@ pub(crate) struct Handler {
 /// What the caller of one request wants to hear besides the answer.
 #[derive(Clone, Debug)]
 struct Waiting {
+    id: RequestId,
     asides: mpsc::Sender<Aside>,
     wants_logs: bool,
+    can_be_asked: bool,
 }
 
 /// What a server says besides an answer.
@@ -42,6 +48,10 @@ struct Waiting {
 pub(crate) enum Aside {
     Step(Progress),
     Log(LogLine),
+    /// Somebody is asked; the server waits for that.
+    Question(Question),
+    /// A question is over.
+    Answered,
 }
 
 /// Receives what is said about one request.
@@ -53,15 +63,42 @@ pub(crate) struct Asides {
 
 impl Handler {
     /// Hears what is said about a request until the receiver is dropped.
-    pub(crate) fn watch(&self, token: ProgressToken, wants_logs: bool) -> Asides {
+    pub(crate) fn watch(
+        &self,
+        (id, token): (RequestId, ProgressToken),
+        wants_logs: bool,
+        can_be_asked: bool,
+    ) -> Asides {
         let (asides, said) = mpsc::channel(WAITING_STEPS);
-        self.lock()
-            .insert(token.clone(), Waiting { asides, wants_logs });
+        let waiting = Waiting {
+            id,
+            asides,
+            wants_logs,
+            can_be_asked,
+        };
+        self.lock().insert(token.clone(), waiting);
         Asides {
             token,
             handler: self.clone(),
             said,
         }
+    }
+
+    /// Whom a question is for. One that came with the answer to a call is for whoever made that; any
+    /// other is answered only if there is but one call, so that nobody is asked another's business.
+    fn asked(&self, origin: Option<&InboundStreamOrigin>) -> Option<mpsc::Sender<Aside>> {
+        let waiting = self.lock();
+        let found = match origin {
+            Some(InboundStreamOrigin::OutboundRequest(id)) => {
+                waiting.values().find(|waiting| waiting.id == *id)
+            }
+            _ => {
+                let mut all = waiting.values();
+                all.next().filter(|_| all.next().is_none())
+            }
+        };
+        let found = found.filter(|waiting| waiting.can_be_asked)?;
+        Some(found.asides.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ProgressToken, Waiting>> {
@@ -79,8 +116,32 @@ impl ClientHandler for Handler {
     fn get_info(&self) -> ClientConfig {
         let this = Implementation::new("agentarea", env!("CARGO_PKG_VERSION"));
         // The newest revision is asked for by itself; a handshake must not name it.
-        ClientConfig::new(ClientCapabilities::default(), this)
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+        let mut can = ClientCapabilities::default();
+        // Servers of 2025 are told at the start, before it is known who will call them.
+        let form = FormElicitationCapability::new();
+        can.elicitation = Some(ElicitationCapability::new().with_form(form));
+        ClientConfig::new(can, this).with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+    }
+
+    async fn create_elicitation(
+        &self,
+        asked: ElicitRequestParams,
+        context: RequestContext<RoleClient>,
+    ) -> Result<ElicitResult, ErrorData> {
+        let asides = self.asked(context.extensions.get::<InboundStreamOrigin>());
+        let (Some(asides), Some((question, answered))) = (asides, Question::new(asked)) else {
+            return Ok(declined());
+        };
+        if asides.send(Aside::Question(question)).await.is_err() {
+            return Ok(declined());
+        }
+        let result = tokio::select! {
+            answered = answered => answered.unwrap_or_else(|_| declined()),
+            () = context.ct.cancelled() => ElicitResult::new(ElicitationAction::Cancel),
+            () = tokio::time::sleep(ANSWER_TIMEOUT) => ElicitResult::new(ElicitationAction::Cancel),
+        };
+        let _ = asides.send(Aside::Answered).await;
+        Ok(result)
     }
 
     async fn on_progress(

@@ -6,6 +6,7 @@
 
 mod ask;
 mod calling;
+mod clock;
 mod connection;
 mod definition;
 mod error;
@@ -18,13 +19,15 @@ mod listing;
 mod logs;
 mod offer;
 mod output;
+mod question;
 mod schema;
 pub mod sign_in;
 
 pub use ask::{Answer, Ask, LogLine, Subject};
-pub use connection::{CallOptions, Connection, HttpEndpoint, Profile, Progress};
+pub use connection::{CallOptions, Connection, HttpEndpoint, Patience, Profile, Progress};
 pub use definition::hash;
 pub use error::{CallError, ConnectError};
 pub use following::Following;
 pub use output::ToolOutput;
+pub use question::Question;
 pub use schema::check_arguments;

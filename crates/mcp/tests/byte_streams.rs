@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use mcp::{CallError, CallOptions, Connection, Progress, ToolOutput};
+use mcp::{CallError, CallOptions, Connection, Patience, Progress, ToolOutput};
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
@@ -39,10 +39,14 @@ async fn call(
 ) -> Result<ToolOutput, CallError> {
     let arguments: Map<String, Value> = arguments.as_object().cloned().unwrap_or_default();
     let options = CallOptions {
-        timeout: Duration::from_secs(30),
+        patience: Patience {
+            silence: Duration::from_secs(30),
+            longest: Duration::from_secs(30),
+        },
         cancel: &CancellationToken::new(),
         on_progress: None,
         on_log: None,
+        on_question: None,
     };
     connection.call_tool(tool, arguments, options).await
 }
@@ -80,10 +84,14 @@ async fn server_with_a_handshake_lists_answers_and_tells_of_progress() {
     let steps = Mutex::new(Vec::<Progress>::new());
     let tell = |step| steps.lock().expect("no holder panics").push(step);
     let options = CallOptions {
-        timeout: Duration::from_secs(30),
+        patience: Patience {
+            silence: Duration::from_secs(30),
+            longest: Duration::from_secs(30),
+        },
         cancel: &CancellationToken::new(),
         on_progress: Some(&tell),
         on_log: None,
+        on_question: None,
     };
     let arguments = json!({"duration": 0.5, "steps": 3});
     let arguments = arguments.as_object().cloned().expect("an object");

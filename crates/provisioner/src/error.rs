@@ -26,6 +26,21 @@ pub enum Error {
         /// The registry's or engine's words.
         reason: String,
     },
+    /// The image in which packages are installed could not be made.
+    #[error(
+        "the base image for {language} packages could not be made from {from}: {reason}. Let the engine \
+         reach that registry (`docker pull {from}` shows whether it does), or name a copy of the image \
+         in a mirror with the setting containers.{language}_from, or an image of your own (see \
+         deploy/mcp-base/{language}) with containers.{language}_image"
+    )]
+    NoBase {
+        /// The public image.
+        from: String,
+        /// `node` or `python`.
+        language: &'static str,
+        /// The registry's or engine's words.
+        reason: String,
+    },
     /// A package could not be turned into an image.
     #[error("{package} could not be installed: {reason}")]
     NotBuilt {

@@ -7,6 +7,7 @@
 
 mod docker;
 mod door;
+mod dress;
 mod egress;
 mod error;
 mod logs;
@@ -22,7 +23,7 @@ pub use door::Door;
 pub use egress::{Refusal, Refusals, Rule, RuleError};
 pub use error::Error;
 pub use logs::{LogBook, LogLine};
-pub use package::{Package, PackageConfig, Registry};
+pub use package::{Base, Package, PackageConfig, Registry};
 pub use provisioner::{Engine, Held, Image, Instance, Provisioner, State, Stats};
 pub use running::{Exit, Reader, Running, Started, Writer};
 pub use spec::{Limits, Spec};

@@ -25,16 +25,28 @@ pub enum Registry {
 /// How packages become images.
 #[derive(Clone, Debug)]
 pub struct PackageConfig {
-    /// The image with Node.js; see `deploy/mcp-base/node`.
-    pub node_image: String,
-    /// The image with Python; see `deploy/mcp-base/python`.
-    pub python_image: String,
+    /// The image with Node.js.
+    pub node: Base,
+    /// The image with Python.
+    pub python: Base,
     /// The npm registry or its mirror, a URL.
     pub npm_registry: String,
     /// The PyPI index or its mirror, the URL of its simple interface.
     pub pypi_index: String,
     /// Whom the builder may reach: the registries' hosts, those that their files come from.
     pub egress: Vec<Rule>,
+}
+
+/// The image in which packages are installed and run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// One that an administrator has made.
+    Given(String),
+    /// Made on the engine when it is first needed, `FROM` an image that is public.
+    Made {
+        /// Such as `node:22-bookworm-slim`, or where a mirror has that.
+        from: String,
+    },
 }
 
 impl Package {
@@ -69,10 +81,10 @@ impl Package {
 }
 
 impl PackageConfig {
-    pub(crate) fn base(&self, registry: Registry) -> &str {
+    pub(crate) fn base(&self, registry: Registry) -> &Base {
         match registry {
-            Registry::Npm => &self.node_image,
-            Registry::PyPi => &self.python_image,
+            Registry::Npm => &self.node,
+            Registry::PyPi => &self.python,
         }
     }
 }

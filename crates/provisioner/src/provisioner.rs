@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Error, Exit, Package, PackageConfig, Spec, Started};
+use crate::{Error, Exit, LogBook, Package, PackageConfig, Spec, Started};
 
 /// An engine that runs tool servers. Everything else on the engine is out of reach of this trait:
 /// whatever does not carry this installation's label is neither listed nor touched.
@@ -21,15 +21,16 @@ pub trait Provisioner: Send + Sync {
     async fn resolve(&self, image: &str) -> Result<Image, Error>;
 
     /// The image of a package, built if there is none yet; the same for every workspace. Idempotent.
-    /// `id` names the container in which it is installed.
+    /// `id` names the container in which it is installed; what happens is written to the log.
     ///
     /// # Errors
-    /// `NotBuilt` with the installer's last lines; `ImageMissing` for the base image.
+    /// `NotBuilt` with the installer's last lines; `NoBase` or `ImageMissing` for the base image.
     async fn build(
         &self,
         id: &str,
         package: &Package,
         config: &PackageConfig,
+        log: &LogBook,
     ) -> Result<Image, Error>;
 
     /// Starts the one container of `spec.id` and attaches to it before its first byte.

@@ -1,7 +1,9 @@
-//! Secrets that a server was given and may say again.
+//! Secrets that a server was given and may say again, as they are or in another dress.
 
 use std::fmt;
 use std::sync::Arc;
+
+use crate::dress::forms;
 
 /// What is shorter is found by chance, and hiding it would tell it.
 const SHORTEST: usize = 6;
@@ -12,29 +14,35 @@ const HIDDEN: &[u8] = "•••".as_bytes();
 pub struct Veil {
     /// Longest first, so that one which holds another is hidden whole.
     secrets: Arc<[Vec<u8>]>,
+    /// The bytes that any of them begins with: most of what is said begins none.
+    begins: Arc<[bool]>,
 }
 
 impl Veil {
-    /// Hides these values, each of their lines, and both as JSON writes them, if they have six bytes
-    /// or more.
+    /// Hides these values and each of their lines, as they are and as JSON, base64 and percent-encoding
+    /// write them, if they have six bytes or more.
     pub fn over<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let mut secrets: Vec<Vec<u8>> = Vec::new();
         for value in values {
             for part in [value].into_iter().chain(value.lines()) {
                 let part = part.trim();
-                let quoted = serde_json::to_string(part).unwrap_or_default();
-                let quoted = quoted.get(1..quoted.len().saturating_sub(1));
-                for form in [part, quoted.unwrap_or_default()] {
-                    if form.len() >= SHORTEST {
-                        secrets.push(form.as_bytes().to_vec());
-                    }
+                if part.len() < SHORTEST {
+                    continue;
                 }
+                let forms = forms(part).into_iter();
+                let forms = forms.filter(|form| form.len() >= SHORTEST);
+                secrets.extend(forms.map(String::into_bytes));
             }
         }
         secrets.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         secrets.dedup();
+        let mut begins = vec![false; 256];
+        for secret in &secrets {
+            begins[usize::from(secret[0])] = true;
+        }
         Self {
             secrets: secrets.into(),
+            begins: begins.into(),
         }
     }
 
@@ -49,7 +57,12 @@ impl Veil {
         let mut at = 0;
         while at < bytes.len().min(most) {
             let rest = &bytes[at..];
-            match self.secrets.iter().find(|it| rest.starts_with(it)) {
+            let begins = self.begins.get(usize::from(bytes[at]));
+            let found = match begins {
+                Some(true) => self.secrets.iter().find(|it| rest.starts_with(it)),
+                _ => None,
+            };
+            match found {
                 Some(secret) => {
                     shown.extend_from_slice(HIDDEN);
                     at += secret.len();

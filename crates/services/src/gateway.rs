@@ -189,21 +189,22 @@ impl GatewayCaller for SessionCaller {
         if let Some(record) = &mut record {
             record.found(found.server_id, &found.server, &found.name);
         }
-        let timeout = self.session.services.tool_servers.call_timeout();
+        let patience = self.session.services.tool_servers.call_patience();
         let record = match record {
             Some(record) => {
                 let paid = self
                     .session
-                    .pay(record, found.call_price_usd_micros, timeout);
+                    .pay(record, found.call_price_usd_micros, patience.longest);
                 Some(paid.await.map_err(CallError::NoMoney)?)
             }
             None => None,
         };
         let options = ToolCallOptions {
-            timeout,
+            patience,
             cancel: hearing.cancel,
             on_progress: hearing.on_progress,
             on_log: hearing.on_log,
+            on_question: hearing.on_question,
         };
         let actor = &self.session.actor;
         let servers = &self.session.services.tool_servers;

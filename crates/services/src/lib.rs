@@ -57,6 +57,7 @@ pub use entrance::{Client, ClientEntrance};
 pub use fault::{REQUEST_ID, internal};
 pub use files::{Limits as FileLimits, ReceivedFile, Refusal, extract_pdf_text};
 pub use idempotency::{Request, StoredAnswer};
+pub use provisioner::Base as PackageBase;
 pub use session::{Config, Services, Session};
 pub use tool_servers::{
     HealthConfig, HeldServer, KnownTool, NotHere, Seen, ToolCallOptions, ToolServers,

@@ -11,6 +11,7 @@ use crate::pages::tools::container_server::{
     AddCatalogEntry, AddCatalogServer, DeleteCatalogEntry, ListCatalog,
 };
 use crate::pages::tools::form::NameField;
+use crate::pages::tools::mark::mark;
 use crate::ui::{
     Callout, Card, DeleteDialog, DialogButton, Empty, FieldsForm, FormAction, Icon, LinkRow,
     TextAreaField, Tone, live,
@@ -137,12 +138,7 @@ fn OwnEntry() -> impl IntoView {
 }
 
 fn row(entry: &CatalogEntry) -> AnyView {
-    let mark = view! {
-        <span class="tile" aria-hidden="true">
-            <Icon name="plug" />
-        </span>
-    }
-    .into_any();
+    let mark = mark("tile", Some(&entry.key));
     let kind = match entry.kind.as_str() {
         "npm" => format!("npm {}", entry.version),
         "pypi" => format!("PyPI {}", entry.version),
@@ -217,7 +213,9 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
     view! {
         <Page title=entry.title.clone() section="Catalog" href="/tools/catalog">
             <div class="page">
-                <h1 class="page-title mb-2">{entry.title.clone()}</h1>
+                <div class="flex items-center gap-3 mb-2">
+                    {mark("tile", Some(&entry.key))} <h1 class="page-title">{entry.title.clone()}</h1>
+                </div>
                 {remove}
                 <p class="page-lead mb-1">{entry.description}</p>
                 <p class="text-ink-3 mb-5">

@@ -13,6 +13,7 @@ use crate::pages::tools::container_form::ContainerSettingsCard;
 use crate::pages::tools::container_server::ContainerDetail;
 use crate::pages::tools::form::{FIELDS, ServerFields, SignInClientFields};
 use crate::pages::tools::headers::HeaderRows;
+use crate::pages::tools::mark::mark;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
     SetCallPrice, get_tool_server,
@@ -191,9 +192,7 @@ fn Head(
     view! {
         <header class="page-head">
             <div class="flex items-start gap-3 grow min-w-0 basis-80">
-                <span class="tile tile-lg" aria-hidden="true">
-                    <Icon name="plug" />
-                </span>
+                {mark("tile tile-lg", server.source.catalog())}
                 <div class="min-w-0">
                     <div class="flex flex-wrap items-center gap-2">
                         <h1 class="page-title">{server.name.clone()}</h1>

@@ -5,9 +5,10 @@ use domain::mcp_servers::McpServer;
 use leptos::prelude::*;
 
 use crate::layout::{ListPage, NewButton, load};
+use crate::pages::tools::mark::mark;
 use crate::pages::tools::server::{ListToolServers, list_tool_servers};
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
-use crate::ui::{Callout, EmptyCard, Icon, LinkRow, Tone, every, live, sentence};
+use crate::ui::{Callout, EmptyCard, LinkRow, Tone, every, live, sentence};
 
 const NEW: NewButton = NewButton {
     action: Action::ManageTools,
@@ -111,12 +112,7 @@ fn row(server: McpServer) -> AnyView {
                 .into_any()
         }
     };
-    let mark = view! {
-        <span class="tile" aria-hidden="true">
-            <Icon name="plug" />
-        </span>
-    }
-    .into_any();
+    let mark = mark("tile", server.source.catalog());
     let end = view! {
         <span class="flex flex-wrap justify-end gap-1.5 shrink-0 max-w-1/2">
             {quarantine_pill(&server)} {state_pill(server.state)}

@@ -11,6 +11,7 @@ mod form;
 mod graphs;
 mod headers;
 mod list;
+mod mark;
 pub mod server;
 mod sign_in;
 mod state;

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::MAX_VARIABLES;
 use crate::{FieldErrors, Secret};
 
+/// Keys of the entries that `public/servers.svg` has a logo for.
+pub const LOGOS: &str = "airtable apify arxiv atlassian brave-search calculator charts circleci clickhouse \
+    cloudflare-docs context7 deepwiki duckduckgo elasticsearch everything exa fetch figma \
+    firecrawl github hugging-face kagi mapbox microsoft-learn mongodb notion perplexity \
+    postman sentry sequential-thinking stripe supabase tavily time wikipedia";
+
 /// A server that can be added in one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -17,7 +23,7 @@ pub struct CatalogEntry {
     pub title: String,
     /// What it does.
     pub description: String,
-    /// Name of one of our icons.
+    /// Name of a logo in `/servers.svg`, if it is one of ours.
     pub icon: String,
     /// What it is for: `search`, `data`, `developers` …
     pub category: String,

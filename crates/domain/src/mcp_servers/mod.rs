@@ -103,6 +103,17 @@ pub struct RemoteSource {
     pub catalog: Option<String>,
 }
 
+impl McpServerSource {
+    /// Key of the catalog entry that it was made from.
+    pub fn catalog(&self) -> Option<&str> {
+        match self {
+            Self::Remote(source) => source.catalog.as_deref(),
+            Self::Container(_) => None,
+            Self::Package(source) => source.catalog.as_deref(),
+        }
+    }
+}
+
 /// The workspace's tool servers.
 #[async_trait]
 pub trait McpServers: Send + Sync {

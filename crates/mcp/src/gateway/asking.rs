@@ -1,30 +1,28 @@
 //! One request through the gateway: steps and logs on the way, and questions back to the client.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use rmcp::model::{
-    InputRequest, InputRequests, InputResponses, ProgressNotificationParam, ServerRequest,
-    ServerResult,
+    ClientResult, InputRequest, InputRequests, InputResponses, ProgressNotificationParam,
+    ServerRequest, ServerResult,
 };
 use rmcp::service::{PeerRequestOptions, RequestContext, RoleServer};
-use tokio::sync::mpsc;
 
+use super::Caller;
+use super::call::Call;
 use super::serving::{Gateway, caller, is_modern};
-use super::{Caller, Hearing};
 use crate::ask::{Answer, Ask};
 use crate::error::{CallError, short};
 use crate::handler::Aside;
 use crate::logs;
+use crate::question::{ANSWER_TIMEOUT, Question};
 
-/// Steps of one request that may wait to be passed on; more are left out.
-const WAITING_STEPS: usize = 16;
 /// How often a server may ask back in one request.
 const MAX_ROUNDS: usize = 10;
 /// Questions in one round.
 const MAX_QUESTIONS: usize = 16;
-/// How long a person may think about one question.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Gateway {
     /// Asks the server. Clients of 2026-07-28 take its questions themselves; those of 2025 are asked
@@ -36,11 +34,20 @@ impl Gateway {
     ) -> Result<Answer, CallError> {
         let Caller(caller) = caller(&context.extensions)
             .map_err(|_| CallError::Server("nobody is signed in".to_owned()))?;
+        let wants_steps = context.meta.get_progress_token().is_some();
         if is_modern(context) {
-            return self.once(caller.as_ref(), ask, context).await;
+            let who = caller.identity();
+            let call = match &ask.state {
+                Some(state) if self.parked.is_here(state) => {
+                    self.parked.resume(state, &who, ask.responses.take())?
+                }
+                _ => Call::begin(caller, ask, wants_steps),
+            };
+            return self.follow(call, Some(who), context).await;
         }
         for _ in 0..MAX_ROUNDS {
-            let mut answer = self.once(caller.as_ref(), ask.clone(), context).await?;
+            let call = Call::begin(caller.clone(), ask.clone(), wants_steps);
+            let mut answer = self.follow(call, None, context).await?;
             let ServerResult::InputRequiredResult(needed) = &mut answer.0 else {
                 return Ok(answer);
             };
@@ -53,24 +60,15 @@ impl Gateway {
         ))
     }
 
-    async fn once(
+    /// Waits for a call and passes on what is said meanwhile. What is asked meanwhile is put to the
+    /// client, or becomes the answer if the client has to come `back` with what somebody says.
+    async fn follow(
         &self,
-        caller: &dyn super::GatewayCaller,
-        ask: Ask,
+        mut call: Call,
+        back: Option<String>,
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, CallError> {
-        let (asides, mut said) = mpsc::channel::<Aside>(WAITING_STEPS);
-        let logs = asides.clone();
-        // A client that is slow to hear of steps is not waited for.
-        let on_progress = move |step| drop(asides.try_send(Aside::Step(step)));
-        let on_log = move |line| drop(logs.try_send(Aside::Log(line)));
         let level = self.client(context).log_level;
-        let wants_steps = context.meta.get_progress_token().is_some();
-        let hearing = Hearing {
-            cancel: &context.ct,
-            on_progress: wants_steps.then_some(&on_progress),
-            on_log: level.is_some().then_some(&on_log),
-        };
         let pass_on = async |aside| match aside {
             Aside::Step(step) => {
                 let Some(token) = context.meta.get_progress_token() else {
@@ -86,20 +84,45 @@ impl Gateway {
                     logs::tell(&context.peer, line.0).await;
                 }
             }
+            Aside::Question(_) | Aside::Answered => {}
         };
-        let asking = caller.ask(ask, hearing);
-        tokio::pin!(asking);
+        let mut asked = FuturesUnordered::new();
         let answer = loop {
             tokio::select! {
                 biased;
-                answer = &mut asking => break answer,
-                Some(aside) = said.recv() => pass_on(aside).await,
+                answer = &mut call.answer => break answer,
+                () = context.ct.cancelled(), if !call.cancel.is_cancelled() => call.cancel.cancel(),
+                Some(question) = call.questions.recv() => match back {
+                    Some(who) => {
+                        while let Ok(aside) = call.said.try_recv() {
+                            pass_on(aside).await;
+                        }
+                        return self.parked.park(call, question, who);
+                    }
+                    None => asked.push(put(question, context)),
+                },
+                Some(()) = asked.next() => {}
+                Some(aside) = call.said.recv() => pass_on(aside).await,
             }
         };
-        while let Ok(aside) = said.try_recv() {
+        while let Ok(aside) = call.said.try_recv() {
             pass_on(aside).await;
         }
         answer
+    }
+}
+
+/// Puts a question of a server of 2025 to a client of 2025.
+async fn put(question: Question, context: &RequestContext<RoleServer>) {
+    let options = PeerRequestOptions::with_timeout(ANSWER_TIMEOUT);
+    let request = ServerRequest::from(question.request());
+    let asking = async {
+        let handle = context.peer.send_request_with_option(request, options);
+        handle.await?.await_response().await
+    };
+    // A client that does not answer declines.
+    if let Ok(ClientResult::ElicitResult(result)) = asking.await {
+        question.answer(result);
     }
 }
 

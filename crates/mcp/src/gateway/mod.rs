@@ -4,8 +4,10 @@
 //! [`Caller`]. Clients of 2025 also get a session ([`sessions`]) so that they can be told and asked.
 
 mod asking;
+mod call;
 mod listing;
 mod notices;
+mod parked;
 mod serving;
 mod sessions;
 
@@ -22,6 +24,7 @@ use crate::ask::{Answer, Ask, LogLine};
 use crate::connection::Progress;
 use crate::error::CallError;
 use crate::following::Following;
+use crate::question::Question;
 
 /// Resources that one client can follow at once.
 const MAX_FOLLOWED: usize = 50;
@@ -74,6 +77,8 @@ pub struct Hearing<'a> {
     pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
     /// Is told what the server logs, if the caller wants that; must not block.
     pub on_log: Option<&'a (dyn Fn(LogLine) + Send + Sync)>,
+    /// Is given what a server of 2025 asks back, if the caller's client can be asked; must not block.
+    pub on_question: Option<&'a (dyn Fn(Question) + Send + Sync)>,
 }
 
 /// The caller of one request, among the request's extensions.

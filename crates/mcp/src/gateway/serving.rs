@@ -15,6 +15,7 @@ use rmcp::model::{
 use rmcp::service::{NotificationContext, RequestContext, RoleServer, SubscriptionContext};
 
 use super::listing::{self, Listing};
+use super::parked::Parked;
 use super::{Caller, MAX_FOLLOWED, asking, notices};
 use crate::ask::{Answer, Ask, Client};
 use crate::error::CallError;
@@ -24,10 +25,12 @@ use crate::logs;
 const LIST_FRESH_MS: u64 = 1_000;
 
 /// Answers requests of the protocol; makes nothing up of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Gateway {
     /// What belongs to a session; `None` without one.
     session: Option<Session>,
+    /// Calls that wait for clients to ask once more.
+    pub(super) parked: Parked,
 }
 
 /// What is kept of a client of 2025.
@@ -40,8 +43,16 @@ struct Session {
 }
 
 impl Gateway {
-    pub(super) fn with_session() -> Self {
+    pub(super) fn without_session(parked: Parked) -> Self {
         Self {
+            session: None,
+            parked,
+        }
+    }
+
+    pub(super) fn with_session(parked: Parked) -> Self {
+        Self {
+            parked,
             session: Some(Session {
                 log_level: Mutex::new(logs::USUAL),
                 notices: Mutex::default(),

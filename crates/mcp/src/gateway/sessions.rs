@@ -19,6 +19,7 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio_util::sync::CancellationToken;
 
 use super::asking::lock;
+use super::parked::Parked;
 use super::{Caller, Gateway};
 
 /// Sessions of one process; clients beyond that do without. Each takes some 60 KiB.
@@ -77,14 +78,16 @@ impl GatewayService {
             .clone()
             .with_legacy_session_mode(false)
             .with_json_response(true);
+        let parked = Parked::new(&process);
+        let kept = parked.clone();
         Self {
             plain: StreamableHttpService::new(
-                || Ok(Gateway::default()),
+                move || Ok(Gateway::without_session(parked.clone())),
                 Arc::new(NeverSessionManager::default()),
                 plain,
             ),
             sessions: StreamableHttpService::new(
-                || Ok(Gateway::with_session()),
+                move || Ok(Gateway::with_session(kept.clone())),
                 manager.clone(),
                 config.with_legacy_session_mode(true).with_sse_retry(None),
             ),

@@ -1,5 +1,6 @@
 //! Finding an engine.
 
+use std::path::Path;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -27,7 +28,8 @@ impl Docker {
     pub(super) async fn connect(&self) -> Result<(Engine, bollard::Docker), Error> {
         let mut tried = Vec::new();
         for address in &self.config.addresses {
-            match tokio::time::timeout(CONNECT_TIMEOUT, greet(address)).await {
+            let certificates = self.config.certificates.as_deref();
+            match tokio::time::timeout(CONNECT_TIMEOUT, greet(address, certificates)).await {
                 Ok(Ok((engine, client))) => {
                     *self.known_client() = Some(Known {
                         client: client.clone(),
@@ -57,11 +59,28 @@ impl Docker {
     }
 }
 
-async fn greet(address: &str) -> Result<(Engine, bollard::Docker), bollard::errors::Error> {
-    let client = if address.starts_with("unix://") {
-        bollard::Docker::connect_with_unix(address, REQUEST_SECONDS, API_DEFAULT_VERSION)
-    } else {
-        bollard::Docker::connect_with_http(address, REQUEST_SECONDS, API_DEFAULT_VERSION)
+async fn greet(
+    address: &str,
+    certificates: Option<&Path>,
+) -> Result<(Engine, bollard::Docker), bollard::errors::Error> {
+    let client = match certificates {
+        _ if address.starts_with("unix://") => {
+            bollard::Docker::connect_with_unix(address, REQUEST_SECONDS, API_DEFAULT_VERSION)
+        }
+        Some(folder) => {
+            // Fails if it is there already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let [key, cert, ca] = ["key.pem", "cert.pem", "ca.pem"].map(|name| folder.join(name));
+            bollard::Docker::connect_with_ssl(
+                address,
+                &key,
+                &cert,
+                &ca,
+                REQUEST_SECONDS,
+                API_DEFAULT_VERSION,
+            )
+        }
+        None => bollard::Docker::connect_with_http(address, REQUEST_SECONDS, API_DEFAULT_VERSION),
     }?;
     let client = client.negotiate_version().await?;
     let version = client.version().await?;

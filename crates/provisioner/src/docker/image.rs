@@ -19,6 +19,18 @@ impl Docker {
         if let Some(found) = self.find_image(image).await? {
             return Ok(found);
         }
+        if let Some(allowed) = &self.config.registries {
+            let host = named_registry(image);
+            if !allowed.iter().any(|it| it == host) {
+                return Err(Error::ImageMissing {
+                    image: image.to_owned(),
+                    reason: format!(
+                        "images of {host} may not be used here; an administrator lists registries \
+                         with the setting containers.registries"
+                    ),
+                });
+            }
+        }
         if let Some((host, port)) = registry(image)
             && let Err(refused) = self.config.dialler.resolve(&host, port).await
         {
@@ -91,15 +103,26 @@ pub(super) fn pinned(image: &str, found: &ImageInspect) -> Image {
     }
 }
 
-/// Where an image would be pulled from, if its name says so.
-fn registry(image: &str) -> Option<(String, u16)> {
+/// The registry in an image's name.
+fn host_in(image: &str) -> Option<&str> {
     let (host, _) = image.split_once('/')?;
     let is_host = host == "localhost"
         || host.contains(['.', ':', '['])
         || host.chars().any(char::is_uppercase);
-    if !is_host {
-        return None;
+    is_host.then_some(host)
+}
+
+/// The registry that an image would be pulled from, as lists name it.
+fn named_registry(image: &str) -> &str {
+    match host_in(image) {
+        None | Some("index.docker.io" | "registry-1.docker.io") => "docker.io",
+        Some(host) => host,
     }
+}
+
+/// Where an image would be pulled from, if its name says so.
+fn registry(image: &str) -> Option<(String, u16)> {
+    let host = host_in(image)?;
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => (name, port.parse().unwrap_or(0)),
         _ => (host, 443),

@@ -1,6 +1,7 @@
 //! Docker and Podman, through the API they share.
 
 mod attachment;
+mod base;
 mod body;
 mod connection;
 mod fault;
@@ -10,13 +11,15 @@ mod package;
 mod reading;
 mod relay_image;
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use outbound::Dialler;
 
 use crate::{
-    Engine, Error, Held, Image, Instance, Package, PackageConfig, Provisioner, Spec, Started, Stats,
+    Engine, Error, Held, Image, Instance, LogBook, Package, PackageConfig, Provisioner, Spec,
+    Started, Stats,
 };
 
 /// How to reach an engine, and who we are to it.
@@ -24,6 +27,11 @@ use crate::{
 pub struct DockerConfig {
     /// Addresses to try in order: `unix:///path` or `tcp://host:port`.
     pub addresses: Vec<String>,
+    /// Speaks TLS with engines at `tcp://`: the folder with `ca.pem`, `cert.pem` and `key.pem`.
+    pub certificates: Option<PathBuf>,
+    /// Hosts that images of users may come from, `docker.io` for those that name none; `None` for any
+    /// that is public.
+    pub registries: Option<Vec<String>>,
     /// Tells this installation's containers from all others: lower-case letters and digits, at
     /// most 12.
     pub installation: String,
@@ -36,6 +44,8 @@ pub struct DockerConfig {
 pub struct Docker {
     config: Arc<DockerConfig>,
     client: Arc<Mutex<Option<Known>>>,
+    /// Held while an image is made in which packages are installed.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// An engine that has answered.
@@ -51,6 +61,7 @@ impl Docker {
         Self {
             config: Arc::new(config),
             client: Arc::default(),
+            making: Arc::default(),
         }
     }
 }
@@ -71,8 +82,9 @@ impl Provisioner for Docker {
         id: &str,
         package: &Package,
         config: &PackageConfig,
+        log: &LogBook,
     ) -> Result<Image, Error> {
-        self.package_image(id, package, config).await
+        self.package_image(id, package, config, log).await
     }
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {

@@ -62,6 +62,7 @@ impl Docker {
         id: &str,
         package: &Package,
         config: &PackageConfig,
+        log: &LogBook,
     ) -> Result<Image, Error> {
         let failed = |reason: String| Error::NotBuilt {
             package: package.described(),
@@ -70,7 +71,9 @@ impl Docker {
         if !package.is_well_formed() {
             return Err(failed("its name or version is not exact".to_owned()));
         }
-        let base = self.find_or_fetch(config.base(package.registry)).await?;
+        let registry = package.registry;
+        let base = config.base(registry);
+        let base = self.base_image(registry, base, log).await?;
         let base_id = base.id.clone().unwrap_or_default();
         let tag = tag(package, &base_id);
         let name = format!("{REPOSITORY}:{tag}");
@@ -78,7 +81,8 @@ impl Docker {
             return Ok(super::image::pinned(&name, &found));
         }
         let spec = builder(id, package, config, base_id);
-        let built = tokio::time::timeout(BUILD_TIMEOUT, self.build(package, &spec, &tag)).await;
+        let built =
+            tokio::time::timeout(BUILD_TIMEOUT, self.build(package, &spec, &tag, log)).await;
         if let Err(error) = self.remove_containers(&spec.id, spec.fence).await {
             tracing::warn!(%error, "a builder was left to the sweep");
         }
@@ -117,16 +121,37 @@ impl Docker {
         Ok(())
     }
 
-    async fn build(&self, package: &Package, spec: &Spec, tag: &str) -> Result<(), Error> {
+    async fn build(
+        &self,
+        package: &Package,
+        spec: &Spec,
+        tag: &str,
+        log: &LogBook,
+    ) -> Result<(), Error> {
         let Started {
             running,
             input: _input,
             mut output,
         } = self.start_with(spec, body::builder).await?;
+        let mut lines = running.log.follow();
+        for line in running.log.tail(usize::MAX) {
+            log.note(&line.text);
+        }
         // The installer writes to its error output alone.
         let mut waste = [0; 1024];
-        while output.read(&mut waste).await.is_ok_and(|length| length > 0) {}
+        loop {
+            tokio::select! {
+                Ok(line) = lines.recv() => log.note(&line.text),
+                read = output.read(&mut waste) => match read {
+                    Ok(length) if length > 0 => {}
+                    _ => break,
+                },
+            }
+        }
         let exit = running.ended().await;
+        while let Ok(line) = lines.try_recv() {
+            log.note(&line.text);
+        }
         if exit.code != Some(0) {
             return Err(Error::NotBuilt {
                 package: package.described(),

@@ -114,6 +114,37 @@ async fn engine_that_is_away_is_named_and_used_again_when_back() {
 }
 
 #[test]
+fn log_shows_no_secret_in_other_letters() {
+    let secret = "p/ssw\u{f6}rd \"1\"+?&2";
+    let book = LogBook::behind(Veil::over([secret]));
+
+    for dressed in [
+        // As base64 writes it, alone and behind a name, with and without an end.
+        "cC9zc3fDtnJkICIxIis/JjI=",
+        "cC9zc3fDtnJkICIxIis/JjI",
+        "cC9zc3fDtnJkICIxIis_JjI",
+        "p%2Fssw%C3%B6rd%20%221%22%2B%3F%262",
+        "p%2fssw%c3%b6rd+%221%22%2b%3f%262",
+        r#"p/ssw\u00f6rd \"1\"+?&2"#,
+        r#"p\/sswörd \"1\"+?&2"#,
+    ] {
+        book.note(&format!("it is {dressed}, so"));
+    }
+    book.note("Basic dXNlcjpwL3Nzd8O2cmQgIjEiKz8mMg==");
+
+    let lines: Vec<String> = book.tail(10).into_iter().map(|line| line.text).collect();
+    for line in &lines[..7] {
+        assert_eq!(line, "it is •••, so");
+    }
+    // What stands beside it may show some of its first and last bits.
+    assert!(
+        lines[7].contains("•••") && lines[7].len() < 30,
+        "{}",
+        lines[7]
+    );
+}
+
+#[test]
 fn log_never_shows_what_was_secret_not_even_across_the_cut() {
     let secrets = [
         "hunter2-and-more",

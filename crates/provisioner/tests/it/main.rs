@@ -10,3 +10,4 @@ mod packages;
 mod podman;
 mod speaking;
 mod support;
+mod tls;

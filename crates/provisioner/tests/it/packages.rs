@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use provisioner::{Error, Package, PackageConfig, Provisioner, Registry};
+use provisioner::{Base, Error, LogBook, Package, PackageConfig, Provisioner, Registry};
 
 use crate::support::{Bench, spec};
 
@@ -16,8 +16,8 @@ const HOSTS: [&str; 3] = [
 
 fn config() -> PackageConfig {
     PackageConfig {
-        node_image: BASE.to_owned(),
-        python_image: BASE.to_owned(),
+        node: Base::Given(BASE.to_owned()),
+        python: Base::Given(BASE.to_owned()),
         npm_registry: "https://registry.npmjs.org/".to_owned(),
         pypi_index: "https://pypi.org/simple/".to_owned(),
         egress: HOSTS.iter().map(|host| host.parse().unwrap()).collect(),
@@ -51,13 +51,13 @@ async fn packages_become_images_that_answer_without_a_network() {
 
         let image = bench
             .docker
-            .build("builder", &package, &config())
+            .build("builder", &package, &config(), &LogBook::default())
             .await
             .unwrap();
         let begun = Instant::now();
         let again = bench
             .docker
-            .build("builder", &package, &config())
+            .build("builder", &package, &config(), &LogBook::default())
             .await
             .unwrap();
 
@@ -87,28 +87,82 @@ async fn what_cannot_be_installed_says_why() {
     let missing = package(Registry::Npm, "left-pad", "99.0.0");
     let unclear = package(Registry::Npm, "left-pad", "latest");
     let mut no_base = config();
-    no_base.node_image =
-        "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned();
+    no_base.node = Base::Given(
+        "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".to_owned(),
+    );
 
     let missing = bench
         .docker
-        .build("builder", &missing, &config())
+        .build("builder", &missing, &config(), &LogBook::default())
         .await
         .unwrap_err();
     let unclear = bench
         .docker
-        .build("builder", &unclear, &config())
+        .build("builder", &unclear, &config(), &LogBook::default())
         .await
         .unwrap_err();
     let package = package(Registry::Npm, "left-pad", "1.3.0");
     let no_base = bench
         .docker
-        .build("builder", &package, &no_base)
+        .build("builder", &package, &no_base, &LogBook::default())
         .await
         .unwrap_err();
 
     assert!(missing.to_string().contains("left-pad@99.0.0"), "{missing}");
     assert!(matches!(unclear, Error::NotBuilt { .. }), "{unclear}");
     assert!(matches!(no_base, Error::ImageMissing { .. }), "{no_base}");
+    assert_eq!(bench.engine.containers().await.len(), 0);
+}
+
+#[tokio::test]
+async fn base_image_is_made_when_it_is_first_needed() {
+    let Some(bench) = Bench::start_allowing(&HOSTS).await else {
+        return;
+    };
+    let from = "agentarea-test/plain-languages:1";
+    bench.engine.import_plain_languages(from).await;
+    let made = PackageConfig {
+        node: Base::Made {
+            from: from.to_owned(),
+        },
+        python: Base::Made {
+            from: "localhost:1/nowhere/python:3.13".to_owned(),
+        },
+        ..config()
+    };
+    let name = "@modelcontextprotocol/server-sequential-thinking";
+    let package = |registry| package(registry, name, "2026.8.31");
+    let (npm, log) = (package(Registry::Npm), LogBook::default());
+
+    // Two at once make it once.
+    let (one, two) = tokio::join!(
+        bench.docker.build("builder-1", &npm, &made, &log),
+        bench.docker.build("builder-2", &npm, &made, &log),
+    );
+    let without = provisioner::Package {
+        name: "mcp-server-time".to_owned(),
+        version: "2026.10.19".to_owned(),
+        ..package(Registry::PyPi)
+    };
+    let without = bench.docker.build("builder", &without, &made, &log).await;
+
+    assert_eq!(one.unwrap().id, two.unwrap().id);
+    let lines: Vec<_> = log.tail(1000).into_iter().map(|line| line.text).collect();
+    let makes = lines
+        .iter()
+        .filter(|line| line.contains("making localhost/agentarea/base"));
+    assert_eq!(makes.count(), 1, "{lines:#?}");
+    assert!(
+        lines.iter().any(|line| line.contains("RUN mkdir /app")),
+        "{lines:#?}"
+    );
+    let why = without.unwrap_err().to_string();
+    for part in [
+        "localhost:1/nowhere/python:3.13",
+        "containers.python_from",
+        "docker pull",
+    ] {
+        assert!(why.contains(part), "{why}");
+    }
     assert_eq!(bench.engine.containers().await.len(), 0);
 }

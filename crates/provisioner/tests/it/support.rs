@@ -51,6 +51,8 @@ pub fn docker(engine: &TestEngine, installation: &str, allowed: &[&str]) -> Dock
     let allowed: Vec<AllowedHost> = allowed.iter().map(|host| host.parse().unwrap()).collect();
     Docker::new(DockerConfig {
         addresses: vec![engine.address()],
+        certificates: None,
+        registries: None,
         installation: installation.to_owned(),
         dialler: Dialler::new(Policy::new(Some(allowed), false)),
     })

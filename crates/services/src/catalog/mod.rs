@@ -315,6 +315,8 @@ fn check_kind(errors: &mut FieldErrors, field: &str, kind: &str, value: &str) {
 
 #[cfg(test)]
 mod tests {
+    use domain::containers::LOGOS;
+
     use super::*;
 
     #[test]
@@ -336,6 +338,9 @@ mod tests {
                 assert!(!text.trim().is_empty(), "{key} lacks something: {entry:?}");
             }
             assert!(Url::parse(&entry.homepage).is_ok(), "{key}");
+            let logos = include_str!("../../../../public/servers.svg");
+            assert!(logos.contains(&format!("id=\"{}\"", entry.icon)), "{key}");
+            assert!(LOGOS.split(' ').any(|it| it == entry.icon), "{key}");
             let sample = |setting: &CatalogSetting| match setting.kind.as_str() {
                 "url" => "https://service.example.com:8443/x",
                 "number" => "8443",

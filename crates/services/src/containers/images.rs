@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
 
+use domain::McpServerId;
 use domain::containers::{PackageRegistry, PackageSource};
 use mcp::ConnectError;
-use provisioner::{Error, Image, Package, Registry};
+use provisioner::{Error, Image, LogBook, Package, Registry};
 use uuid::Uuid;
 
 use super::Containers;
@@ -44,22 +45,30 @@ impl Containers {
         }
     }
 
-    /// An image that is on the engine: pulled or built if it is not.
+    /// An image that is on the engine: pulled, or built if it is not. The server's log is that of the
+    /// build until it starts.
     ///
     /// # Errors
     /// Says what a person can do.
-    pub(crate) async fn find_image(&self, wanted: Wanted) -> Result<Image, ConnectError> {
+    pub(crate) async fn find_image(
+        &self,
+        id: McpServerId,
+        wanted: Wanted,
+    ) -> Result<Image, ConnectError> {
         let provisioner = self.provisioner().await.map_err(told)?;
         let found = match (wanted, &self.inner.config) {
             (Wanted::Image(image), _) => provisioner.resolve(&image).await,
             (Wanted::Package(package), Some(config)) => {
                 let (this, provisioner) = (self.clone(), provisioner.clone());
                 let config = config.packages();
+                let log = LogBook::default();
+                self.place(id).state().log = Some(log.clone());
                 // It goes on without whoever began it: the next one who asks finds the image.
                 let building = tokio::spawn(async move {
                     let _turn = this.inner.build_turns.acquire().await;
                     let build = Build::begin(&this);
-                    provisioner.build(&build.name, &package, &config).await
+                    let built = provisioner.build(&build.name, &package, &config, &log);
+                    built.await
                 });
                 building.await.unwrap_or_else(|_| {
                     Err(Error::EngineGone {

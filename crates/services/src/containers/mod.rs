@@ -12,11 +12,12 @@ mod report;
 mod starting;
 
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::McpServerId;
 use outbound::Dialler;
-use provisioner::{Docker, DockerConfig, Error, PackageConfig, Provisioner};
+use provisioner::{Base, Docker, DockerConfig, Error, PackageConfig, Provisioner};
 use store::Store;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
@@ -47,12 +48,16 @@ pub struct Quota {
 pub struct ContainersConfig {
     /// Addresses of engines to try in order: `unix:///path` or `tcp://host:port`.
     pub engines: Vec<String>,
+    /// The folder with `ca.pem`, `cert.pem` and `key.pem`, to speak TLS with engines at `tcp://`.
+    pub certificates: Option<PathBuf>,
+    /// Hosts that images of users may come from; `None` for any that is public.
+    pub registries: Option<Vec<String>>,
     /// Opens the connections that allow-lists let through.
     pub dialler: Dialler,
     /// The image with Node.js, for packages of npm.
-    pub node_image: String,
+    pub node: Base,
     /// The image with Python, for packages of PyPI.
-    pub python_image: String,
+    pub python: Base,
     /// The npm registry or its mirror.
     pub npm_registry: Url,
     /// The simple interface of PyPI or its mirror.
@@ -63,6 +68,8 @@ impl ContainersConfig {
     fn docker(&self, installation: &str) -> Docker {
         Docker::new(DockerConfig {
             addresses: self.engines.clone(),
+            certificates: self.certificates.clone(),
+            registries: self.registries.clone(),
             installation: installation.to_owned(),
             dialler: self.dialler.clone(),
         })
@@ -80,8 +87,8 @@ impl ContainersConfig {
             "files.pythonhosted.org:443".to_owned(),
         ];
         PackageConfig {
-            node_image: self.node_image.clone(),
-            python_image: self.python_image.clone(),
+            node: self.node.clone(),
+            python: self.python.clone(),
             npm_registry: self.npm_registry.to_string(),
             pypi_index: self.pypi_index.to_string(),
             egress: hosts.iter().filter_map(|host| host.parse().ok()).collect(),

@@ -14,6 +14,7 @@ use domain::mcp_servers::{
     McpServers, McpTool, McpToolState, SignInReturn, ToolTrial, UpdateMcpServer,
 };
 use domain::{Action, Cursor, Error, McpServerId, Page, Paged};
+use mcp::Patience;
 use serde_json::Value;
 use store::TenantTx;
 use store::mcp_servers::StoredMcpServer;
@@ -321,10 +322,14 @@ impl McpServers for Session {
         };
         let started = Instant::now();
         let options = ToolCallOptions {
-            timeout: TRY_TIMEOUT,
+            patience: Patience {
+                longest: TRY_TIMEOUT,
+                ..self.services.tool_servers.call_patience()
+            },
             cancel: &CancellationToken::new(),
             on_progress: None,
             on_log: None,
+            on_question: None,
         };
         let servers = &self.services.tool_servers;
         let called = servers.call(self.actor.workspace_id, id, name, arguments, options);

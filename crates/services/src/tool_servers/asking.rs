@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp::{Answer, Ask, CallError, CallOptions, Progress, Subject};
+use mcp::{Answer, Ask, CallError, CallOptions, Patience, Progress, Subject};
 
 use super::pool::Lease;
 use super::{ToolCallOptions, refused};
@@ -44,10 +44,14 @@ pub(super) async fn ask_through(
     deadline: Instant,
 ) -> Result<Answer, CallError> {
     let call = CallOptions {
-        timeout: deadline.saturating_duration_since(Instant::now()),
+        patience: Patience {
+            silence: options.patience.silence,
+            longest: deadline.saturating_duration_since(Instant::now()),
+        },
         cancel: options.cancel,
         on_progress: options.on_progress,
         on_log: options.on_log,
+        on_question: options.on_question,
     };
     let is_call = ask.subject() == Subject::Tool;
     let refusals = lease.refusals().filter(|_| is_call);

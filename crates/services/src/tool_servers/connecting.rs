@@ -232,7 +232,7 @@ impl Connector {
                     (Wanted::Image(_), Some(digest)) => Wanted::Image(digest.clone()),
                     (wanted, _) => wanted,
                 };
-                let image = self.containers.find_image(wanted).await?;
+                let image = self.containers.find_image(id, wanted).await?;
                 self.pin(workspace_id, id, revision, &image).await?;
                 image.id
             }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use domain::McpServerId;
 use domain::mcp_servers::McpServerState;
 use futures::{StreamExt, stream};
-use mcp::ConnectError;
+use mcp::{ConnectError, Patience};
 use tokio_util::sync::CancellationToken;
 
 use super::pool::{Live, Pool, Slot, lock};
@@ -22,8 +22,8 @@ pub struct HealthConfig {
     pub timeout: Duration,
     /// A connection that was not used for so long is closed, and its container ended.
     pub idle: Duration,
-    /// Longest time for one call of a tool, connecting included.
-    pub call: Duration,
+    /// How long one call of a tool may take; the longest time counts connecting in.
+    pub call: Patience,
 }
 
 /// Questions in a row without an answer that make a server unhealthy.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{McpServerId, WorkspaceId};
 use mcp::gateway::{Followed, GatewayCaller, Hearing, Listing};
-use mcp::{Answer, Ask, CallError};
+use mcp::{Answer, Ask, CallError, Patience};
 use tokio::sync::watch;
 
 use super::{Seen, ToolCallOptions, ToolServers};
@@ -83,10 +83,14 @@ impl GatewayCaller for HeldServer {
 
     async fn ask(&self, ask: Ask, hearing: Hearing<'_>) -> Result<Answer, CallError> {
         let options = ToolCallOptions {
-            timeout: CALL_TIMEOUT,
+            patience: Patience {
+                silence: CALL_TIMEOUT,
+                longest: CALL_TIMEOUT,
+            },
             cancel: hearing.cancel,
             on_progress: hearing.on_progress,
             on_log: hearing.on_log,
+            on_question: hearing.on_question,
         };
         let asked = self.servers.ask(self.workspace_id, self.id, ask, options);
         asked.await

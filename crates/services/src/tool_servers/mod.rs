@@ -12,12 +12,13 @@ mod pool;
 mod reconciling;
 mod refused;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use domain::mcp_servers::{McpToolState, ToolDefinition};
 use domain::{McpServerId, WorkspaceId};
 use mcp::{
-    Answer, Ask, CallError, ConnectError, Following, LogLine, Progress, Subject, ToolOutput,
+    Answer, Ask, CallError, ConnectError, Following, LogLine, Patience, Progress, Question,
+    Subject, ToolOutput,
 };
 use outbound::Outbound;
 use serde_json::Value;
@@ -55,14 +56,16 @@ pub struct KnownTool {
 
 /// How a tool of a server is called.
 pub struct ToolCallOptions<'a> {
-    /// Longest time, connecting included.
-    pub timeout: Duration,
+    /// How long to wait; the longest time counts connecting in.
+    pub patience: Patience,
     /// Ends the call; the server is told.
     pub cancel: &'a CancellationToken,
     /// Is told of each step; must not block.
     pub on_progress: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
     /// Is told what the server logs about it, where that is plain; must not block.
     pub on_log: Option<&'a (dyn Fn(LogLine) + Send + Sync)>,
+    /// Is given what a server of 2025 asks back; must not block. Without it nothing is answered.
+    pub on_question: Option<&'a (dyn Fn(Question) + Send + Sync)>,
 }
 
 /// The tool servers of all workspaces, as one process uses them. Cheap to clone.
@@ -247,9 +250,10 @@ impl ToolServers {
         ask: Ask,
         options: ToolCallOptions<'_>,
     ) -> Result<Answer, CallError> {
-        let deadline = Instant::now() + options.timeout;
+        let longest = options.patience.longest;
+        let deadline = Instant::now() + longest;
         let too_late = || CallError::Timeout {
-            seconds: options.timeout.as_secs(),
+            seconds: longest.as_secs(),
         };
         loop {
             let revision = self.check(workspace_id, server_id, &ask).await?;
@@ -276,7 +280,6 @@ impl ToolServers {
             return match error {
                 // The process that runs the server has just died, and another one will.
                 _ if lease.is_through() && is_untried && Instant::now() < deadline => continue,
-                CallError::Timeout { .. } => Err(too_late()),
                 _ => result,
             };
         }
@@ -340,8 +343,8 @@ impl ToolServers {
         Ok((following, lease.into_hold()))
     }
 
-    /// Longest time for one call of a tool, connecting included.
-    pub(crate) fn call_timeout(&self) -> Duration {
+    /// How long one call of a tool may take.
+    pub(crate) fn call_patience(&self) -> Patience {
         self.pool.health.call
     }
 

@@ -1,6 +1,7 @@
 //! Tools of tool servers, called by a run.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::budgets::dollars;
 use domain::events::EventBody;
@@ -59,14 +60,16 @@ impl ServerTools {
                 );
             }
         };
-        if let Err(why) = self.pay(id, price, allowance).await {
+        let patience = self.servers.call_patience();
+        if let Err(why) = self.pay(id, price, patience.longest, allowance).await {
             return ToolOutput::error(why);
         }
         let options = ToolCallOptions {
-            timeout: self.servers.call_timeout(),
+            patience,
             cancel: &cancel,
             on_progress: None,
             on_log: None,
+            on_question: None,
         };
         let arguments = plan.arguments.clone();
         let called =
@@ -87,7 +90,13 @@ impl ServerTools {
 
     /// Sets aside what a call costs, of the run's own money and of the budgets; an error says why
     /// there is not enough.
-    async fn pay(&self, id: CallId, price: u64, allowance: &Allowance) -> Result<(), String> {
+    async fn pay(
+        &self,
+        id: CallId,
+        price: u64,
+        timeout: Duration,
+        allowance: &Allowance,
+    ) -> Result<(), String> {
         if price == 0 {
             return Ok(());
         }
@@ -102,7 +111,7 @@ impl ServerTools {
             agent_id: Some(self.agent_id),
             id: id.uuid(),
             usd_micros: price,
-            timeout: self.servers.call_timeout(),
+            timeout,
         });
         let (events, result) = match reserved.await {
             Ok(warnings) => (warnings, Ok(())),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ begin() {
   fi
   dockerd -H "unix://$dir/docker.sock" --data-root "$dir/data" --exec-root "$dir/exec" \
     --pidfile "$dir/pid" --bridge none --iptables=false --ip6tables=false \
-    --shutdown-timeout 2 --log-level warn >>"$dir/log" 2>&1 &
+    --shutdown-timeout 2 --log-level warn $3 >>"$dir/log" 2>&1 &
   engine=$!
 }
 finish() {
@@ -64,15 +64,25 @@ pub(super) struct Daemon {
 impl Daemon {
     /// `kind` is `docker` or `podman`.
     pub(super) async fn start(kind: &str) -> anyhow::Result<Self> {
+        Self::start_with(kind, |_| Ok(String::new())).await
+    }
+
+    /// With more options for Docker's engine, which may name what `prepare` puts into its folder.
+    pub(super) async fn start_with(
+        kind: &str,
+        prepare: impl FnOnce(&Path) -> anyhow::Result<String>,
+    ) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("aa-engine-")
             .tempdir_in("/tmp")
             .context("making a folder for the engine")?
             .keep();
+        let options = prepare(&dir)?;
         let mut watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&dir)
             .arg(kind)
+            .arg(options)
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())
@@ -88,6 +98,10 @@ impl Daemon {
         };
         daemon.wait_until_ready().await?;
         Ok(daemon)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.dir
     }
 
     pub(super) fn socket(&self) -> PathBuf {

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 /// Copies the programs with their libraries and certificates, and packs them.
 const PACK: &str = r#"set -eu
 root=$1
-programs="/bin/sh /bin/cat /usr/bin/node /usr/bin/python3"
+programs="/bin/sh /bin/cat /bin/mkdir /bin/chown /usr/bin/node /usr/bin/python3"
 libraries=$(for file in $programs /usr/lib/python3.*/lib-dynload/*.so; do ldd "$file"; done |
   grep -o '/[^ ]*' | sort -u)
 cp -L --parents $programs $libraries /lib/*-linux-gnu*/librt.so.1 "$root"
@@ -18,7 +18,7 @@ cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs"
 chmod 1777 "$root/tmp"
 printf '#!/bin/sh\nexec node /usr/lib/node_modules/npm/bin/npm-cli.js "$@"\n' >"$root/usr/bin/npm"
 chmod 755 "$root/usr/bin/npm"
-install -d -o 65532 -g 65532 "$root/app"
+[ "$2" = plain ] || install -d -o 65532 -g 65532 "$root/app"
 tar -C "$root" -cf "$root.tar" .
 rm -rf "$root"
 "#;
@@ -31,13 +31,15 @@ pub(super) const CHANGES: [&str; 3] = [
      PIP_CERT=/etc/ssl/certs/ca-certificates.crt",
 ];
 
-/// The image's files as an archive; takes some seconds.
-pub(super) fn archive(folder: &Path) -> anyhow::Result<Vec<u8>> {
+/// The image's files as an archive, with a folder for packages unless the kind is `plain`; takes some
+/// seconds.
+pub(super) fn archive(folder: &Path, kind: &str) -> anyhow::Result<Vec<u8>> {
     let root = folder.join("root");
     std::fs::create_dir(&root)?;
     let output = Command::new("/bin/sh")
         .args(["-c", PACK, "pack"])
         .arg(&root)
+        .arg(kind)
         .output()
         .context("packing an image")?;
     let errors = String::from_utf8_lossy(&output.stderr);

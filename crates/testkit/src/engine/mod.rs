@@ -3,6 +3,7 @@
 mod api;
 mod daemon;
 mod host;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -58,6 +59,33 @@ impl TestEngine {
         Some(Self { daemon })
     }
 
+    /// Starts one that also listens at the address that it answers, by TLS, for clients with the
+    /// certificates in a folder.
+    ///
+    /// # Panics
+    /// As [`TestEngine::start`].
+    pub async fn start_tls() -> Option<(Self, String, PathBuf)> {
+        if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
+            return None;
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port")
+            .port();
+        let daemon = Daemon::start_with("docker", |dir| {
+            let folder = dir.join("tls");
+            tls::make(&folder)?;
+            let folder = folder.display();
+            Ok(format!(
+                "-H tcp://127.0.0.1:{port} --tlsverify --tlscacert={folder}/ca.pem \
+                 --tlscert={folder}/server-cert.pem --tlskey={folder}/server-key.pem"
+            ))
+        });
+        let daemon = daemon.await.expect("an engine with certificates");
+        let folder = daemon.folder().join("tls");
+        Some((Self { daemon }, format!("tcp://127.0.0.1:{port}"), folder))
+    }
+
     /// Starts Podman's service instead. `None`, and a printed reason, where there is no Podman.
     ///
     /// # Panics
@@ -97,9 +125,21 @@ impl TestEngine {
     /// # Panics
     /// If the machine lacks one of them or the engine refuses.
     pub async fn import_languages(&self, name: &str) {
+        self.import_host(name, "ready", &host::CHANGES).await;
+    }
+
+    /// The same without the folder, and run by root: what images of Node.js and Python are.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn import_plain_languages(&self, name: &str) {
+        self.import_host(name, "plain", &host::CHANGES[2..]).await;
+    }
+
+    async fn import_host(&self, name: &str, kind: &str, changes: &[&str]) {
         let folder = tempfile::tempdir().expect("a folder");
-        let archive = host::archive(folder.path()).expect("an image with node and python");
-        let imported = self.import_archive(name, archive, &host::CHANGES).await;
+        let archive = host::archive(folder.path(), kind).expect("an image with node and python");
+        let imported = self.import_archive(name, archive, changes).await;
         imported.expect("import an image");
     }
 

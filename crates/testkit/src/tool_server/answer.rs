@@ -3,8 +3,10 @@
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{Stream, StreamExt};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::Response;
 use hyper::body::Frame;
@@ -34,6 +36,14 @@ pub(super) fn whole(kind: &str, body: impl Into<Bytes>) -> Response<Body> {
 pub(super) async fn message(shared: &Arc<Shared>, message: Value) -> io::Result<Response<Body>> {
     let id = message["id"].clone();
     let method = message["method"].as_str().unwrap_or_default();
+    if let (Some(question), true) = (id.as_str(), method.is_empty()) {
+        let question = question.to_owned();
+        let answer = message["result"].clone();
+        shared
+            .answers
+            .send_modify(|all| drop(all.insert(question, answer)));
+        return Ok(status(202));
+    }
     if id.is_null() {
         return Ok(status(202));
     }
@@ -71,7 +81,7 @@ pub(super) async fn message(shared: &Arc<Shared>, message: Value) -> io::Result<
             result
         }
         (Era::Modern, "subscriptions/listen") => return Ok(notices(shared, Some(id))),
-        (_, "tools/call") => return call(id, &message["params"]).await,
+        (_, "tools/call") => return call(shared, id, &message["params"]).await,
         _ => {
             let error = json!({"code": -32601, "message": "Method not found"});
             let body = json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string();
@@ -97,7 +107,7 @@ fn text(text: &str) -> Value {
     json!({"resultType": "complete", "content": [{"type": "text", "text": text}]})
 }
 
-async fn call(id: Value, params: &Value) -> io::Result<Response<Body>> {
+async fn call(shared: &Arc<Shared>, id: Value, params: &Value) -> io::Result<Response<Body>> {
     let said = params["arguments"]["text"].as_str().unwrap_or_default();
     let token = params["_meta"]["progressToken"].clone();
     Ok(match params["name"].as_str().unwrap_or_default() {
@@ -119,6 +129,8 @@ async fn call(id: Value, params: &Value) -> io::Result<Response<Body>> {
         ),
         "stranger" => result_of(&json!(987_654), text("for somebody else")),
         "hang_up" => return Err(io::Error::other("hanging up")),
+        "ask" => ask(shared, id, said == "aside"),
+        "slow" => slow(token, id, said == "forever"),
         "chatter" => stream(move |number| Some(progress(&token, number))),
         "count" => stream(move |number| match number {
             1..=3 => Some(progress(&token, number)),
@@ -127,6 +139,59 @@ async fn call(id: Value, params: &Value) -> io::Result<Response<Body>> {
         }),
         _ => result_of(&id, text(said)),
     })
+}
+
+/// Asks a person first.
+fn ask(shared: &Arc<Shared>, id: Value, is_aside: bool) -> Response<Body> {
+    let question = format!("question-{id}");
+    let asked = json!({"jsonrpc": "2.0", "id": question, "method": "elicitation/create", "params": {
+        "message": "Who are you?",
+        "requestedSchema": {"type": "object", "properties": {
+            "name": {"type": "string"},
+            "colour": {"type": "string", "default": "green"},
+        }, "required": ["name"]},
+    }});
+    let mut answers = shared.answers.subscribe();
+    let first = match is_aside {
+        true => {
+            let _ = shared.unasked.send(asked);
+            Frame::data(Bytes::from_static(b": asking\n\n"))
+        }
+        false => event(&asked),
+    };
+    let last = async move {
+        let answers = answers.wait_for(|all| all.contains_key(&question)).await;
+        let said = answers.expect("the server is there")[&question].to_string();
+        Ok(event(
+            &json!({"jsonrpc": "2.0", "id": id, "result": text(&said)}),
+        ))
+    };
+    let first = futures::stream::once(async move { Ok::<_, Infallible>(first) });
+    events(first.chain(futures::stream::once(last)))
+}
+
+/// Takes its time and says so.
+fn slow(token: Value, id: Value, is_endless: bool) -> Response<Body> {
+    let steps = futures::stream::unfold(1, move |number| {
+        let message = match number {
+            number if is_endless || number <= 6 => Some(progress(&token, number)),
+            7 => Some(json!({"jsonrpc": "2.0", "id": id, "result": text("at last")})),
+            _ => None,
+        };
+        async move {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            Some((Ok::<_, Infallible>(event(&message?)), number + 1))
+        }
+    });
+    events(steps)
+}
+
+fn events(
+    frames: impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send + Sync + 'static,
+) -> Response<Body> {
+    let body = StreamBody::new(frames);
+    let response = response(200).header("content-type", "text/event-stream");
+    response.body(BodyExt::boxed(body)).expect("a response")
 }
 
 fn progress(token: &Value, number: u64) -> Value {
@@ -168,10 +233,13 @@ pub(super) fn notices(shared: &Arc<Shared>, subscription: Option<Value>) -> Resp
             Some((Ok::<_, Infallible>(event(&notice)), changes))
         }
     });
-    let frames = futures::stream::once(async move { Ok(first) });
-    let body = StreamBody::new(futures::StreamExt::chain(frames, later));
-    let response = response(200).header("content-type", "text/event-stream");
-    response.body(BodyExt::boxed(body)).expect("a response")
+    let unasked = futures::stream::unfold(shared.unasked.subscribe(), |mut unasked| async move {
+        let message = unasked.recv().await.ok()?;
+        Some((Ok::<_, Infallible>(event(&message)), unasked))
+    });
+    let later = futures::stream::select(Box::pin(later), Box::pin(unasked));
+    let first = futures::stream::once(async move { Ok(first) });
+    events(first.chain(later))
 }
 
 fn event(message: &Value) -> Frame<Bytes> {

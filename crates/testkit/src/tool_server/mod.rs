@@ -2,6 +2,7 @@
 
 mod answer;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 type Body = BoxBody<Bytes, Infallible>;
@@ -72,6 +73,10 @@ struct Shared {
     state: Mutex<State>,
     /// Raised when the tools have changed.
     changes: watch::Sender<u64>,
+    /// What clients answered to questions, by their ids.
+    answers: watch::Sender<HashMap<String, Value>>,
+    /// Messages for whoever listens.
+    unasked: broadcast::Sender<Value>,
 }
 
 struct State {
@@ -97,6 +102,8 @@ impl ToolServer {
                 connections: 0,
             }),
             changes: watch::channel(0).0,
+            answers: watch::channel(HashMap::new()).0,
+            unasked: broadcast::channel(16).0,
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self {
@@ -109,7 +116,9 @@ impl ToolServer {
     /// The usual tools: `echo` says what it was told, `sleep` never answers, `fail` says that it
     /// failed, `refuse` answers with an error of the protocol, `huge` answers with 64 MiB, `chatter`
     /// tells of progress without end, `garbage` answers with nonsense, `stranger` answers another
-    /// request, `hang_up` closes the connection, `count` tells of three steps.
+    /// request, `hang_up` closes the connection, `count` tells of three steps. Besides these,
+    /// `slow` tells of six steps in 1.5 s and then answers, or never with the text `forever`; `ask` asks for a name and a colour first
+    /// and answers with what it was told, and with the text `aside` asks on the stream of notices.
     pub fn tools() -> Vec<Value> {
         let names = [
             "echo", "sleep", "fail", "refuse", "huge", "chatter", "garbage", "stranger", "hang_up",

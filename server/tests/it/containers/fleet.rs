@@ -194,3 +194,38 @@ async fn nobody_without_the_master_key_reaches_a_server_of_another_process() {
         }
     }
 }
+
+#[tokio::test]
+async fn lease_that_the_database_does_not_renew_ends_the_container() {
+    let Some(site) = Site::start(&[]).await else {
+        return;
+    };
+    site.add("tools", json!({})).await.created();
+    let mut database = site.database().await;
+    sqlx::query("begin")
+        .execute(&mut database)
+        .await
+        .expect("a transaction");
+
+    // Every word about leases hangs, without an error.
+    sqlx::query("lock table mcp_instances in access exclusive mode")
+        .execute(&mut database)
+        .await
+        .expect("a lock");
+    site.wait_for_no_container().await;
+    sqlx::query("rollback")
+        .execute(&mut database)
+        .await
+        .expect("no lock");
+
+    let begun = Instant::now();
+    loop {
+        let answer = site.call("tools__echo", "again").await;
+        if answer.as_deref() == Ok("again") {
+            break;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(40), "{answer:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(site.engine.containers().await.len(), 1);
+}

@@ -4,6 +4,7 @@ mod calls;
 mod catalog;
 mod fleet;
 mod http;
+mod packages;
 pub mod site;
 
 use std::time::{Duration, Instant};

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 use testkit::{TestDb, TestEngine};
 
 use crate::support::{Answer, Program, TestApp};
@@ -30,6 +31,12 @@ impl Site {
     pub async fn beside(&self, settings: &[(&str, &str)]) -> TestApp {
         let program = program(&self.db, &self.engine, settings);
         self.app.beside(program).await
+    }
+
+    /// The platform's database, as its owner sees it.
+    pub async fn database(&self) -> sqlx::PgConnection {
+        let connected = sqlx::PgConnection::connect(&self.db.url()).await;
+        connected.expect("the database")
     }
 
     pub async fn add(&self, name: &str, more: Value) -> Answer {

@@ -5,7 +5,9 @@ mod clients;
 mod conformance;
 mod hostile;
 mod passing;
+mod questions;
 mod sessions;
+mod starting;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

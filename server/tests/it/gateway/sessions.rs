@@ -15,14 +15,14 @@ use crate::support::{Program, TestApp};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A client of 2025 with a session.
-struct Client<'a> {
+pub struct Client<'a> {
     app: &'a TestApp,
     key: String,
     session: String,
 }
 
 impl<'a> Client<'a> {
-    async fn begin(app: &'a TestApp, capabilities: Value) -> Self {
+    pub async fn begin(app: &'a TestApp, capabilities: Value) -> Self {
         let mut client = Self {
             app,
             key: app.key.clone(),
@@ -40,7 +40,7 @@ impl<'a> Client<'a> {
         client
     }
 
-    fn request(&self, method: Method) -> RequestBuilder {
+    pub fn request(&self, method: Method) -> RequestBuilder {
         let mut req = self
             .app
             .client
@@ -54,7 +54,7 @@ impl<'a> Client<'a> {
         req
     }
 
-    async fn post(&self, message: &Value) -> Response {
+    pub async fn post(&self, message: &Value) -> Response {
         let sent = self.request(Method::POST).json(message).send().await;
         sent.expect("an answer")
     }
@@ -86,7 +86,7 @@ async fn listen(app: &TestApp, wanted: Value) -> Response {
 }
 
 /// The first message of a stream for which a condition holds.
-async fn heard(response: Response, is_it: impl Fn(&Value) -> bool) -> Value {
+pub async fn heard(response: Response, is_it: impl Fn(&Value) -> bool) -> Value {
     assert_eq!(response.status(), StatusCode::OK);
     let mut stream = response.bytes_stream();
     let mut text = String::new();

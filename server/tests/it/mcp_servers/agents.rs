@@ -116,6 +116,7 @@ async fn tool_that_does_not_answer_ends_in_time_and_the_run_goes_on() {
     let db = TestDb::create().await;
     let mut program = Program::new(Some(db.url()));
     program.set("AGENTAREA_TOOL_SERVERS__CALL_SECONDS", "1");
+    program.set("AGENTAREA_TOOL_SERVERS__CALL_MAX_SECONDS", "1");
     let app = TestApp::on(program).await;
     let model = ScriptedModel::start().await;
     for (era, name) in [(Era::Legacy, "old"), (Era::Modern, "new")] {

@@ -33,11 +33,17 @@ function argumentsOf(schema) {
   return Object.fromEntries(entries.map(([name, property]) => [name, value(property)]));
 }
 
+/** What a form leaves to whoever fills it in: the product has to know the rest. */
+function withoutDefaults({ properties = {} }) {
+  const open = Object.entries(properties).filter(([, property]) => property.default === undefined);
+  return { properties: Object.fromEntries(open) };
+}
+
 /** What a person might answer. */
 function respond({ method, params }) {
   switch (method) {
     case "elicitation/create":
-      return { action: "accept", content: argumentsOf(params.requestedSchema ?? {}) };
+      return { action: "accept", content: argumentsOf(withoutDefaults(params.requestedSchema ?? {})) };
     case "sampling/createMessage":
       return { role: "assistant", model: "none", content: { type: "text", text: "fine" } };
     default:
