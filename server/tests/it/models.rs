@@ -256,7 +256,10 @@ async fn what_is_typed_is_tested_before_it_is_saved() {
     assert_eq!(nothing.wrong_fields(), ["kind"]);
     assert_eq!(foreign.wrong_fields(), ["id"]);
     let saved = app.get("/model-connections").await.body.to_string();
-    assert!(!saved.contains("Typed") && !saved.contains("Gone"), "{saved}");
+    assert!(
+        !saved.contains("Typed") && !saved.contains("Gone"),
+        "{saved}"
+    );
 }
 
 #[tokio::test]
