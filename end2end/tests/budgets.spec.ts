@@ -52,3 +52,25 @@ test("a file that the agent writes can be downloaded", async ({ page, api, model
   ]);
   expect(download.suggestedFilename()).toBe("plan.md");
 });
+
+test("a refused answer says which budget, how much of it is spent, and where it is changed", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Spender");
+  const config = await (await api.get(`/api/v1/agents/${agent.id}`)).json();
+  const { connection_id, name } = config.model;
+  const price = { input_usd_micros: 1_000_000, output_usd_micros: 10_000_000 };
+  await api.patch(`/api/v1/models/${connection_id}/${name}`, { data: { price } });
+  const budget = { agent_id: agent.id, period: "month", limit_usd_micros: 10 };
+  const created = await api.post("/api/v1/budgets", { data: budget });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "Spend it.");
+
+  const told = page.getByText("This answer failed.").locator("..");
+  await expect(told).toContainText("budget of $0.00001 a month");
+  await expect(told).toContainText("$0.00 are spent");
+  await page.getByRole("link", { name: "Open run" }).click();
+  await expect(page.getByText("This run failed.").locator("..")).toContainText("$0.00 are spent");
+  await page.getByRole("link", { name: "Change the budget" }).click();
+  await expect(page).toHaveURL("/usage");
+  await expect(page.getByRole("region", { name: "Budgets" })).toContainText("Spender");
+  await api.delete(`/api/v1/budgets/${(await created.json()).id}`);
+});

@@ -6,7 +6,6 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
-use crate::money::typed;
 use crate::pages::tools::changed::ChangedTool;
 use crate::pages::tools::container::ContainerCards;
 use crate::pages::tools::container_form::ContainerSettingsCard;
@@ -16,7 +15,7 @@ use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::mark::mark;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
-    SetCallPrice, get_tool_server,
+    get_tool_server,
 };
 use crate::pages::tools::sign_in::SignInPanel;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
@@ -75,13 +74,8 @@ fn Server(detail: ServerDetail, now: Timestamp, refresh: Callback<()>) -> impl I
     let container = container.map(|(settings, seen)| {
         view! { <ContainerCards server=id settings seen refresh /> }.into_any()
     });
-    let settings = may(Action::ManageTools).then(|| {
-        view! {
-            <Settings server=server.clone() refresh />
-            {call_price(&server)}
-        }
-        .into_any()
-    });
+    let settings = may(Action::ManageTools)
+        .then(|| view! { <Settings server=server.clone() refresh /> }.into_any());
     view! {
         <Page title=server.name.clone() section="Tools" href="/tools">
             <div class="page">
@@ -258,33 +252,6 @@ fn Settings(server: McpServer, refresh: Callback<()>) -> impl IntoView {
                 </FieldsForm>
             </div>
         </Card>
-    }
-    .into_any()
-}
-
-/// What its calls cost: a plain form, which the browser checks and sends.
-fn call_price(server: &McpServer) -> AnyView {
-    view! {
-        <section class="card" aria-label="Price">
-            <form class="card-body toolbar" method="post" action=SetCallPrice::url()>
-                <input type="hidden" name="id" value=server.id.to_string() />
-                <label class="field-label" for="call_price">
-                    "USD per call"
-                </label>
-                <input
-                    class="input w-32"
-                    id="call_price"
-                    name="call_price"
-                    type="number"
-                    min="0"
-                    max="1000"
-                    step="0.000001"
-                    placeholder="0"
-                    value=server.call_price_usd_micros.map(typed)
-                />
-                <button class="btn btn-secondary">"Save price"</button>
-            </form>
-        </section>
     }
     .into_any()
 }

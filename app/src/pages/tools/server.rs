@@ -141,24 +141,6 @@ pub async fn change_tool_server(
     Ok(())
 }
 
-/// Sets what each call of a server's tools costs; empty for nothing.
-#[server]
-pub async fn set_call_price(id: McpServerId, call_price: String) -> Result<(), Error> {
-    let price = match call_price.trim() {
-        "" => 0,
-        text => crate::money::micros(text).ok_or_else(|| {
-            Error::invalid("call_price_usd_micros", "must be an amount such as 0.02")
-        })?,
-    };
-    let input = UpdateMcpServer {
-        call_price_usd_micros: Some(price),
-        ..UpdateMcpServer::default()
-    };
-    let platform = crate::context::platform()?;
-    platform.update_mcp_server(id, input).await?;
-    Ok(())
-}
-
 /// Connects to a server anew and asks for its tools.
 #[server]
 pub async fn restart_tool_server(id: McpServerId) -> Result<(), Error> {

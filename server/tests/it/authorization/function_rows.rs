@@ -216,9 +216,6 @@ pub fn rows() -> Vec<Row> {
                 ("url", "http://127.0.0.1:9/mcp".into()),
             ]
         }),
-        by_id("set_call_price", May(ManageTools), Change, |o| {
-            vec![("id", o.mcp_server.clone()), ("call_price", "0.01".into())]
-        }),
         by_id("restart_tool_server", May(ManageTools), Change, |o| {
             field("id", &o.mcp_server)
         }),
