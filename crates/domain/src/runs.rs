@@ -69,7 +69,7 @@ impl std::ops::Add for Usage {
     }
 }
 
-#[expect(
+#[allow(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]

@@ -38,7 +38,7 @@ pub(crate) struct PricedCall {
 pub(crate) struct NoMoney {
     pub(crate) message: String,
     /// For the log of a conversation.
-    pub(crate) event: Option<EventBody>,
+    pub(crate) event: Option<Box<EventBody>>,
 }
 
 impl CallCosts {
@@ -73,7 +73,7 @@ impl CallCosts {
         if left(&tightest.budget) < call.usd_micros {
             return Ok(Err(NoMoney {
                 message: exceeded(&tightest.budget, "this call").message,
-                event: Some(EventBody::BudgetExceeded(state(&tightest.budget))),
+                event: Some(Box::new(EventBody::BudgetExceeded(state(&tightest.budget)))),
             }));
         }
         let expires_at = (now.date_time() + call.timeout + SETTLED_WITHIN).into();

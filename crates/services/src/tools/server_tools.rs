@@ -116,7 +116,7 @@ impl ServerTools {
         let (events, result) = match reserved.await {
             Ok(warnings) => (warnings, Ok(())),
             Err(NoMoney { message, event }) => (
-                event.into_iter().collect(),
+                event.into_iter().map(|event| *event).collect(),
                 Err(format!("{message}; the call was not made")),
             ),
         };
