@@ -31,8 +31,9 @@ build_wasm() {
   local file
   for file in "$web/split/"*.wasm; do
     # The features rustc's WASM output uses; without them wasm-opt rejects the file.
-    wasm-opt -Oz --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
-      --enable-mutable-globals --enable-reference-types --enable-multivalue \
+    wasm-opt -Oz --converge --strip-producers --strip-target-features \
+      --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
+      --enable-reference-types --enable-multivalue \
       "$file" -o "$folder/${file##*/}"
   done
   {
