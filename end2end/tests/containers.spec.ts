@@ -1,4 +1,5 @@
 // A tool server in a container, on a real engine: from an empty workspace to an agent that used it.
+import { refusal } from "../support/problems";
 import { answerOf, ask, open } from "../support/pages";
 import { createScriptedAgent, postMessage, runEnd, startConversation } from "../support/people";
 import { Engine, IMAGE } from "../support/engine";
@@ -95,7 +96,8 @@ test("the list shows by itself what becomes of a server", async ({ page, api }) 
   await expect(row).toContainText("Stopped", { timeout: FOLLOWED_MS });
 });
 
-test("a quota that would be exceeded is told in the form", async ({ page }) => {
+test("a quota that would be exceeded is told in the form", async ({ page, problems }) => {
+  problems.allow(...refusal("add_container_server"));
   for (const [label, words] of [
     ["Memory, MiB", "MiB of memory together"],
     ["Processor, thousandths", "thousandths of a processor together"],
