@@ -58,7 +58,7 @@ fn card(
     let rows = if rows.is_empty() {
         view! {
             <p class="card-body text-ink-3">
-                "No budgets. With one, the model call that would spend more is refused before it is made."
+                "No budgets. With one, the call that would spend more is refused before it is made."
             </p>
         }
         .into_any()

@@ -61,7 +61,8 @@ pub fn UsagePage() -> impl IntoView {
                             format!("/api/v1/usage/export?days={}&part=calls", days.get())
                         }
                     >
-                        "Calls"
+                        <Icon name="download" />
+                        " Calls"
                     </a>
                 </PageHead>
                 <div class="grid gap-6 [&>*]:min-w-0">
