@@ -32,8 +32,7 @@ impl Docker {
             Base::Made { from } => from,
         };
         let name = name(registry, from);
-        // Two packages that need the same one make it once.
-        let _turn = self.making.lock().await;
+        let _turn = self.turn(&name).await;
         if let Some(found) = self.find_image(&name).await? {
             return Ok(found);
         }

@@ -11,11 +11,13 @@ mod package;
 mod reading;
 mod relay_image;
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use async_trait::async_trait;
 use outbound::Dialler;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Engine, Error, Held, Image, Instance, LogBook, Package, PackageConfig, Provisioner, Spec,
@@ -44,9 +46,12 @@ pub struct DockerConfig {
 pub struct Docker {
     config: Arc<DockerConfig>,
     client: Arc<Mutex<Option<Known>>>,
-    /// Held while an image is made in which packages are installed.
-    making: Arc<tokio::sync::Mutex<()>>,
+    /// The images that are being made, by name.
+    making: Arc<Mutex<HashMap<String, Weak<Turn>>>>,
 }
+
+/// Held while an image is made.
+type Turn = tokio::sync::Mutex<()>;
 
 /// An engine that has answered.
 #[derive(Clone)]
@@ -63,6 +68,21 @@ impl Docker {
             client: Arc::default(),
             making: Arc::default(),
         }
+    }
+
+    /// The turn to make an image of that name: whoever wants the same one waits, and finds it then.
+    async fn turn(&self, name: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+            making.retain(|_, turn| turn.strong_count() > 0);
+            let known = making.get(name).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let turn = Arc::<Turn>::default();
+                making.insert(name.to_owned(), Arc::downgrade(&turn));
+                turn
+            })
+        };
+        turn.lock_owned().await
     }
 }
 

@@ -77,6 +77,7 @@ impl Docker {
         let base_id = base.id.clone().unwrap_or_default();
         let tag = tag(package, &base_id);
         let name = format!("{REPOSITORY}:{tag}");
+        let _turn = self.turn(&name).await;
         if let Some(found) = self.find_image(&name).await? {
             return Ok(super::image::pinned(&name, &found));
         }
