@@ -35,6 +35,7 @@ test("the log has the deeds in words, and filters by address", async ({ page, ap
   await expect(page.getByText("Nothing matches")).toBeVisible();
   await page.getByRole("link", { name: "Show everything" }).click();
   await expect(page).toHaveURL("/settings/audit");
+  await expect(page.getByLabel("Action")).toHaveValue("");
   await page.getByLabel("Person").selectOption(LINUS.email);
   await page.getByRole("button", { name: "Filter" }).click();
   await expect(page).toHaveURL(/person=[0-9a-f-]{36}/);
