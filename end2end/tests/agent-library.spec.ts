@@ -157,10 +157,24 @@ test("the model names the conversation while one looks", async ({ page, api, mod
   await stream;
   model.next({ chunks: ["Take the night train."] });
   model.next({ chunks: ['"Trip to Rome."'] });
+  // What the page reads at the end of the answer has the old title, and comes after the new one.
+  let letThrough = () => {};
+  const named = new Promise<void>((resolve) => (letThrough = resolve));
+  const isRead = page.waitForResponse(/\/api\/open_thread/);
+  await page.route("**/api/open_thread*", async (route) => {
+    const response = await route.fetch();
+    await named.promise;
+    await route.fulfill({ response });
+  });
 
   await ask(page, "How do I get to Rome by Friday?");
 
-  await expect(page.getByRole("heading", { level: 1, name: "Trip to Rome", exact: true })).toBeVisible();
+  const heading = page.getByRole("heading", { level: 1, name: "Trip to Rome", exact: true });
+  await expect(heading).toBeVisible();
+  letThrough();
+  await (await isRead).finished();
+  await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+  await expect(heading).toBeVisible();
   await expect(page).toHaveTitle(/^Trip to Rome/);
   await expect(page.getByRole("navigation", { name: "Conversations" })).toContainText("Trip to Rome");
 });

@@ -17,11 +17,20 @@ use crate::log::{LeaseLost, RunLog, Said};
 use crate::toolbox::without_nul;
 
 /// Longest time that text waits to be persisted.
-const FLUSH_AFTER: Duration = Duration::from_millis(250);
+const FLUSH_AFTER: Duration = Duration::from_millis(500);
 /// Distance of the moments at which it is.
-const FLUSH_GRID: Duration = Duration::from_millis(125);
+const FLUSH_GRID: Duration = Duration::from_millis(250);
+/// Longest time that text which comes soon after other text waits before it is looked at. Readers
+/// see no difference, and a fast model costs less.
+const SHOW_AFTER: Duration = Duration::from_millis(40);
+/// Distance of the moments at which it is.
+const SHOW_GRID: Duration = Duration::from_millis(10);
+/// How long what came meanwhile is then gathered: the connection gives it piece by piece.
+const GATHER: Duration = Duration::from_millis(2);
+/// What came this short a time ago is being followed by more.
+const STILL_COMES: Duration = Duration::from_micros(500);
 /// Most events taken from the model before its text is shown.
-const MAX_AT_ONCE: usize = 64;
+const MAX_AT_ONCE: usize = 256;
 /// Longest text of one message, in MiB; it goes into one row and one event.
 const MAX_TEXT_MIB: u32 = 8;
 /// Bytes of thoughts kept of one message; more are dropped.
@@ -105,15 +114,33 @@ async fn converse(
     // Made once and not anew for each piece of text.
     let cancelled = cancel.cancelled();
     let flush = sleep_until(deadline);
-    tokio::pin!(cancelled, flush);
+    let pause = sleep_until(deadline);
+    tokio::pin!(cancelled, flush, pause);
     let mut must_flush = false;
+    let mut pace = Pace::AtOnce;
+    let mut shown = 0;
+    let mut last_came = Instant::now();
     let mut events = Vec::new();
     let ended = loop {
         tokio::select! {
             biased;
             () = &mut cancelled => break TurnEnd::Cancelled,
-            mut end = next_events(&mut stream, &mut events) => {
-                let shown = said.text.len();
+            () = &mut pause, if pace != Pace::AtOnce => {
+                let now = Instant::now();
+                let has_shown = show(said, &mut shown, log);
+                let still_comes = now - last_came < STILL_COMES;
+                if pace == Pace::Resting || still_comes {
+                    pace = Pace::Gathering;
+                    pause.as_mut().reset(now + GATHER);
+                } else if has_shown {
+                    pace = Pace::Resting;
+                    pause.as_mut().reset(on_grid(now, SHOW_AFTER, SHOW_GRID));
+                } else {
+                    pace = Pace::AtOnce;
+                }
+            }
+            mut end = next_events(&mut stream, &mut events), if pace != Pace::Resting => {
+                let is_full = events.len() >= MAX_AT_ONCE;
                 let mut has_grown = false;
                 for event in events.drain(..) {
                     if !said.has_room(&event) {
@@ -122,15 +149,20 @@ async fn converse(
                     }
                     has_grown |= said.take(event, calls);
                 }
-                if said.text.len() > shown {
-                    log.show(shown, &said.text[shown..]);
+                last_came = Instant::now();
+                if has_grown && !must_flush {
+                    flush.as_mut().reset(on_grid(last_came, FLUSH_AFTER, FLUSH_GRID));
+                    must_flush = true;
+                }
+                if pace == Pace::AtOnce || is_full || end.is_some() {
+                    show(said, &mut shown, log);
                 }
                 if let Some(end) = end {
                     break end;
                 }
-                if has_grown && !must_flush {
-                    flush.as_mut().reset(flush_time(Instant::now()));
-                    must_flush = true;
+                if pace == Pace::AtOnce && has_grown && !is_full {
+                    pace = Pace::Resting;
+                    pause.as_mut().reset(on_grid(last_came, SHOW_AFTER, SHOW_GRID));
                 }
             }
             result = finish(&mut underway), if underway.is_some() => {
@@ -138,6 +170,8 @@ async fn converse(
                 said.note_persisted(underway.take());
             }
             () = &mut flush, if must_flush && underway.is_none() => {
+                // What is logged was shown: early text never comes behind it.
+                show(said, &mut shown, log);
                 underway = Some(Underway {
                     text: said.text.len(),
                     reasoning: said.reasoning.len(),
@@ -154,8 +188,30 @@ async fn converse(
     Ok(ended)
 }
 
-/// Waits for the model's next event and takes those along that are there already, so that a burst
-/// is shown as one piece; says how the answer ended if it did. Safe to cancel.
+/// When what the model says is read and shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    /// As soon as it comes.
+    AtOnce,
+    /// Not read for now: text was shown a moment ago.
+    Resting,
+    /// Read, to be shown together in a moment.
+    Gathering,
+}
+
+/// Shows what is not shown yet; whether there was anything.
+fn show(said: &Said, shown: &mut usize, log: &dyn RunLog) -> bool {
+    let text = &said.text[*shown..];
+    if text.is_empty() {
+        return false;
+    }
+    log.show(*shown, text);
+    *shown = said.text.len();
+    true
+}
+
+/// Waits for the model's next event and takes those along that are there already; says how the
+/// answer ended if it did. Safe to cancel.
 async fn next_events(stream: &mut ModelStream, events: &mut Vec<ModelEvent>) -> Option<TurnEnd> {
     poll_fn(|cx| {
         while events.len() < MAX_AT_ONCE {
@@ -179,13 +235,13 @@ async fn next_events(stream: &mut ModelStream, events: &mut Vec<ModelEvent>) -> 
     .await
 }
 
-/// When text that comes `now` is persisted. The moments are the same for all runs, so that their
-/// texts can be written together.
-fn flush_time(now: Instant) -> Instant {
+/// The last moment of a grid until `longest` after `now`. The moments are the same for all runs,
+/// so that what they do is done together.
+fn on_grid(now: Instant, longest: Duration, grid: Duration) -> Instant {
     static START: OnceLock<Instant> = OnceLock::new();
     let start = *START.get_or_init(|| now);
-    let latest = now.saturating_duration_since(start) + FLUSH_AFTER;
-    let past = latest.as_nanos() % FLUSH_GRID.as_nanos();
+    let latest = now.saturating_duration_since(start) + longest;
+    let past = latest.as_nanos() % grid.as_nanos();
     start + latest - Duration::from_nanos(past as u64)
 }
 

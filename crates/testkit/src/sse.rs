@@ -12,6 +12,10 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+/// How long what a test waits for may take to come; then something is wrong.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// One event as it came down the line.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,7 +84,8 @@ impl EventStream {
         is_last: impl Fn(&SseEvent) -> bool,
     ) -> anyhow::Result<Vec<SseEvent>> {
         let mut events = Vec::new();
-        while let Some(event) = self.next().await? {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(event) = self.next_before(deadline).await? {
             let is_done = is_last(&event);
             events.push(event);
             if is_done {
@@ -90,16 +95,36 @@ impl EventStream {
         bail!("the stream ended early, after {} events", events.len());
     }
 
+    /// Collects events until early text reaches `end`, in bytes of its message. How many pieces it
+    /// comes in is up to the server.
+    ///
+    /// # Errors
+    /// As [`EventStream::collect_until`].
+    pub async fn collect_until_live(&mut self, end: usize) -> anyhow::Result<Vec<SseEvent>> {
+        let reaches = |event: &SseEvent| {
+            let offset = event.data["offset"].as_u64().unwrap_or_default();
+            let text = event.data["text"].as_str().unwrap_or_default();
+            event.event == "text_live" && offset as usize + text.len() >= end
+        };
+        self.collect_until(reaches).await
+    }
+
     /// Collects events until the server ends the stream, as it does with `?until=idle`.
     ///
     /// # Errors
     /// As [`EventStream::next`].
     pub async fn collect_all(&mut self) -> anyhow::Result<Vec<SseEvent>> {
         let mut events = Vec::new();
-        while let Some(event) = self.next().await? {
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(event) = self.next_before(deadline).await? {
             events.push(event);
         }
         Ok(events)
+    }
+
+    async fn next_before(&mut self, deadline: Instant) -> anyhow::Result<Option<SseEvent>> {
+        let next = timeout_at(deadline, self.next()).await;
+        next.with_context(|| format!("what was waited for did not come within {PATIENCE:?}"))?
     }
 
     /// Comment lines so far: the signs of life between events.

@@ -40,11 +40,8 @@ async fn killed_server_ends_every_answer_exactly_once() {
         let conversation = app.create_conversation(&agent).await;
         let mut stream = app.events(&conversation, "").await;
         app.ask(&conversation, "count").await;
-        let mark = format!("{offset} ");
         let before = stream
-            .collect_until(|event| {
-                event.event == "text_live" && event.data["text"] == mark.as_str()
-            })
+            .collect_until_live(Scripted::numbered(offset + 1).full_text().len())
             .await
             .expect("text before the crash");
 

@@ -55,7 +55,7 @@ async fn answer_that_is_stopped_costs_what_was_sent_and_said() {
     let run = app.ask(&conversation, &"long ".repeat(100)).await;
     gate.release(20);
     stream
-        .collect_until(|event| event.event == "text_live" && event.data["text"] == "19 ")
+        .collect_until_live(Scripted::numbered(20).full_text().len())
         .await
         .expect("some text");
     app.post(&format!("/runs/{run}/cancellation"), json!({}))

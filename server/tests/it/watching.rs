@@ -46,6 +46,6 @@ async fn answer_is_written_as_often_for_fifty_watchers_as_for_one() {
         written.push(events);
     }
 
-    // Text is written every quarter of a second: a slow machine takes one or two more.
+    // Text is written every half second: a slow machine takes one or two more.
     assert!(written[1] <= written[0] + 2, "events written: {written:?}");
 }

@@ -195,6 +195,7 @@ impl LiveThread {
             id: self.id,
             before,
         });
+        let titled = self.title.get_untracked();
         self.is_reading.set(true);
         leptos::task::spawn_local(async move {
             let answer = calling.await.and_then(|answer| answer.read());
@@ -206,7 +207,7 @@ impl LiveThread {
             if let Ok(AsOf { value, .. }) = answer {
                 let value: ThreadPage = value;
                 match asked {
-                    None => self.reset(&value.thread),
+                    None => self.reset(&value.thread, &titled),
                     // Unless another branch is shown by now.
                     asked if asked == self.older.get_untracked() => self.prepend(&value.thread),
                     Some(_) => {}
@@ -230,10 +231,13 @@ impl LiveThread {
         });
     }
 
-    /// Shows another branch; what stays keeps its place.
+    /// Shows another branch; what stays keeps its place. A title that came by the stream since
+    /// `titled` was there is newer than what was read.
     #[cfg(not(feature = "ssr"))]
-    fn reset(self, thread: &Thread) {
-        self.title.set(thread.conversation.title.clone());
+    fn reset(self, thread: &Thread, titled: &str) {
+        if self.title.with_untracked(|title| title == titled) {
+            self.title.set(thread.conversation.title.clone());
+        }
         if thread.last_seq < self.last_seq() {
             // The stream has said more meanwhile, and says nothing twice.
             self.reload();
