@@ -219,7 +219,7 @@ async fn stopped_run_keeps_what_was_said_and_hangs_up() {
     let run = app.ask(&conversation, "count").await;
     gate.release(3);
     stream
-        .collect_until(|event| event.data["text"] == "2 ")
+        .collect_until_live(Scripted::numbered(3).full_text().len())
         .await
         .expect("three words");
 
