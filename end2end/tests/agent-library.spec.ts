@@ -156,14 +156,15 @@ test("the model names the conversation while one looks", async ({ page, api, mod
   await open(page, await startConversation(api, agent));
   await stream;
   model.next({ chunks: ["Take the night train."] });
-  model.next({ chunks: ['"Trip to Rome."'] });
+  const title = model.hold(['"Trip to Rome."']);
   // What the page reads at the end of the answer has the old title, and comes after the new one.
   let letThrough = () => {};
-  const named = new Promise<void>((resolve) => (letThrough = resolve));
+  const isShown = new Promise<void>((resolve) => (letThrough = resolve));
   const isRead = page.waitForResponse(/\/api\/open_thread/);
   await page.route("**/api/open_thread*", async (route) => {
     const response = await route.fetch();
-    await named.promise;
+    title.finish();
+    await isShown;
     await route.fulfill({ response });
   });
 
