@@ -39,12 +39,12 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 /// Takes requests that carry a [`Caller`]. Cheap to clone.
 #[derive(Clone)]
 pub struct GatewayService {
-    plain: StreamableHttpService<Gateway, NeverSessionManager>,
-    sessions: StreamableHttpService<Gateway, LocalSessionManager>,
     inner: Arc<Inner>,
 }
 
 struct Inner {
+    plain: StreamableHttpService<Gateway, NeverSessionManager>,
+    sessions: StreamableHttpService<Gateway, LocalSessionManager>,
     manager: Arc<LocalSessionManager>,
     /// Begins the ids of this process's sessions.
     process: String,
@@ -84,7 +84,7 @@ impl GatewayService {
             .with_json_response(true);
         let parked = Parked::new(&process);
         let (kept, own) = (parked.clone(), parked.clone());
-        Self {
+        let inner = Inner {
             plain: StreamableHttpService::new(
                 move || Ok(Gateway::without_session(parked.clone())),
                 Arc::new(NeverSessionManager::default()),
@@ -95,14 +95,15 @@ impl GatewayService {
                 manager.clone(),
                 config.with_legacy_session_mode(true).with_sse_retry(None),
             ),
-            inner: Arc::new(Inner {
-                manager,
-                process,
-                owners: Mutex::default(),
-                max_body_bytes,
-                hosts,
-                parked: own,
-            }),
+            manager,
+            process,
+            owners: Mutex::default(),
+            max_body_bytes,
+            hosts,
+            parked: own,
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
@@ -118,7 +119,7 @@ impl GatewayService {
             let Some(id) = self.inner.own(name) else {
                 // Another process keeps it.
                 req.headers_mut().remove(SESSION);
-                return self.plain.handle(req).await;
+                return self.inner.plain.handle(req).await;
             };
             let owned = identity(&req).and_then(|who| self.inner.owned(id, &who));
             let (Ok(value), Some(owned)) = (HeaderValue::from_str(id), owned) else {
@@ -128,7 +129,7 @@ impl GatewayService {
                 return self.within(id.to_owned(), owned, req).await;
             }
             req.headers_mut().insert(SESSION, value);
-            return self.sessions.handle(req).await;
+            return self.inner.sessions.handle(req).await;
         }
         let is_modern = req.headers().get(VERSION).is_some_and(|it| it == MODERN);
         if is_modern
@@ -138,7 +139,7 @@ impl GatewayService {
             return self.straight(req).await;
         }
         if is_modern || req.method() != Method::POST {
-            return self.plain.handle(req).await;
+            return self.inner.plain.handle(req).await;
         }
         self.begin(req).await
     }
@@ -158,7 +159,7 @@ impl GatewayService {
         let (Some(Caller(caller)), Some(asked)) = (caller, straight::read(&parts.headers, &body))
         else {
             let req = Request::from_parts(parts, Full::new(body));
-            return self.plain.handle(req).await;
+            return self.inner.plain.handle(req).await;
         };
         asked.answer(caller, &self.inner.parked).await
     }
@@ -190,7 +191,7 @@ impl GatewayService {
         };
         parts.headers.insert(SESSION, id);
         let req = Request::from_parts(parts, Full::new(body));
-        self.sessions.handle(req).await
+        self.inner.sessions.handle(req).await
     }
 
     /// A message without a session, which may begin one.
@@ -210,9 +211,9 @@ impl GatewayService {
         let req = Request::from_parts(parts, Full::new(body));
         let who = match who {
             Some(who) if begins && self.inner.has_room(&who).await => who,
-            _ => return self.plain.handle(req).await,
+            _ => return self.inner.plain.handle(req).await,
         };
-        let mut answer = self.sessions.handle(req).await;
+        let mut answer = self.inner.sessions.handle(req).await;
         let id = answer
             .headers()
             .get(SESSION)

@@ -257,11 +257,17 @@ impl ToolServers {
         };
         loop {
             let revision = self.check(workspace_id, server_id, &ask).await?;
-            // Starting a server is a long way; its future would weigh on every caller's.
-            let opening = Box::pin(self.pool.connection(workspace_id, server_id, revision));
-            let left = deadline.saturating_duration_since(Instant::now());
-            let lease = told_meanwhile(tokio::time::timeout(left, opening), &options).await?;
-            let lease = lease.map_err(|_| too_late())??;
+            let lease = match self.pool.at_hand(server_id, revision) {
+                Some(lease) => lease,
+                None => {
+                    // Starting a server is a long way; its future would weigh on every caller's.
+                    let opening = self.pool.connection(workspace_id, server_id, revision);
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let opening = tokio::time::timeout(left, Box::pin(opening));
+                    let lease = Box::pin(told_meanwhile(opening, &options)).await?;
+                    lease.map_err(|_| too_late())??
+                }
+            };
             if lease.is_new {
                 // The server was asked for its tools just now: they may be others.
                 self.check(workspace_id, server_id, &ask).await?;
