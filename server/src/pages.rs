@@ -35,7 +35,7 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
         Err(error) => return Problem::from(error).into_response(),
     };
     let req = Request::from_parts(parts, body);
-    let names = state.assets.clone();
+    let names = app::Assets::clone(&state.assets);
     let render = leptos_axum::render_app_async_with_context(
         move || {
             visitor.provide();

@@ -1,6 +1,7 @@
 //! Every mount point on one screen.
 
 use std::future::ready;
+use std::sync::Arc;
 use std::time::Duration;
 
 use app::Assets;
@@ -43,7 +44,7 @@ pub struct AppState {
     /// The session cookie's name and attributes.
     pub cookie: SessionCookie,
     /// Names of the built files.
-    pub assets: Assets,
+    pub assets: Arc<Assets>,
     /// Requests a minute, per user.
     pub rate_limit: RateLimit,
     /// Renders the metrics.
@@ -77,7 +78,7 @@ pub fn router(
     let state = AppState {
         services,
         cookie,
-        assets: asset_names,
+        assets: Arc::new(asset_names),
         rate_limit: RateLimit::new(config.limits.requests_per_minute),
         metrics: rest::metrics::install()?,
         gateway: gateway::service(&public_url, stopping.clone()),

@@ -28,6 +28,9 @@ impl Connection {
     /// # Errors
     /// See [`CallError`]. After a time-out or a cancellation the server is told so.
     pub async fn ask(&self, ask: Ask, options: CallOptions<'_>) -> Result<Answer, CallError> {
+        if let Some(straight) = self.straight.as_ref().filter(|it| it.takes(&ask)) {
+            return straight.ask(ask, options, self.service.service()).await;
+        }
         let meta = ask.meta();
         let request_options = match self.is_modern() {
             // Others were told at the start what they can ask.

@@ -25,6 +25,7 @@ use crate::handler::Handler;
 use crate::lines::Lines;
 use crate::question::Question;
 use crate::sign_in::{self, GrantKeeper};
+use crate::straight::Straight;
 
 /// Largest message of a server that is read.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -98,6 +99,8 @@ pub struct Connection {
     pub(crate) service: RunningService<RoleClient, Handler>,
     profile: Profile,
     listening: Option<AbortHandle>,
+    /// The way of calls that need no more than their own exchange.
+    pub(crate) straight: Option<Straight>,
 }
 
 impl Connection {
@@ -123,14 +126,7 @@ impl Connection {
             .max_concurrent_requests(MAX_REQUESTS);
         config.allow_stateless = true;
         let Some(keeper) = endpoint.grant else {
-            return newest_first(|mode| {
-                let (client, config) = (client.clone(), config.clone());
-                Self::open(
-                    StreamableHttpClientTransport::with_client(client, config),
-                    mode,
-                )
-            })
-            .await;
+            return Self::open_plain(client, config).await;
         };
         let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
         let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
@@ -164,14 +160,23 @@ impl Connection {
             .max_error_response_size(MAX_ERROR_BYTES)
             .max_concurrent_requests(MAX_SOCKET_REQUESTS);
         config.allow_stateless = true;
-        newest_first(|mode| {
+        Self::open_plain(client, config).await
+    }
+
+    async fn open_plain(
+        client: reqwest::Client,
+        config: StreamableHttpClientTransportConfig,
+    ) -> Result<Self, ConnectError> {
+        let mut opened = newest_first(|mode| {
             let (client, config) = (client.clone(), config.clone());
             Self::open(
                 StreamableHttpClientTransport::with_client(client, config),
                 mode,
             )
         })
-        .await
+        .await?;
+        opened.straight = opened.is_modern().then(|| Straight::new(client, &config));
+        Ok(opened)
     }
 
     /// Connects by a pair of byte streams, one message a line, within 20 s.
@@ -220,6 +225,7 @@ impl Connection {
             service,
             profile,
             listening,
+            straight: None,
         })
     }
 

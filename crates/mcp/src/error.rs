@@ -126,6 +126,14 @@ impl CallError {
         )
     }
 
+    /// What became of a request that was sent, or could not be.
+    pub(crate) fn from_transport(error: &(dyn Error + Send + Sync + 'static)) -> Self {
+        match from_source(error) {
+            ConnectError::Unreachable(reason) if !was_never_sent(error) => Self::Lost(reason),
+            other => Self::Connect(other),
+        }
+    }
+
     /// Whether the connection should not be used again.
     pub fn spoils_connection(&self) -> bool {
         matches!(
@@ -185,12 +193,7 @@ impl From<ServiceError> for CallError {
             },
             ServiceError::McpError(error) => Self::Server(short(&error.message)),
             ServiceError::TransportClosed => Self::Lost("it closed the connection".to_owned()),
-            ServiceError::TransportSend(error) => match from_source(error.error.as_ref()) {
-                ConnectError::Unreachable(reason) if !was_never_sent(error.error.as_ref()) => {
-                    Self::Lost(reason)
-                }
-                other => Self::Connect(other),
-            },
+            ServiceError::TransportSend(error) => Self::from_transport(error.error.as_ref()),
             _ => Self::Server("what it answers makes no sense".to_owned()),
         }
     }

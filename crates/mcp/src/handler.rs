@@ -106,6 +106,11 @@ impl Handler {
     }
 }
 
+/// What servers are told of their client.
+pub(crate) fn who_we_are() -> Implementation {
+    Implementation::new("agentarea", env!("CARGO_PKG_VERSION"))
+}
+
 impl Drop for Asides {
     fn drop(&mut self) {
         self.handler.lock().remove(&self.token);
@@ -114,7 +119,7 @@ impl Drop for Asides {
 
 impl ClientHandler for Handler {
     fn get_info(&self) -> ClientConfig {
-        let this = Implementation::new("agentarea", env!("CARGO_PKG_VERSION"));
+        let this = who_we_are();
         // The newest revision is asked for by itself; a handshake must not name it.
         let mut can = ClientCapabilities::default();
         // Servers of 2025 are told at the start, before it is known who will call them.

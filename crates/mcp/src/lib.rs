@@ -22,6 +22,7 @@ mod output;
 mod question;
 mod schema;
 pub mod sign_in;
+mod straight;
 
 pub use ask::{Answer, Ask, LogLine, Subject};
 pub use connection::{CallOptions, Connection, HttpEndpoint, Patience, Profile, Progress};
@@ -30,4 +31,4 @@ pub use error::{CallError, ConnectError};
 pub use following::Following;
 pub use output::ToolOutput;
 pub use question::Question;
-pub use schema::check_arguments;
+pub use schema::{ArgumentCheck, check_arguments};

@@ -13,6 +13,7 @@ use crate::Connection;
 use crate::definition::from_tool;
 use crate::error::{ConnectError, short};
 use crate::offer;
+use crate::straight::has_headers;
 
 /// Tools that one server can have.
 const MAX_TOOLS: usize = 1_000;
@@ -52,8 +53,12 @@ impl Connection {
                 return Err(ConnectError::not_mcp("what it answers makes no sense"));
             };
             for tool in page.tools {
-                let size = serde_json::to_vec(&tool).map_or(0, |json| json.len());
+                let json = serde_json::to_string(&tool).unwrap_or_default();
+                let size = json.len();
                 bytes += size;
+                if let Some(straight) = self.straight.as_ref().filter(|_| has_headers(&json)) {
+                    straight.leave_out(&tool.name);
+                }
                 let tool = from_tool(tool);
                 if size > MAX_TOOL_BYTES {
                     return Err(ConnectError::TooMuch(format!(

@@ -3,7 +3,8 @@
 #![expect(deprecated, reason = "clients of 2025 are told in this way")]
 
 use rmcp::model::{
-    LoggingLevel, LoggingMessageNotificationParam, ServerCapabilities, SetLevelRequestParams,
+    LoggingLevel, LoggingMessageNotification, LoggingMessageNotificationParam, ServerCapabilities,
+    ServerJsonRpcMessage, ServerNotification, SetLevelRequestParams,
 };
 use rmcp::service::{Peer, RoleServer};
 
@@ -27,6 +28,13 @@ pub(crate) fn is_at_least(line: &Line, level: Level) -> bool {
 pub(crate) async fn tell(peer: &Peer<RoleServer>, line: Line) {
     // A client that is gone hears nothing.
     let _ = peer.notify_logging_message(line).await;
+}
+
+/// A line as it is sent.
+pub(crate) fn message(line: Line) -> Option<Vec<u8>> {
+    let notice = LoggingMessageNotification::new(line);
+    let notice = ServerNotification::LoggingMessageNotification(notice);
+    serde_json::to_vec(&ServerJsonRpcMessage::notification(notice)).ok()
 }
 
 /// Says that the gateway passes logs on.

@@ -8,20 +8,43 @@ const MAX_ERRORS: usize = 8;
 /// Longest telling of one error: it may quote the argument.
 const MAX_ERROR_CHARS: usize = 300;
 
-/// Checks arguments against a tool's schema.
+/// A tool's schema, made ready once to check the arguments of many calls.
 ///
 /// References to other documents are not followed, and patterns run in linear time. A schema that is
 /// none is not held against the arguments, as long as they are an object.
+#[derive(Debug)]
+pub struct ArgumentCheck(Option<Validator>);
+
+impl ArgumentCheck {
+    /// Makes a schema ready, which takes far longer than a check.
+    pub fn new(schema: &Value) -> Self {
+        Self(compile(schema))
+    }
+
+    /// Checks the arguments of one call.
+    ///
+    /// # Errors
+    /// What is wrong with them, for whoever made them.
+    pub fn check(&self, arguments: &Value) -> Result<(), String> {
+        if !arguments.is_object() {
+            return Err("the arguments must be a JSON object".to_owned());
+        }
+        match &self.0 {
+            Some(validator) if !validator.is_valid(arguments) => told(validator, arguments),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Checks arguments against a tool's schema, as an [`ArgumentCheck`] does.
 ///
 /// # Errors
 /// What is wrong with the arguments, for whoever made them.
 pub fn check_arguments(schema: &Value, arguments: &Value) -> Result<(), String> {
-    if !arguments.is_object() {
-        return Err("the arguments must be a JSON object".to_owned());
-    }
-    let Some(validator) = compile(schema) else {
-        return Ok(());
-    };
+    ArgumentCheck::new(schema).check(arguments)
+}
+
+fn told(validator: &Validator, arguments: &Value) -> Result<(), String> {
     let errors: Vec<String> = validator
         .iter_errors(arguments)
         .take(MAX_ERRORS)

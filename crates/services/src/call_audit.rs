@@ -25,7 +25,7 @@ use crate::{Session, mint};
 /// Calls that were made and are not written yet.
 const QUEUE: usize = 8_192;
 /// Lines that are written at once.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(100);
 /// Pause after a failed write.
@@ -212,9 +212,12 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
                 }
             }
         }
-        tokio::select! {
-            () = closing.cancelled() => break,
-            () = tokio::time::sleep(GATHER) => {}
+        // Whoever has enough already does not gather: calls must not wait for their lines' places.
+        if batch.len() < BATCH {
+            tokio::select! {
+                () = closing.cancelled() => break,
+                () = tokio::time::sleep(GATHER) => {}
+            }
         }
         while batch.len() < BATCH
             && let Ok(line) = lines.try_recv()

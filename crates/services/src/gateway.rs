@@ -153,12 +153,7 @@ impl GatewayCaller for SessionCaller {
             .await
             .map_err(|error| error.to_string())?;
         Ok(match self.only {
-            Some(id) => Listing::new(
-                snapshot
-                    .server(id)
-                    .into_iter()
-                    .map(|server| shown(server, None)),
-            ),
+            Some(id) => snapshot.listing_of(id),
             None => snapshot.listing(),
         })
     }

@@ -1,6 +1,7 @@
 //! The services, and a session: services plus the authenticated actor.
 
 use std::fmt;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,9 +78,12 @@ pub struct Config {
     pub inside: Outbound,
 }
 
-/// The product's operations, before anybody is signed in. Cheap to clone.
+/// The product's operations, before anybody is signed in. Cheap to clone: every request does.
 #[derive(Clone)]
-pub struct Services {
+pub struct Services(Arc<Parts>);
+
+/// What the services are made of.
+pub struct Parts {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
     pub(crate) outbound: Outbound,
@@ -162,7 +166,7 @@ impl Services {
             agents.clone(),
             &config,
         );
-        Self {
+        Self(Arc::new(Parts {
             blobs,
             extractor: Arc::new(Extractor::new(config.pdf_reader.clone())),
             vault,
@@ -184,7 +188,7 @@ impl Services {
             access: AccessBell::new(),
             config,
             store,
-        }
+        }))
     }
 
     /// Hears what other processes say, until `stopping`.
@@ -235,6 +239,14 @@ impl Services {
     /// The database, for health checks and metrics.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+}
+
+impl Deref for Services {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the gateway shows, page by page.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use domain::mcp_servers::{McpOffers, ToolDefinition};
 use domain::tools::NAME_SEPARATOR;
 use rmcp::model::{PaginatedRequestParams, Prompt, Resource, ResourceTemplate, Tool};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
 use crate::offer;
@@ -26,6 +28,7 @@ pub(super) struct Shown {
     pub(super) resources: Vec<Resource>,
     pub(super) templates: Vec<ResourceTemplate>,
     pub(super) marks: Marks,
+    json: OnceLock<Vec<Box<RawValue>>>,
 }
 
 /// Hashes of the lists, to see which has changed.
@@ -56,6 +59,7 @@ impl Listing {
             resources: Vec::new(),
             templates: Vec::new(),
             marks: Marks::of_nothing(),
+            json: OnceLock::new(),
         };
         for server in servers {
             let prefix = server.prefix;
@@ -96,6 +100,14 @@ impl Listing {
     }
 }
 
+impl Shown {
+    /// The tools as they are sent, written once.
+    pub(super) fn tools_as_json(&self) -> &[Box<RawValue>] {
+        let write = || self.tools.iter().filter_map(|tool| to_raw_value(tool).ok());
+        self.json.get_or_init(|| write().collect())
+    }
+}
+
 impl Marks {
     fn of_nothing() -> Self {
         Self {
@@ -130,16 +142,23 @@ pub(super) fn page<T: Clone>(
     name: impl Fn(&T) -> &str,
 ) -> (Vec<T>, Option<String>) {
     let after = request.and_then(|request| request.cursor);
-    let start = match &after {
-        Some(after) => all.partition_point(|it| name(it) <= after.as_str()),
+    let (range, next) = range(all, after.as_deref(), name);
+    (all[range].to_vec(), next)
+}
+
+/// Where that page is in the list, and the cursor of the next.
+pub(super) fn range<T>(
+    all: &[T],
+    after: Option<&str>,
+    name: impl Fn(&T) -> &str,
+) -> (Range<usize>, Option<String>) {
+    let start = match after {
+        Some(after) => all.partition_point(|it| name(it) <= after),
         None => 0,
     };
-    let rest = &all[start..];
-    let shown = &rest[..rest.len().min(PAGE)];
-    let next = (rest.len() > PAGE)
-        .then(|| shown.last().map(|last| name(last).to_owned()))
-        .flatten();
-    (shown.to_vec(), next)
+    let end = all.len().min(start + PAGE);
+    let next = (end < all.len()).then(|| name(&all[end - 1]).to_owned());
+    (start..end, next)
 }
 
 fn mark(list: &impl serde::Serialize) -> [u8; 32] {

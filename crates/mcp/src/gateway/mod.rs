@@ -5,11 +5,13 @@
 
 mod asking;
 mod call;
+mod in_session;
 mod listing;
 mod notices;
 mod parked;
 mod serving;
 mod sessions;
+mod straight;
 
 use std::sync::Arc;
 

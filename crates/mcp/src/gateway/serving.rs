@@ -22,7 +22,7 @@ use crate::error::CallError;
 use crate::logs;
 
 /// For how long, in milliseconds, a client may take a list as fresh.
-const LIST_FRESH_MS: u64 = 1_000;
+pub(super) const LIST_FRESH_MS: u64 = 1_000;
 
 /// Answers requests of the protocol; makes nothing up of its own.
 #[derive(Debug)]
@@ -171,20 +171,7 @@ impl ServerHandler for Gateway {
     ) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.clone();
         let ask = Ask::from_call(request, self.client(&context));
-        match self.answer(ask, &context).await {
-            Ok(Answer(ServerResult::InputRequiredResult(result))) => Ok(result.into()),
-            Ok(answer) => match answer.into_tool() {
-                Ok(output) => {
-                    let mut result = output.into_result();
-                    result.result_type = Some(ResultType::COMPLETE);
-                    Ok(CallToolResponse::Complete(result))
-                }
-                Err(error) => Ok(failed(&error)),
-            },
-            Err(CallError::NoSuchTool) => Err(unknown("tool", &name)),
-            Err(error @ CallError::Refused { .. }) => Err(told(error)),
-            Err(error) => Ok(failed(&error)),
-        }
+        answer_of_tool(self.answer(ask, &context).await, &name)
     }
 
     async fn get_prompt(
@@ -342,6 +329,27 @@ pub(super) fn caller(extensions: &Extensions) -> Result<Caller, ErrorData> {
     caller
         .cloned()
         .ok_or_else(|| ErrorData::internal_error("nobody is signed in", None))
+}
+
+/// What a client is told of a call.
+pub(super) fn answer_of_tool(
+    answer: Result<Answer, CallError>,
+    name: &str,
+) -> Result<CallToolResponse, ErrorData> {
+    match answer {
+        Ok(Answer(ServerResult::InputRequiredResult(result))) => Ok(result.into()),
+        Ok(answer) => match answer.into_tool() {
+            Ok(output) => {
+                let mut result = output.into_result();
+                result.result_type = Some(ResultType::COMPLETE);
+                Ok(CallToolResponse::Complete(result))
+            }
+            Err(error) => Ok(failed(&error)),
+        },
+        Err(CallError::NoSuchTool) => Err(unknown("tool", name)),
+        Err(error @ CallError::Refused { .. }) => Err(told(error)),
+        Err(error) => Ok(failed(&error)),
+    }
 }
 
 fn failed(error: &CallError) -> CallToolResponse {

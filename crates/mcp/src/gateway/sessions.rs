@@ -19,8 +19,9 @@ use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, Stream
 use tokio_util::sync::CancellationToken;
 
 use super::asking::lock;
+use super::in_session::Owned;
 use super::parked::Parked;
-use super::{Caller, Gateway};
+use super::{Caller, Gateway, straight};
 
 /// Sessions of one process; clients beyond that do without. Each takes some 60 KiB.
 const MAX_SESSIONS: usize = 1_000;
@@ -38,18 +39,21 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 /// Takes requests that carry a [`Caller`]. Cheap to clone.
 #[derive(Clone)]
 pub struct GatewayService {
-    plain: StreamableHttpService<Gateway, NeverSessionManager>,
-    sessions: StreamableHttpService<Gateway, LocalSessionManager>,
     inner: Arc<Inner>,
 }
 
 struct Inner {
+    plain: StreamableHttpService<Gateway, NeverSessionManager>,
+    sessions: StreamableHttpService<Gateway, LocalSessionManager>,
     manager: Arc<LocalSessionManager>,
     /// Begins the ids of this process's sessions.
     process: String,
     /// Whose session it is, by its id here.
-    owners: Mutex<HashMap<String, String>>,
+    owners: Mutex<HashMap<String, Arc<Owned>>>,
     max_body_bytes: usize,
+    /// The names it is known by; any if there are none.
+    hosts: Vec<String>,
+    parked: Parked,
 }
 
 impl GatewayService {
@@ -63,7 +67,7 @@ impl GatewayService {
         stopping: CancellationToken,
     ) -> Self {
         let config = StreamableHttpServerConfig::default()
-            .with_allowed_hosts(hosts)
+            .with_allowed_hosts(hosts.clone())
             .with_allowed_origins(origins)
             .enforce_origin_validation()
             .with_max_request_body_bytes(max_body_bytes)
@@ -79,8 +83,8 @@ impl GatewayService {
             .with_legacy_session_mode(false)
             .with_json_response(true);
         let parked = Parked::new(&process);
-        let kept = parked.clone();
-        Self {
+        let (kept, own) = (parked.clone(), parked.clone());
+        let inner = Inner {
             plain: StreamableHttpService::new(
                 move || Ok(Gateway::without_session(parked.clone())),
                 Arc::new(NeverSessionManager::default()),
@@ -91,12 +95,15 @@ impl GatewayService {
                 manager.clone(),
                 config.with_legacy_session_mode(true).with_sse_retry(None),
             ),
-            inner: Arc::new(Inner {
-                manager,
-                process,
-                owners: Mutex::default(),
-                max_body_bytes,
-            }),
+            manager,
+            process,
+            owners: Mutex::default(),
+            max_body_bytes,
+            hosts,
+            parked: own,
+        };
+        Self {
+            inner: Arc::new(inner),
         }
     }
 
@@ -112,20 +119,79 @@ impl GatewayService {
             let Some(id) = self.inner.own(name) else {
                 // Another process keeps it.
                 req.headers_mut().remove(SESSION);
-                return self.plain.handle(req).await;
+                return self.inner.plain.handle(req).await;
             };
-            let is_owner = identity(&req).is_some_and(|who| self.inner.is_owner(id, &who));
-            let Some(value) = HeaderValue::from_str(id).ok().filter(|_| is_owner) else {
+            let owned = identity(&req).and_then(|who| self.inner.owned(id, &who));
+            let (Ok(value), Some(owned)) = (HeaderValue::from_str(id), owned) else {
                 return empty(StatusCode::NOT_FOUND);
             };
+            if req.method() == Method::POST {
+                return self.within(id.to_owned(), owned, req).await;
+            }
             req.headers_mut().insert(SESSION, value);
-            return self.sessions.handle(req).await;
+            return self.inner.sessions.handle(req).await;
         }
         let is_modern = req.headers().get(VERSION).is_some_and(|it| it == MODERN);
+        if is_modern
+            && req.method() == Method::POST
+            && straight::is_expected(req.headers(), &self.inner.hosts)
+        {
+            return self.straight(req).await;
+        }
         if is_modern || req.method() != Method::POST {
-            return self.plain.handle(req).await;
+            return self.inner.plain.handle(req).await;
         }
         self.begin(req).await
+    }
+
+    /// A request that can be answered at once, if its body says so, too.
+    async fn straight<B>(&self, req: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (parts, body) = req.into_parts();
+        let body = match self.inner.read(body).await {
+            Ok(body) => body,
+            Err(status) => return empty(status),
+        };
+        let caller = parts.extensions.get::<Caller>().cloned();
+        let (Some(Caller(caller)), Some(asked)) = (caller, straight::read(&parts.headers, &body))
+        else {
+            let req = Request::from_parts(parts, Full::new(body));
+            return self.inner.plain.handle(req).await;
+        };
+        asked.answer(caller, &self.inner.parked).await
+    }
+
+    /// A message in a session of this process.
+    async fn within<B>(&self, id: String, owned: Arc<Owned>, req: Request<B>) -> Answer
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let (mut parts, body) = req.into_parts();
+        let body = match self.inner.read(body).await {
+            Ok(body) => body,
+            Err(status) => return empty(status),
+        };
+        if straight::is_usual(&parts.headers, &self.inner.hosts)
+            && let Some(Caller(caller)) = parts.extensions.get::<Caller>()
+            && self.inner.is_open(&id).await
+        {
+            if let Some(call) = owned.read(&parts.headers, &body) {
+                return call.answer(caller.clone(), owned).await;
+            }
+            if owned.hear(&body) {
+                return empty(StatusCode::ACCEPTED);
+            }
+        }
+        let Ok(id) = HeaderValue::from_str(&id) else {
+            return empty(StatusCode::NOT_FOUND);
+        };
+        parts.headers.insert(SESSION, id);
+        let req = Request::from_parts(parts, Full::new(body));
+        self.inner.sessions.handle(req).await
     }
 
     /// A message without a session, which may begin one.
@@ -136,30 +202,26 @@ impl GatewayService {
     {
         let who = identity(&req);
         let (parts, body) = req.into_parts();
-        let body = match Limited::new(body, self.inner.max_body_bytes)
-            .collect()
-            .await
-        {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
-                return empty(StatusCode::PAYLOAD_TOO_LARGE);
-            }
-            Err(_) => return empty(StatusCode::BAD_REQUEST),
+        let body = match self.inner.read(body).await {
+            Ok(body) => body,
+            Err(status) => return empty(status),
         };
         let begins = is_initialize(&body);
+        let message = body.clone();
         let req = Request::from_parts(parts, Full::new(body));
         let who = match who {
             Some(who) if begins && self.inner.has_room(&who).await => who,
-            _ => return self.plain.handle(req).await,
+            _ => return self.inner.plain.handle(req).await,
         };
-        let mut answer = self.sessions.handle(req).await;
+        let mut answer = self.inner.sessions.handle(req).await;
         let id = answer
             .headers()
             .get(SESSION)
             .and_then(|it| it.to_str().ok());
         if let Some(id) = id.map(str::to_owned) {
             let name = format!("{}-{id}", self.inner.process);
-            lock(&self.inner.owners).insert(id, who);
+            let owned = Arc::new(Owned::new(who, &message));
+            lock(&self.inner.owners).insert(id, owned);
             if let Ok(value) = HeaderValue::from_str(&name) {
                 answer.headers_mut().insert(SESSION, value);
             }
@@ -169,13 +231,36 @@ impl GatewayService {
 }
 
 impl Inner {
+    /// The whole of a body, or what is answered instead.
+    async fn read<B>(&self, body: B) -> Result<Bytes, StatusCode>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let body = Limited::new(body, self.max_body_bytes);
+        match body.collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+                Err(StatusCode::PAYLOAD_TOO_LARGE)
+            }
+            Err(_) => Err(StatusCode::BAD_REQUEST),
+        }
+    }
+
     /// The id of a session of this process, by its name outside.
     fn own<'a>(&self, name: &'a str) -> Option<&'a str> {
         name.strip_prefix(&self.process)?.strip_prefix('-')
     }
 
-    fn is_owner(&self, id: &str, who: &str) -> bool {
-        lock(&self.owners).get(id).is_some_and(|owner| owner == who)
+    /// A session of that caller.
+    fn owned(&self, id: &str, who: &str) -> Option<Arc<Owned>> {
+        let owned = lock(&self.owners).get(id).cloned();
+        owned.filter(|owned| owned.who == who)
+    }
+
+    /// Whether a session has not ended.
+    async fn is_open(&self, id: &str) -> bool {
+        self.manager.sessions.read().await.contains_key(id)
     }
 
     /// Whether one more session of a caller can be kept; forgets the owners of those that ended.
@@ -183,7 +268,7 @@ impl Inner {
         let sessions = self.manager.sessions.read().await;
         let mut owners = lock(&self.owners);
         owners.retain(|id, _| sessions.contains_key(id.as_str()));
-        let own = owners.values().filter(|owner| *owner == who).count();
+        let own = owners.values().filter(|owned| owned.who == who).count();
         sessions.len() < MAX_SESSIONS && own < MAX_OF_ONE
     }
 }

@@ -19,6 +19,7 @@ pub(super) async fn told_meanwhile<T>(
     let mut progress = 0.0;
     loop {
         tokio::select! {
+            biased;
             started = &mut starting => return Ok(started),
             () = options.cancel.cancelled() => return Err(CallError::Cancelled),
             () = tokio::time::sleep(STARTING) => {

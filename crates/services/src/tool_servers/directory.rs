@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use domain::{McpServerId, WorkspaceId};
+use mcp::ArgumentCheck;
 use mcp::gateway::Listing;
+use serde_json::Value;
 use store::Store;
 use store::mcp_servers::StoredMcpServer;
 use store::mcp_tools::ServerWithTools;
@@ -26,6 +28,16 @@ pub(crate) struct Snapshot {
     pub(crate) servers: Vec<ServerWithTools>,
     by_id: HashMap<McpServerId, usize>,
     listing: OnceLock<Listing>,
+    made: Vec<Made>,
+}
+
+/// What is made of a server when it is first needed.
+#[derive(Debug)]
+struct Made {
+    /// The server alone.
+    listing: OnceLock<Listing>,
+    /// One for each tool.
+    checks: Box<[OnceLock<ArgumentCheck>]>,
 }
 
 /// Keeps snapshots while the database tells of changes. Cheap to clone.
@@ -139,7 +151,15 @@ impl Snapshot {
             .enumerate()
             .map(|(index, server)| (server.stored.server.id, index))
             .collect();
+        let made = servers
+            .iter()
+            .map(|server| Made {
+                listing: OnceLock::new(),
+                checks: server.tools.iter().map(|_| OnceLock::new()).collect(),
+            })
+            .collect();
         Self {
+            made,
             servers,
             by_id,
             listing: OnceLock::new(),
@@ -167,6 +187,37 @@ impl Snapshot {
             Listing::new(servers.map(|server| shown(server, Some(&server.stored.server.name))))
         };
         self.listing.get_or_init(make).clone()
+    }
+
+    /// The tools of one server, as the gateway shows it alone.
+    pub(crate) fn listing_of(&self, id: McpServerId) -> Listing {
+        let Some(index) = self.by_id.get(&id) else {
+            return Listing::new(std::iter::empty());
+        };
+        let make = || Listing::new(std::iter::once(shown(&self.servers[*index], None)));
+        self.made[*index].listing.get_or_init(make).clone()
+    }
+
+    /// Checks the arguments of a call; a tool that is not known has none that are wrong.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) fn check_arguments(
+        &self,
+        id: McpServerId,
+        tool: &str,
+        arguments: &Value,
+    ) -> Result<(), String> {
+        let Some(index) = self.by_id.get(&id) else {
+            return Ok(());
+        };
+        let tools = &self.servers[*index].tools;
+        let Ok(place) = tools.binary_search_by(|it| it.definition.name.as_str().cmp(tool)) else {
+            return Ok(());
+        };
+        let make = || ArgumentCheck::new(&tools[place].definition.input_schema);
+        let check = self.made[*index].checks[place].get_or_init(make);
+        check.check(arguments)
     }
 
     pub(crate) fn tool(&self, server_id: McpServerId, name: &str) -> Option<KnownTool> {

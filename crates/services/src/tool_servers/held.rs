@@ -10,7 +10,6 @@ use mcp::{Answer, Ask, CallError, Patience};
 use tokio::sync::watch;
 
 use super::{Seen, ToolCallOptions, ToolServers};
-use crate::gateway::shown;
 
 /// Longest time for a request: whoever asks has a shorter one of its own.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
@@ -77,8 +76,7 @@ impl GatewayCaller for HeldServer {
     async fn list(&self) -> Result<Listing, String> {
         let snapshot = self.servers.snapshot(self.workspace_id).await;
         let snapshot = snapshot.map_err(|_| CallError::Unavailable.to_string())?;
-        let servers = snapshot.server(self.id).into_iter();
-        Ok(Listing::new(servers.map(|server| shown(server, None))))
+        Ok(snapshot.listing_of(self.id))
     }
 
     async fn ask(&self, ask: Ask, hearing: Hearing<'_>) -> Result<Answer, CallError> {

@@ -247,7 +247,7 @@ impl ToolServers {
         &self,
         workspace_id: WorkspaceId,
         server_id: McpServerId,
-        ask: Ask,
+        mut ask: Ask,
         options: ToolCallOptions<'_>,
     ) -> Result<Answer, CallError> {
         let longest = options.patience.longest;
@@ -257,16 +257,23 @@ impl ToolServers {
         };
         loop {
             let revision = self.check(workspace_id, server_id, &ask).await?;
-            // Starting a server is a long way; its future would weigh on every caller's.
-            let opening = Box::pin(self.pool.connection(workspace_id, server_id, revision));
-            let left = deadline.saturating_duration_since(Instant::now());
-            let lease = told_meanwhile(tokio::time::timeout(left, opening), &options).await?;
-            let lease = lease.map_err(|_| too_late())??;
+            let lease = match self.pool.at_hand(server_id, revision) {
+                Some(lease) => lease,
+                None => {
+                    // Starting a server is a long way; its future would weigh on every caller's.
+                    let opening = self.pool.connection(workspace_id, server_id, revision);
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    let opening = tokio::time::timeout(left, Box::pin(opening));
+                    let lease = Box::pin(told_meanwhile(opening, &options)).await?;
+                    lease.map_err(|_| too_late())??
+                }
+            };
             if lease.is_new {
                 // The server was asked for its tools just now: they may be others.
                 self.check(workspace_id, server_id, &ask).await?;
             }
-            let result = ask_through(&lease, ask.clone(), &options, deadline).await;
+            let again = lease.is_through().then(|| ask.clone());
+            let result = ask_through(&lease, ask, &options, deadline).await;
             let Err(error) = &result else {
                 return result;
             };
@@ -277,11 +284,11 @@ impl ToolServers {
                 self.pool.doubt(&lease);
             }
             let is_untried = matches!(error, CallError::Connect(ConnectError::Unreachable(_)));
-            return match error {
+            match again {
                 // The process that runs the server has just died, and another one will.
-                _ if lease.is_through() && is_untried && Instant::now() < deadline => continue,
-                _ => result,
-            };
+                Some(again) if is_untried && Instant::now() < deadline => ask = again,
+                _ => return result,
+            }
         }
     }
 
@@ -305,7 +312,8 @@ impl ToolServers {
         if known.state == McpToolState::Quarantined {
             return Err(CallError::Quarantined);
         }
-        mcp::check_arguments(&known.definition.input_schema, ask.arguments())
+        snapshot
+            .check_arguments(server_id, ask.name(), ask.arguments())
             .map_err(CallError::InvalidArguments)?;
         Ok(server.stored.revision)
     }

@@ -119,6 +119,25 @@ impl Pool {
         }
     }
 
+    /// The connection to a server, if it is there and free and leads straight to it.
+    pub(super) fn at_hand(&self, server_id: McpServerId, revision: i32) -> Option<Lease> {
+        let slot = self.slot(server_id);
+        let permit = slot.calls.clone().try_acquire_owned().ok()?;
+        if lock(&slot.health).halted_for(revision).is_some() {
+            return None;
+        }
+        let live = slot.state.try_lock().ok()?.live.clone()?;
+        let is_usable =
+            live.revision == revision && live.through.is_none() && !live.connection.is_closed();
+        is_usable.then(|| Lease {
+            held: slot.held.clone(),
+            live,
+            server_id,
+            _permit: permit,
+            is_new: false,
+        })
+    }
+
     /// A connection to a server, by its settings of that revision; connects if there is none.
     pub(super) async fn connection(
         &self,

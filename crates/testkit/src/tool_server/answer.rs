@@ -137,6 +137,12 @@ async fn call(shared: &Arc<Shared>, id: Value, params: &Value) -> io::Result<Res
             4 => Some(json!({"jsonrpc": "2.0", "id": id, "result": text("counted")})),
             _ => None,
         }),
+        "echo" if said == "aloud" => stream(move |number| match number {
+            1 => Some(json!({"jsonrpc": "2.0", "method": "notifications/message",
+                "params": {"level": "info", "data": "thinking aloud"}})),
+            2 => Some(json!({"jsonrpc": "2.0", "id": id, "result": text("aloud")})),
+            _ => None,
+        }),
         _ => result_of(&id, text(said)),
     })
 }

@@ -8,6 +8,7 @@ mod passing;
 mod questions;
 mod sessions;
 mod starting;
+mod straight;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
