@@ -7,7 +7,7 @@ use testkit::{ScriptedModel, TestDb, check_gapless, texts};
 use crate::support::{Program, TestApp};
 use crate::tools::of_type;
 
-async fn run_sql(db: &TestDb, sql: &'static str) {
+pub async fn run_sql(db: &TestDb, sql: &'static str) {
     let mut superuser = PgConnection::connect(&db.superuser_url())
         .await
         .expect("connect");

@@ -12,6 +12,7 @@ mod backup;
 mod boundaries;
 mod branches;
 mod budgets;
+mod call_spending;
 mod canaries;
 mod cancelling;
 mod compose;

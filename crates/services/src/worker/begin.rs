@@ -8,7 +8,7 @@ use domain::events::{EventBody, RunBegin};
 use domain::mcp_servers::McpToolState;
 use domain::runs::Usage;
 use domain::tools::ToolCallStatus;
-use domain::{Error, MessageId, Timestamp};
+use domain::{AgentId, ConversationId, Error, MessageId, RunId, Timestamp, WorkspaceId};
 use engine::{AskedCall, CallState, Spent};
 use llm::ModelMessage;
 use store::TenantTx;
@@ -46,7 +46,8 @@ struct Progress {
 pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
     let store = &worker.inner.store;
     let lease = claimed.lease;
-    let config = find_config(worker, &claimed).await?;
+    let agent = (claimed.agent_id, claimed.agent_version);
+    let config = find_config(worker, lease.workspace_id, agent).await?;
     let mut tx = store.begin(lease.workspace_id).await.or_fault()?;
     let prior = tx
         .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
@@ -57,7 +58,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         pictures,
     } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
-    let mut progress = read_progress(&mut tx, &claimed).await?;
+    let mut progress = read_progress(&mut tx, lease.run_id).await?;
     find_changed(worker, &claimed, &mut progress).await?;
     let now = mint::now();
     let mut events = Vec::new();
@@ -109,6 +110,11 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         new_message,
         now,
     };
+    if !progress.pending.is_empty() {
+        let lines: Vec<_> = progress.pending.iter().map(|_| mint::id()).collect();
+        let booked = tx.book_interrupted_calls(&lease, &lines, now).await;
+        progress.spent.usage.cost_usd_micros += booked.or_fault()?;
+    }
     let logged = tx
         .begin_attempt(&lease, attempt, abandoned, &events)
         .await
@@ -145,9 +151,11 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
 }
 
 /// What the version of the agent says that shall answer.
-async fn find_config(worker: &Worker, claimed: &ClaimedRun) -> Result<AgentConfig, Error> {
-    let workspace_id = claimed.lease.workspace_id;
-    let (id, version) = (claimed.agent_id, claimed.agent_version);
+async fn find_config(
+    worker: &Worker,
+    workspace_id: WorkspaceId,
+    (id, version): (AgentId, u32),
+) -> Result<AgentConfig, Error> {
     let agents = &worker.inner.agents;
     if let Some(config) = agents.find(workspace_id, id, version).await {
         return Ok(config);
@@ -161,8 +169,7 @@ async fn find_config(worker: &Worker, claimed: &ClaimedRun) -> Result<AgentConfi
 }
 
 /// Reads the journal: what is finished counts, what is not is done again or asked about.
-async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progress, Error> {
-    let run_id = claimed.lease.run_id;
+async fn read_progress(tx: &mut TenantTx, run_id: RunId) -> Result<Progress, Error> {
     let written = tx.list_run_messages(run_id).await.or_fault()?;
     if written.is_empty() {
         return Ok(Progress::default());
@@ -271,7 +278,29 @@ fn ask_again(
     questions
 }
 
-/// What a model call used up that died with its worker, as far as one can tell.
+/// What the model call of a conversation's run used up that is under way, or died with its worker, as
+/// far as one can tell; `None` if there is none.
+pub(super) async fn used_so_far(
+    worker: &Worker,
+    tx: &mut TenantTx,
+    id: ConversationId,
+) -> Result<Option<Usage>, Error> {
+    let Some((run_id, agent_id, version)) = tx.find_running_run(id).await.or_fault()? else {
+        return Ok(None);
+    };
+    let config = find_config(worker, tx.workspace_id(), (agent_id, version)).await?;
+    let progress = read_progress(tx, run_id).await?;
+    let Some(open) = progress.open else {
+        return Ok(None);
+    };
+    let prior = tx.list_asked_messages(id, run_id, PRIOR_MESSAGES).await;
+    let messages = history(prior.or_fault()?).messages;
+    let text = logged_text(tx, id, run_id, open).await?;
+    let used = estimate(worker, tx, &config, &messages, &progress, &text).await?;
+    Ok(Some(used))
+}
+
+/// What a model call used up that broke off.
 async fn estimate(
     worker: &Worker,
     tx: &mut TenantTx,
