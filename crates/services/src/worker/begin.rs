@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use domain::agents::AgentConfig;
 use domain::approvals::ApprovalReason;
-use domain::events::{EventBody, RunBegin};
+use domain::events::{EventBody, FinishReason, RunBegin};
 use domain::mcp_servers::McpToolState;
 use domain::runs::Usage;
 use domain::tools::ToolCallStatus;
 use domain::{AgentId, ConversationId, Error, MessageId, RunId, Timestamp, WorkspaceId};
-use engine::{AskedCall, CallState, Spent};
+use engine::{AskedCall, CallState, Spent, complain};
 use llm::ModelMessage;
 use store::TenantTx;
 use store::approvals::NewApproval;
@@ -23,6 +23,7 @@ use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::history::{History, PRIOR_MESSAGES, asking_messages, history};
 use crate::mint;
+use crate::tools::Schema;
 
 /// Where a run stands.
 #[derive(Default)]
@@ -58,7 +59,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         pictures,
     } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
-    let mut progress = read_progress(&mut tx, lease.run_id).await?;
+    let mut progress = read_progress(&mut tx, lease.run_id, &config).await?;
     find_changed(worker, &claimed, &mut progress).await?;
     let now = mint::now();
     let mut events = Vec::new();
@@ -169,7 +170,11 @@ async fn find_config(
 }
 
 /// Reads the journal: what is finished counts, what is not is done again or asked about.
-async fn read_progress(tx: &mut TenantTx, run_id: RunId) -> Result<Progress, Error> {
+async fn read_progress(
+    tx: &mut TenantTx,
+    run_id: RunId,
+    config: &AgentConfig,
+) -> Result<Progress, Error> {
     let written = tx.list_run_messages(run_id).await.or_fault()?;
     if written.is_empty() {
         return Ok(Progress::default());
@@ -178,7 +183,11 @@ async fn read_progress(tx: &mut TenantTx, run_id: RunId) -> Result<Progress, Err
     let mut stored = tx.list_calls_of_messages(&ids).await.or_fault()?;
     let (iterations, usage): (u32, Usage) = tx.sum_calls(run_id).await.or_fault()?;
     let mut progress = Progress {
-        spent: Spent { iterations, usage },
+        spent: Spent {
+            iterations,
+            usage,
+            has_asked_again: false,
+        },
         ..Progress::default()
     };
     let last = written.len() - 1;
@@ -204,6 +213,10 @@ async fn read_progress(tx: &mut TenantTx, run_id: RunId) -> Result<Progress, Err
         let is_over = calls
             .iter()
             .all(|call| matches!(call.state, CallState::Done(_)));
+        let complaint = match message.finish_reason {
+            Some(FinishReason::Error) => Some(complain(&fault(config, &message.text))),
+            _ => None,
+        };
         let asking = asking_messages(message.text.into(), message.carry.map(Into::into), &calls);
         if index == last {
             progress.asking = Some(message.id);
@@ -216,8 +229,17 @@ async fn read_progress(tx: &mut TenantTx, run_id: RunId) -> Result<Progress, Err
             }
         }
         progress.messages.extend(asking);
+        progress.spent.has_asked_again |= complaint.is_some();
+        progress.messages.extend(complaint);
     }
     Ok(progress)
+}
+
+/// What was wrong with an answer that did not end its run.
+fn fault(config: &AgentConfig, answer: &str) -> String {
+    let schema = config.output_schema.as_ref().map(Schema::new);
+    let checked = schema.map_or(Ok(()), |schema| schema.check_text(answer));
+    checked.err().unwrap_or_default()
 }
 
 /// Holds calls back whose tool has been defined anew, and accepted, since they were planned: what a
@@ -289,7 +311,7 @@ pub(super) async fn used_so_far(
         return Ok(None);
     };
     let config = find_config(worker, tx.workspace_id(), (agent_id, version)).await?;
-    let progress = read_progress(tx, run_id).await?;
+    let progress = read_progress(tx, run_id, &config).await?;
     let Some(open) = progress.open else {
         return Ok(None);
     };
