@@ -250,6 +250,10 @@ fn api(state: &AppState) -> Router<AppState> {
         )
         .route("/mcp-servers/{id}/restart", post(mcp_servers::restart))
         .route("/mcp-servers/{id}/stop", post(mcp_servers::stop))
+        .route(
+            "/mcp-servers/{id}/sign-in",
+            post(mcp_servers::begin_sign_in).delete(mcp_servers::end_sign_in),
+        )
         .route("/mcp-servers/{id}/logs", get(mcp_servers::list_logs))
         .route(
             "/mcp-servers/{id}/container",

@@ -68,6 +68,8 @@ pub struct Spent {
     pub iterations: u32,
     /// Tokens and money.
     pub usage: Usage,
+    /// Whether it has asked for an answer of the right form once more, as it may once.
+    pub has_asked_again: bool,
 }
 
 /// How a run stopped.
@@ -117,6 +119,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
     } = run;
     request.tools = toolbox.specs();
     let mut repetition = Repetition::default();
+    let mut misshapen_at = None;
     loop {
         if !pending.is_empty() {
             let allowance = Allowance::new(limits.usd_micros_left(&spent));
@@ -194,6 +197,29 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
             let wrong = check
                 .as_ref()
                 .and_then(|check| check(&turned.said.text).err());
+            let may_ask_again = !spent.has_asked_again && reason == FinishReason::Stop;
+            if let Some(why) = &wrong
+                && may_ask_again
+                && limits.exceeded_by(&spent).is_none()
+            {
+                let message = AskingMessage {
+                    said: &turned.said,
+                    finish_reason: FinishReason::Error,
+                    usage,
+                };
+                log.end_message(message, &[]).await?;
+                spent.has_asked_again = true;
+                misshapen_at = Some(request.messages.len());
+                request.messages.push(turned.said.into_message(&[]));
+                request.messages.push(complain(why));
+                log.begin_message().await?;
+                pending = Vec::new();
+                continue;
+            }
+            if let Some(at) = misshapen_at {
+                // The next run need not read what was wrong.
+                request.messages.drain(at..at + 2);
+            }
             let error = wrong.map(|why| misshapen(&why, reason));
             return Ok(Ended::Over(Box::new(Outcome {
                 said: Some(turned.said),
@@ -224,11 +250,7 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
             usage,
         };
         log.end_message(message, &planned).await?;
-        request.messages.push(ModelMessage::Assistant {
-            text: turned.said.text.into(),
-            tool_calls: planned.iter().map(|call| call.asked.clone()).collect(),
-            carry: turned.said.carry.map(Into::into),
-        });
+        request.messages.push(turned.said.into_message(&planned));
         pending = planned;
     }
 }
@@ -335,6 +357,14 @@ fn misshapen(why: &str, reason: FinishReason) -> RunError {
         message,
         retryable: true,
     }
+}
+
+/// Asks for an answer of the right form, after one that is wrong in the way that `why` says.
+pub fn complain(why: &str) -> ModelMessage {
+    ModelMessage::user(format!(
+        "Your answer does not fit the JSON schema that answers must fit: {why}\n\nAnswer again, \
+         with nothing but the whole JSON."
+    ))
 }
 
 fn out_of_time() -> RunError {

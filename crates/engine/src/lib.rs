@@ -13,7 +13,7 @@ mod repetition;
 mod toolbox;
 mod turn;
 
-pub use agent::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Spent, run_agent};
+pub use agent::{AgentRun, AnswerCheck, Ended, Limits, Outcome, Spent, complain, run_agent};
 pub use budget::Budget;
 pub use context::window;
 pub use log::{AskingMessage, LeaseLost, Pieces, RunLog, Said};

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::CallId;
 use domain::events::FinishReason;
 use domain::runs::Usage;
+use llm::ModelMessage;
 
 use crate::toolbox::{AskedCall, CallResult};
 
@@ -19,8 +20,8 @@ pub trait RunLog: Send + Sync {
     /// `LeaseLost` if the run is somebody else's by now.
     async fn persist(&self, pieces: Pieces) -> Result<(), LeaseLost>;
 
-    /// Ends the open message, which asks for tools: its text, its calls and the questions to
-    /// people are written before any tool is called.
+    /// Ends the open message, after which the run goes on: its text, the tools that it asks for and
+    /// the questions to people are written before any tool is called.
     ///
     /// # Errors
     /// `LeaseLost`.
@@ -75,7 +76,7 @@ pub struct Pieces {
     pub reasoning: String,
 }
 
-/// A message that asks for tools.
+/// A message that asks for tools, or an answer of the wrong form that is asked for once more.
 #[derive(Clone, Copy, Debug)]
 pub struct AskingMessage<'a> {
     /// What it says.
@@ -107,6 +108,15 @@ pub struct Said {
 pub struct LeaseLost;
 
 impl Said {
+    /// The message as the model shall read it again, with the calls that it asked for.
+    pub(crate) fn into_message(self, calls: &[AskedCall]) -> ModelMessage {
+        ModelMessage::Assistant {
+            text: self.text.into(),
+            tool_calls: calls.iter().map(|call| call.asked.clone()).collect(),
+            carry: self.carry.map(Into::into),
+        }
+    }
+
     /// What is not persisted yet.
     pub fn rest(&self) -> Pieces {
         Pieces {

@@ -1,7 +1,7 @@
 //! Conversations; their messages are in `messages`.
 
 use domain::conversations::{Conversation, ConversationFilter};
-use domain::runs::RunStatus;
+use domain::runs::{RunStatus, StepStatus, Usage};
 use domain::{ConversationId, Cursor, Page, Paged, RunId, Timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -190,8 +190,14 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Deletes a conversation with all it holds; tells whether it was there.
-    pub async fn delete_conversation(&mut self, id: ConversationId) -> Result<bool> {
+    /// Deletes a conversation with all it holds, and books the calls that are under way in it, of the
+    /// model what it has `used` so far; tells whether it was there.
+    pub async fn delete_conversation(
+        &mut self,
+        id: ConversationId,
+        used: Usage,
+        now: Timestamp,
+    ) -> Result<bool> {
         // Locks the conversation first, so that nothing is added to it meanwhile.
         let found = sqlx::query_scalar!(
             r#"select 1 as "found!" from conversations where workspace_id = $1 and id = $2 for update"#,
@@ -202,6 +208,11 @@ impl TenantTx {
         .await?;
         if found.is_none() {
             return Ok(false);
+        }
+        if let Some((run_id, ..)) = self.find_running_run(id).await? {
+            self.end_call_steps(run_id, StepStatus::Failed, &[], now)
+                .await?;
+            self.book_broken_model_call(run_id, used, now).await?;
         }
         sqlx::query!(
             "delete from run_steps where workspace_id = $1 and run_id in (

@@ -152,12 +152,17 @@ impl TenantTx {
         place: Place,
         limit: u32,
     ) -> Result<Vec<PriorMessage>> {
-        let rows = self
+        let mut rows = self
             .read_branch(conversation_id, place, i64::from(limit))
             .await?;
+        // Newest first. An answer in place of which another was asked for need not be read again.
+        let mut newer = None;
+        rows.retain(|row| {
+            newer.replace(row.run_id) != Some(row.run_id) || !row.ended_by(FinishReason::Error)
+        });
         let asking: Vec<MessageId> = rows
             .iter()
-            .filter(|row| row.asks_for_tools())
+            .filter(|row| row.ended_by(FinishReason::ToolCalls))
             .map(|row| row.id.into())
             .collect();
         let (mut calls, mut carries) = (Vec::new(), HashMap::new());
@@ -170,7 +175,7 @@ impl TenantTx {
         Ok(rows
             .into_iter()
             .rev()
-            .filter(|row| !row.text.is_empty() || row.asks_for_tools())
+            .filter(|row| !row.text.is_empty() || row.ended_by(FinishReason::ToolCalls))
             .map(|row| PriorMessage {
                 role: parse_message_role(&row.role),
                 files: files.remove(&row.id).unwrap_or_default(),
@@ -349,8 +354,8 @@ impl Place {
 }
 
 impl MessageRow {
-    fn asks_for_tools(&self) -> bool {
-        self.finish_reason.as_deref() == Some(FinishReason::ToolCalls.as_str())
+    fn ended_by(&self, reason: FinishReason) -> bool {
+        self.finish_reason.as_deref() == Some(reason.as_str())
     }
 
     fn cursor(&self) -> Cursor {

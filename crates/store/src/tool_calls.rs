@@ -1,7 +1,7 @@
 //! Tool calls of runs.
 
 use domain::tools::{ToolCall, ToolCallStatus};
-use domain::{ApprovalId, CallId, FileId, McpServerId, MessageId, RunId, Timestamp, UserId};
+use domain::{ApprovalId, CallId, FileId, McpServerId, MessageId, Timestamp, UserId};
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -239,47 +239,6 @@ impl TenantTx {
             self.workspace_id().uuid(),
             id.uuid(),
             definition_hash
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-
-    /// Ends what is left of a run that is over: open calls with their steps, and open questions.
-    pub(crate) async fn close_calls(&mut self, run_id: RunId, now: Timestamp) -> Result<()> {
-        sqlx::query!(
-            "with calls as (
-               update tool_calls set status = 'completed', is_error = true, finished_at = $3,
-                 result = 'the run ended before this call did'
-               where workspace_id = $1 and run_id = $2 and status <> 'completed'
-             ), steps as (
-               update run_steps set status = 'failed', finished_at = $3
-               where workspace_id = $1 and run_id = $2 and kind = 'tool_call'
-                 and status = 'started'
-               returning id, target, started_at
-             ), settled as (
-               -- A tool that was asked is paid, whatever became of it.
-               delete from call_reservations r using steps
-               where r.workspace_id = $1 and r.call_id = steps.id
-               returning r.call_id, r.amount_usd_micros
-             ), used as (
-               insert into usage_entries
-                 (id, workspace_id, time, run_id, agent_id, author_id, kind, target, server,
-                  is_error, input_tokens, output_tokens, cost_usd_micros, duration_ms)
-               select steps.id, $1, $3, $2, runs.agent_id, runs.author_id, 'tool_call',
-                 steps.target, c.server, true, 0, 0,
-                 coalesce(settled.amount_usd_micros, m.call_price_usd_micros, 0),
-                 extract(epoch from $3 - steps.started_at) * 1000
-               from steps join runs on runs.workspace_id = $1 and runs.id = $2
-               left join tool_calls c on c.workspace_id = $1 and c.id = steps.id
-               left join mcp_servers m on m.workspace_id = $1 and m.id = c.server_id
-               left join settled on settled.call_id = steps.id
-             )
-             update approvals set status = 'expired', decided_at = $3
-             where workspace_id = $1 and run_id = $2 and status = 'pending'",
-            self.workspace_id().uuid(),
-            run_id.uuid(),
-            now.date_time()
         )
         .execute(self.connection())
         .await?;

@@ -6,6 +6,7 @@
 //! and nothing of our crates.
 
 pub mod bucket;
+pub mod dns;
 pub mod engine;
 pub mod inputs;
 pub mod proxy;
@@ -15,6 +16,7 @@ pub mod test_db;
 pub mod test_redis;
 pub mod tool_server;
 
+pub use dns::Dns;
 pub use engine::TestEngine;
 pub use proxy::Proxy;
 pub use scripted_model::{Answer, Gate, ScriptedModel};

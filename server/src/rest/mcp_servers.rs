@@ -5,7 +5,9 @@ use axum::body::Bytes;
 use axum::extract::Path;
 use domain::Paged;
 use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
-use domain::mcp_servers::{CreateMcpServer, McpServer, McpServers, McpTool, UpdateMcpServer};
+use domain::mcp_servers::{
+    CreateMcpServer, McpServer, McpServers, McpTool, SignInAddress, UpdateMcpServer,
+};
 use http::StatusCode;
 use serde::Deserialize;
 
@@ -60,6 +62,22 @@ pub async fn restart(
     Path(server): Path<String>,
 ) -> Answer<Json<McpServer>> {
     Ok(Json(session.restart_mcp_server(id(&server)?).await?))
+}
+
+pub async fn begin_sign_in(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<Json<SignInAddress>> {
+    let url = session.begin_mcp_sign_in(id(&server)?).await?;
+    Ok(Json(SignInAddress { url }))
+}
+
+pub async fn end_sign_in(
+    SignedIn(session): SignedIn,
+    Path(server): Path<String>,
+) -> Answer<StatusCode> {
+    session.end_mcp_sign_in(id(&server)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 pub async fn stop(

@@ -176,6 +176,36 @@ async fn stopped_server_hands_its_run_to_the_next() {
     );
 }
 
+/// More often than a run may be interrupted by crashes.
+#[tokio::test]
+async fn run_that_is_handed_over_again_and_again_is_at_its_first_attempt() {
+    let db = TestDb::create().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::silent());
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let run = app.ask(&conversation, "count").await;
+    for starts in 1..=6 {
+        model.wait_for_requests(starts).await;
+        assert!(app.program().stop());
+        app.program().start().await;
+    }
+    model.wait_for_requests(7).await;
+
+    let handed_over = app.get(&format!("/runs/{run}")).await.body;
+    app.program().kill();
+    model.always(Scripted::text("At last."));
+    app.program().start().await;
+    app.log(&conversation).await;
+    let run = app.get(&format!("/runs/{run}")).await.body;
+
+    assert_eq!(handed_over["status"], "running");
+    assert_eq!(handed_over["attempt"], 1);
+    assert_eq!(run["status"], "completed", "{run}");
+    assert_eq!(run["attempt"], 2, "a crash counts");
+}
+
 #[tokio::test]
 async fn message_posted_before_a_crash_is_not_posted_again() {
     let mut app = TestApp::start_embedded().await;

@@ -7,7 +7,7 @@ use testkit::{ScriptedModel, TestDb, check_gapless, texts};
 use crate::support::{Program, TestApp};
 use crate::tools::of_type;
 
-async fn run_sql(db: &TestDb, sql: &'static str) {
+pub async fn run_sql(db: &TestDb, sql: &'static str) {
     let mut superuser = PgConnection::connect(&db.superuser_url())
         .await
         .expect("connect");
@@ -68,7 +68,7 @@ async fn run_that_never_began_fails_where_people_see_it() {
     run_sql(
         &db,
         "update runs set status = 'running', attempt = 5, fence = 5, started_at = now(),
-           lease_expires_at = now() - interval '1 second'",
+           lease_owner = gen_random_uuid(), lease_expires_at = now() - interval '1 second'",
     )
     .await;
 

@@ -3,9 +3,9 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, inputs};
+use testkit::{ScriptedModel, TestDb, check_gapless, inputs};
 
-use crate::support::TestApp;
+use crate::support::{Program, TestApp};
 use crate::tools::of_type;
 
 fn schema() -> Value {
@@ -45,7 +45,11 @@ async fn answer_that_fits_is_an_answer_and_another_is_a_fault_in_plain_words() {
         ("It is 21 degrees.", Some("no JSON")),
     ] {
         let conversation = app.create_conversation(&agent).await;
-        model.next(Scripted::text(answer).usage(10, 7));
+        // A model that gives a wrong answer is asked once more.
+        let times = if complaint.is_some() { 2 } else { 1 };
+        for _ in 0..times {
+            model.next(Scripted::text(answer).usage(10, 7));
+        }
         let run = app.ask(&conversation, "Zürich?").await;
         let log = app.log(&conversation).await;
 
@@ -64,13 +68,112 @@ async fn answer_that_fits_is_an_answer_and_another_is_a_fault_in_plain_words() {
         }
         // It was paid for in any case.
         let run = app.get(&format!("/runs/{run}")).await.body;
-        assert_eq!(run["usage"]["output_tokens"], 7);
+        assert_eq!(run["usage"]["output_tokens"], 7 * times);
+        assert_eq!(run["steps"].as_array().map(Vec::len), Some(times));
         assert_eq!(run["steps"][0]["usage"]["output_tokens"], 7);
     }
     let asked = &model.requests()[0]["response_format"];
     assert_eq!(asked["type"], "json_schema");
     assert_eq!(asked["json_schema"]["schema"], schema());
     assert_eq!(asked["json_schema"]["strict"], true);
+}
+
+const WRONG: &str = r#"{"city": "Zürich", "degrees": "warm"}"#;
+const RIGHT: &str = r#"{"city": "Zürich", "degrees": 21}"#;
+
+fn roles(request: &Value) -> Vec<&str> {
+    let messages = request["messages"].as_array().expect("messages").iter();
+    messages.filter_map(|it| it["role"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn wrong_answer_is_asked_for_once_more_and_then_forgotten() {
+    let mut app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let (_, agent) = weather_agent(&app, &model).await;
+    let conversation = app.create_conversation(&agent).await;
+    for answer in [WRONG, RIGHT, RIGHT, RIGHT] {
+        model.next(Scripted::text(answer).usage(10, 7));
+    }
+
+    let run = app.ask(&conversation, "Zürich?").await;
+    let log = app.log(&conversation).await;
+    app.ask(&conversation, "again?").await;
+    app.log(&conversation).await;
+    app.program().stop();
+    app.program().start().await;
+    app.ask(&conversation, "and again?").await;
+    app.log(&conversation).await;
+
+    check_gapless(&log).expect("no gap");
+    assert_eq!(log.last().expect("an end").event, "run_completed");
+    let completed = of_type(&log, "message_completed");
+    let told: Vec<(&Value, &Value)> = completed
+        .iter()
+        .map(|it| (&it["text"], &it["finish_reason"]))
+        .collect();
+    let (wrong, right) = (json!(WRONG), json!(RIGHT));
+    assert_eq!(told, [(&wrong, &json!("error")), (&right, &json!("stop"))]);
+    let requests = model.requests();
+    assert_eq!(roles(&requests[1]), ["system", "user", "assistant", "user"]);
+    assert_eq!(requests[1]["messages"][2]["content"], WRONG);
+    let asked = requests[1]["messages"][3]["content"].as_str();
+    let asked = asked.expect("text");
+    assert!(asked.contains("JSON schema"), "{asked}");
+    assert!(asked.contains("/degrees: "), "{asked}");
+    assert_eq!(requests[1]["response_format"]["type"], "json_schema");
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(run["steps"].as_array().map(Vec::len), Some(2), "{run}");
+    assert_eq!(run["usage"]["output_tokens"], 14);
+    // Remembered or read again: the wrong answer is no part of what comes after it.
+    let pair = ["assistant", "user"];
+    assert_eq!(roles(&requests[2])[2..], pair);
+    assert_eq!(requests[2]["messages"][2]["content"], RIGHT);
+    assert_eq!(roles(&requests[3])[2..], [pair, pair].concat());
+    assert!(!requests[3].to_string().contains("warm"));
+}
+
+#[tokio::test]
+async fn wrong_answer_is_not_asked_for_again_beyond_the_limit_of_calls() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let (_, agent) = weather_agent(&app, &model).await;
+    let limits = json!({"limits": {"max_iterations": 1}});
+    app.patch(&format!("/agents/{agent}"), limits).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.always(Scripted::text(WRONG));
+
+    app.ask(&conversation, "Zürich?").await;
+    let log = app.log(&conversation).await;
+
+    let error = &log.last().expect("an end").data["data"]["error"];
+    assert_eq!(error["kind"], "output_schema");
+    assert_eq!(model.request_count(), 1);
+}
+
+#[tokio::test]
+async fn second_try_survives_a_crash_and_is_the_last() {
+    let db = TestDb::create().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let (_, agent) = weather_agent(&app, &model).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.next(Scripted::text(WRONG));
+    model.next(Scripted::silent());
+    model.always(Scripted::text(WRONG));
+    app.ask(&conversation, "Zürich?").await;
+    model.wait_for_requests(2).await;
+
+    app.program().kill();
+    app.program().start().await;
+    let log = app.log(&conversation).await;
+
+    check_gapless(&log).expect("no gap");
+    let error = &log.last().expect("an end").data["data"]["error"];
+    assert_eq!(error["kind"], "output_schema", "{error}");
+    let requests = model.requests();
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[2]["messages"], requests[1]["messages"]);
 }
 
 #[tokio::test]

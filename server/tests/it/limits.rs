@@ -86,6 +86,45 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
     assert_eq!(after.status, StatusCode::OK);
 }
 
+/// Workers that look at the queue at the same moments, and what a workspace may have running.
+const WORKERS: usize = 3;
+const RUNS: usize = 2;
+
+#[tokio::test]
+async fn workspace_has_no_more_runs_at_once_however_many_workers_look_at_one_moment() {
+    let db = TestDb::create().await;
+    let program = |roles: &str| {
+        let mut program = Program::new(Some(db.url()));
+        program.set("AGENTAREA_ROLES", roles);
+        program.set("AGENTAREA_LIMITS__RUNS_PER_WORKSPACE", &RUNS.to_string());
+        program
+    };
+    let app = TestApp::on(program("api")).await;
+    let mut workers = Vec::new();
+    for _ in 0..WORKERS {
+        workers.push(app.beside(program("worker")).await);
+    }
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(4).paced(Duration::from_millis(10)));
+    let agent = app.create_agent(&model).await;
+
+    for _ in 0..6 {
+        let mut conversations = Vec::new();
+        for _ in 0..16 {
+            conversations.push(app.create_conversation(&agent).await);
+        }
+        let asked = conversations.iter().map(|id| app.ask(id, "count"));
+        futures::future::join_all(asked).await;
+        for conversation in &conversations {
+            let log = app.log(conversation).await;
+            assert_eq!(log.last().expect("an end").event, "run_completed");
+        }
+    }
+
+    // Each running run is at its model nearly all the time.
+    assert_eq!(model.most_open_streams(), RUNS);
+}
+
 /// Pieces of an answer, larger together than what sockets hold.
 const PIECES: usize = 128;
 const PIECE_BYTES: usize = 60 * 1024;

@@ -3,9 +3,10 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, SseEvent, inputs};
+use testkit::{ScriptedModel, SseEvent, TestDb, inputs};
 
-use crate::support::{TestApp, eventually};
+use crate::giving_up::run_sql;
+use crate::support::{Program, TestApp, eventually};
 
 /// An agent whose model costs a dollar for a million tokens read and ten for a million written.
 async fn priced_agent(app: &TestApp, model: &ScriptedModel, others: Value) -> String {
@@ -234,6 +235,65 @@ async fn call_that_died_with_its_worker_is_in_the_ledger() {
     let run = app.get(&format!("/runs/{run}")).await.body;
     assert_eq!(run["steps"][0]["status"], "abandoned");
     assert!(number(&run["steps"][0]["usage"]["output_tokens"]) > 0);
+}
+
+/// Asks, and waits until some of the answer is in the log; the rest never comes.
+async fn ask_half(app: &TestApp, model: &ScriptedModel, conversation: &str) -> String {
+    let (answer, gate) = Scripted::numbered(40).held();
+    model.next(answer);
+    let mut stream = app.events(conversation, "").await;
+    let run = app.ask(conversation, &"long ".repeat(100)).await;
+    gate.release(20);
+    stream
+        .collect_until(|event| event.event == "text_delta")
+        .await
+        .expect("text in the log");
+    run
+}
+
+#[tokio::test]
+async fn answer_under_way_is_paid_although_its_conversation_is_deleted() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = priced_agent(&app, &model, json!({})).await;
+    let conversation = app.create_conversation(&agent).await;
+    ask_half(&app, &model, &conversation).await;
+
+    let gone = app.delete(&format!("/conversations/{conversation}")).await;
+    model.wait_for_open_streams(0).await;
+
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.body);
+    let [read, written, cost, calls] = ledger(&app).await;
+    assert_eq!(calls, 1);
+    assert!((125..160).contains(&read), "{read}");
+    assert!((1..=13).contains(&written), "{written}");
+    assert_eq!(cost, read + 10 * written);
+}
+
+#[tokio::test]
+async fn run_that_is_given_up_has_paid_for_the_call_that_broke_off() {
+    let db = TestDb::create().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let agent = priced_agent(&app, &model, json!({})).await;
+    let conversation = app.create_conversation(&agent).await;
+    let run = ask_half(&app, &model, &conversation).await;
+
+    app.program().kill();
+    run_sql(&db, "update runs set attempt = 5").await;
+    app.program().start().await;
+    let log = app.log(&conversation).await;
+
+    let (kind, data) = end(&log);
+    assert_eq!(kind, "run_failed");
+    let [read, written, cost, calls] = ledger(&app).await;
+    assert_eq!(calls, 1);
+    assert!(read > 120 && written > 0, "{read} {written}");
+    assert_eq!(cost, read + 10 * written);
+    assert_eq!(number(&data["usage"]["cost_usd_micros"]), cost);
+    let run = app.get(&format!("/runs/{run}")).await.body;
+    assert_eq!(number(&run["usage"]["cost_usd_micros"]), cost);
+    assert_eq!(number(&run["steps"][0]["usage"]["output_tokens"]), written);
 }
 
 #[tokio::test]

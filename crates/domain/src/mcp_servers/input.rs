@@ -86,6 +86,14 @@ pub struct SignInClientInput {
     pub secret: Option<Secret>,
 }
 
+/// Where a person goes on who signs in at a server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignInAddress {
+    /// To be opened by the browser that asked, within 15 minutes.
+    pub url: String,
+}
+
 /// What a person brings back from signing in for a server.
 #[derive(Clone, Debug)]
 pub struct SignInReturn {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::input::{
-    CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInClientInput, SignInReturn,
-    UpdateMcpServer,
+    CreateMcpServer, McpServerSourceInput, RemoteSourceInput, SignInAddress, SignInClientInput,
+    SignInReturn, UpdateMcpServer,
 };
 pub use self::offers::{McpOffer, McpOfferArgument, McpOffers};
 pub use self::state::{DesiredState, McpServerState};

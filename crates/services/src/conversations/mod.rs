@@ -107,7 +107,9 @@ impl Conversations for Session {
             .change(Action::Converse, Deed::ConversationDelete)
             .await?;
         let conversation = get(&mut tx, id).await?.conversation;
-        if !tx.delete_conversation(id).await.or_fault()? {
+        let used = self.services.worker.used_so_far(&mut tx, id).await?;
+        let deleted = tx.delete_conversation(id, used, mint::now());
+        if !deleted.await.or_fault()? {
             return Err(Error::NotFound);
         }
         tx.commit(id.uuid(), &conversation.title).await?;

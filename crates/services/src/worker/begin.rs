@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use domain::agents::AgentConfig;
 use domain::approvals::ApprovalReason;
-use domain::events::{EventBody, RunBegin};
+use domain::events::{EventBody, FinishReason, RunBegin};
 use domain::mcp_servers::McpToolState;
 use domain::runs::Usage;
 use domain::tools::ToolCallStatus;
-use domain::{Error, MessageId, Timestamp};
-use engine::{AskedCall, CallState, Spent};
+use domain::{AgentId, ConversationId, Error, MessageId, RunId, Timestamp, WorkspaceId};
+use engine::{AskedCall, CallState, Spent, complain};
 use llm::ModelMessage;
 use store::TenantTx;
 use store::approvals::NewApproval;
@@ -23,6 +23,7 @@ use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::history::{History, PRIOR_MESSAGES, asking_messages, history};
 use crate::mint;
+use crate::tools::Schema;
 
 /// Where a run stands.
 #[derive(Default)]
@@ -46,7 +47,8 @@ struct Progress {
 pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> Result<(), Error> {
     let store = &worker.inner.store;
     let lease = claimed.lease;
-    let config = find_config(worker, &claimed).await?;
+    let agent = (claimed.agent_id, claimed.agent_version);
+    let config = find_config(worker, lease.workspace_id, agent).await?;
     let mut tx = store.begin(lease.workspace_id).await.or_fault()?;
     let prior = tx
         .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
@@ -57,7 +59,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         pictures,
     } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
-    let mut progress = read_progress(&mut tx, &claimed).await?;
+    let mut progress = read_progress(&mut tx, lease.run_id, &config).await?;
     find_changed(worker, &claimed, &mut progress).await?;
     let now = mint::now();
     let mut events = Vec::new();
@@ -109,6 +111,11 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
         new_message,
         now,
     };
+    if !progress.pending.is_empty() {
+        let lines: Vec<_> = progress.pending.iter().map(|_| mint::id()).collect();
+        let booked = tx.book_interrupted_calls(&lease, &lines, now).await;
+        progress.spent.usage.cost_usd_micros += booked.or_fault()?;
+    }
     let logged = tx
         .begin_attempt(&lease, attempt, abandoned, &events)
         .await
@@ -145,9 +152,11 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
 }
 
 /// What the version of the agent says that shall answer.
-async fn find_config(worker: &Worker, claimed: &ClaimedRun) -> Result<AgentConfig, Error> {
-    let workspace_id = claimed.lease.workspace_id;
-    let (id, version) = (claimed.agent_id, claimed.agent_version);
+async fn find_config(
+    worker: &Worker,
+    workspace_id: WorkspaceId,
+    (id, version): (AgentId, u32),
+) -> Result<AgentConfig, Error> {
     let agents = &worker.inner.agents;
     if let Some(config) = agents.find(workspace_id, id, version).await {
         return Ok(config);
@@ -161,8 +170,11 @@ async fn find_config(worker: &Worker, claimed: &ClaimedRun) -> Result<AgentConfi
 }
 
 /// Reads the journal: what is finished counts, what is not is done again or asked about.
-async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progress, Error> {
-    let run_id = claimed.lease.run_id;
+async fn read_progress(
+    tx: &mut TenantTx,
+    run_id: RunId,
+    config: &AgentConfig,
+) -> Result<Progress, Error> {
     let written = tx.list_run_messages(run_id).await.or_fault()?;
     if written.is_empty() {
         return Ok(Progress::default());
@@ -171,7 +183,11 @@ async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progre
     let mut stored = tx.list_calls_of_messages(&ids).await.or_fault()?;
     let (iterations, usage): (u32, Usage) = tx.sum_calls(run_id).await.or_fault()?;
     let mut progress = Progress {
-        spent: Spent { iterations, usage },
+        spent: Spent {
+            iterations,
+            usage,
+            has_asked_again: false,
+        },
         ..Progress::default()
     };
     let last = written.len() - 1;
@@ -197,6 +213,10 @@ async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progre
         let is_over = calls
             .iter()
             .all(|call| matches!(call.state, CallState::Done(_)));
+        let complaint = match message.finish_reason {
+            Some(FinishReason::Error) => Some(complain(&fault(config, &message.text))),
+            _ => None,
+        };
         let asking = asking_messages(message.text.into(), message.carry.map(Into::into), &calls);
         if index == last {
             progress.asking = Some(message.id);
@@ -209,8 +229,17 @@ async fn read_progress(tx: &mut TenantTx, claimed: &ClaimedRun) -> Result<Progre
             }
         }
         progress.messages.extend(asking);
+        progress.spent.has_asked_again |= complaint.is_some();
+        progress.messages.extend(complaint);
     }
     Ok(progress)
+}
+
+/// What was wrong with an answer that did not end its run.
+fn fault(config: &AgentConfig, answer: &str) -> String {
+    let schema = config.output_schema.as_ref().map(Schema::new);
+    let checked = schema.map_or(Ok(()), |schema| schema.check_text(answer));
+    checked.err().unwrap_or_default()
 }
 
 /// Holds calls back whose tool has been defined anew, and accepted, since they were planned: what a
@@ -271,7 +300,29 @@ fn ask_again(
     questions
 }
 
-/// What a model call used up that died with its worker, as far as one can tell.
+/// What the model call of a conversation's run used up that is under way, or died with its worker, as
+/// far as one can tell; `None` if there is none.
+pub(super) async fn used_so_far(
+    worker: &Worker,
+    tx: &mut TenantTx,
+    id: ConversationId,
+) -> Result<Option<Usage>, Error> {
+    let Some((run_id, agent_id, version)) = tx.find_running_run(id).await.or_fault()? else {
+        return Ok(None);
+    };
+    let config = find_config(worker, tx.workspace_id(), (agent_id, version)).await?;
+    let progress = read_progress(tx, run_id, &config).await?;
+    let Some(open) = progress.open else {
+        return Ok(None);
+    };
+    let prior = tx.list_asked_messages(id, run_id, PRIOR_MESSAGES).await;
+    let messages = history(prior.or_fault()?).messages;
+    let text = logged_text(tx, id, run_id, open).await?;
+    let used = estimate(worker, tx, &config, &messages, &progress, &text).await?;
+    Ok(Some(used))
+}
+
+/// What a model call used up that broke off.
 async fn estimate(
     worker: &Worker,
     tx: &mut TenantTx,

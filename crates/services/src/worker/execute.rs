@@ -277,7 +277,13 @@ fn failed(error: RunError, run: &StartedRun) -> Outcome {
     }
 }
 
-async fn end(worker: &Worker, run: StartedRun, log: &Log, outcome: Outcome) {
+async fn end(worker: &Worker, run: StartedRun, log: &Log, mut outcome: Outcome) {
+    if outcome.said.is_none() {
+        match log.close_calls().await {
+            Some(total) => outcome.total = total,
+            None => return,
+        }
+    }
     let run_end = RunEnd {
         usage: outcome.total,
         error: outcome.error.clone(),

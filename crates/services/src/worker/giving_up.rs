@@ -28,7 +28,6 @@ pub(super) async fn give_up(
     let now = mint::now();
     let mut tx = inner.store.begin(lease.workspace_id).await.or_fault()?;
     let written = tx.list_run_messages(lease.run_id).await.or_fault()?;
-    let (_, total) = tx.sum_calls(lease.run_id).await.or_fault()?;
     let mut logged_events = Vec::new();
     let open = match written.last() {
         // Even a run that never began has an answer, for its error to be seen.
@@ -50,13 +49,22 @@ pub(super) async fn give_up(
         Some(id) => logged(&mut tx, lease.conversation_id, lease.run_id, id).await?,
         None => Default::default(),
     };
+    // What the call used up that nobody heard the end of.
+    let used = match (&open, written.is_empty()) {
+        (Some(_), false) => worker.used_so_far(&mut tx, lease.conversation_id).await?,
+        _ => Usage::default(),
+    };
+    let total = match open {
+        Some(_) => tx.sum_calls(lease.run_id).await.or_fault()?.1 + used,
+        None => tx.close_calls(&lease, now).await.or_fault()?,
+    };
     let mut events: Vec<NewEvent> = Vec::new();
     events.extend(open.map(|message_id| {
         new_event(EventBody::MessageCompleted {
             message_id,
             text: said.text.clone(),
             finish_reason: FinishReason::Error,
-            usage: Usage::default(),
+            usage: used,
         })
     }));
     events.push(new_event(EventBody::RunFailed(RunEnd {
@@ -70,7 +78,7 @@ pub(super) async fn give_up(
             reasoning: &said.reasoning,
             carry: None,
             finish_reason: FinishReason::Error,
-            usage: Usage::default(),
+            usage: used,
             answerer: None,
         }),
         status: RunStatus::Failed,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::events::{EventBody, ModelSwitched, TextDelta, ToolCallStarted};
+use domain::runs::Usage;
 use domain::{AgentId, CallId, MessageId};
 use engine::{AskedCall, AskingMessage, CallResult, CallState, LeaseLost, Pieces, RunLog, Verdict};
 use llm::chain::{LastAsked, Switch};
@@ -133,6 +134,24 @@ impl Log {
             }))
         });
         events.collect()
+    }
+
+    /// Ends and pays what is under way when the run ends between two messages; gives what the run
+    /// used up in all, or `None` if it is somebody else's by now.
+    pub(super) async fn close_calls(&self) -> Option<Usage> {
+        let closed = retrying(|| async {
+            let mut tx = self.store.begin(self.lease.workspace_id).await?;
+            let total = tx.close_calls(&self.lease, mint::now()).await?;
+            tx.commit().await?;
+            Ok(total)
+        });
+        match closed.await {
+            Ok(total) => Some(total),
+            Err(error) => {
+                tracing::warn!(run.id = %self.lease.run_id, error = %error, "close a run's calls");
+                None
+            }
+        }
     }
 
     /// Writes an entry in a transaction, again while the database is away, and shows its events.

@@ -17,14 +17,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::{ConversationId, MessageId, RunId};
+use domain::runs::Usage;
+use domain::{ConversationId, Error, MessageId, RunId};
 use engine::{AskedCall, Spent};
 use llm::ModelMessage;
-use store::Store;
 use store::blobs::Blobs;
 use store::bus::{Bus, Signal};
 use store::events::LoggedEvent;
 use store::runs::{AnsweringAgent, Lease};
+use store::{Store, TenantTx};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -335,6 +336,16 @@ impl Worker {
             run.cancel.cancel();
         }
         run.is_some()
+    }
+
+    /// What the model call used up that is under way in a conversation, as far as one can tell.
+    pub(crate) async fn used_so_far(
+        &self,
+        tx: &mut TenantTx,
+        id: ConversationId,
+    ) -> Result<Usage, Error> {
+        let used = begin::used_so_far(self, tx, id).await?;
+        Ok(used.unwrap_or_default())
     }
 
     /// Drops the runs of a conversation that is gone.

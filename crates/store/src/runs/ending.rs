@@ -25,8 +25,9 @@ pub struct Ending<'a> {
 }
 
 impl TenantTx {
-    /// Ends a run: last events, the open message, what is left of its calls, the final status. The
-    /// message gets its text from its `message_completed`. Gives the number of the last event.
+    /// Ends a run: last events, the open message, the final status. The message gets its text from
+    /// its `message_completed`. Between two messages [`TenantTx::close_calls`] comes first. Gives the
+    /// number of the last event.
     ///
     /// # Errors
     /// `LeaseLost`; nothing is written then.
@@ -36,9 +37,6 @@ impl TenantTx {
         ending: &Ending<'_>,
         events: &EventColumns,
     ) -> Result<i64> {
-        if ending.message.is_none() {
-            self.close_calls(lease.run_id, ending.now).await?;
-        }
         // The message's text is sent once, in its event: it may be large.
         let completed = events
             .kinds

@@ -7,6 +7,7 @@ mod posting;
 mod progress;
 mod queue;
 mod reading;
+mod settling;
 mod texts;
 
 pub use cancelling::UntouchedRun;

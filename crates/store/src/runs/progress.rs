@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use domain::events::FinishReason;
 use domain::runs::Usage;
-use domain::{MessageId, RunId};
+use domain::{AgentId, ConversationId, MessageId, RunId};
 use uuid::Uuid;
 
 use super::unreadable;
@@ -52,6 +52,22 @@ impl TenantTx {
                 })
             })
             .collect()
+    }
+
+    /// The run of a conversation that is running, and the version of the agent that answers.
+    pub async fn find_running_run(
+        &mut self,
+        id: ConversationId,
+    ) -> Result<Option<(RunId, AgentId, u32)>> {
+        let row = sqlx::query!(
+            "select id, agent_id, agent_version from runs
+             where workspace_id = $1 and conversation_id = $2 and status = 'running'",
+            self.workspace_id().uuid(),
+            id.uuid()
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        Ok(row.map(|row| (row.id.into(), row.agent_id.into(), row.agent_version as u32)))
     }
 
     /// What providers want to see again with messages, by message.

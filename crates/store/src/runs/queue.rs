@@ -39,7 +39,7 @@ pub struct ClaimedRun {
     pub message_id: MessageId,
     /// The message that the answer is.
     pub answer_id: MessageId,
-    /// From 1; raised whenever it is taken over.
+    /// From 1; raised whenever it is taken over from a worker that died.
     pub attempt: u32,
     /// Whether its worker died, and it is not from the queue.
     pub is_orphan: bool,
@@ -76,55 +76,22 @@ pub(super) const LEASE_SECONDS: f64 = 10.0;
 /// Takes up to `limit` queued runs whose turn it is, oldest first.
 ///
 /// A run's turn comes when the run before it on its branch has ended, no other run of its
-/// conversation is before it, and its workspace has fewer than `per_workspace` running. One that
-/// shall be ended needs no such room.
+/// conversation is before it, and its workspace has fewer than `per_workspace` running, however many
+/// workers look at one moment. One that shall be ended needs no such room.
 pub async fn claim_queued(
     db: &mut PgConnection,
     worker: Uuid,
     limit: u32,
     per_workspace: u32,
 ) -> Result<Vec<ClaimedRun>> {
-    // Ids are made by several clocks, so that a run's id may be below that of the run before it.
     let rows = sqlx::query_as!(
         ClaimedRow,
-        "with queued as (
-           select r.workspace_id, r.conversation_id, r.id, r.cancel_requested_at from runs r
-           where r.status = 'queued' and not exists (
-             select from runs before
-             where before.workspace_id = r.workspace_id and before.id = r.parent_id
-               and before.status in ('queued', 'running', 'waiting'))
-         ), ready as (
-           select workspace_id, id, cancel_requested_at, row_number() over (
-             partition by workspace_id order by id) as place
-           from queued
-           where not exists (
-             select from runs other
-             where other.workspace_id = queued.workspace_id
-               and other.conversation_id = queued.conversation_id
-               and other.status in ('running', 'waiting'))
-             and not exists (
-               select from queued other
-               where other.workspace_id = queued.workspace_id
-                 and other.conversation_id = queued.conversation_id and other.id < queued.id)
-         ), busy as (
-           select workspace_id, count(*) as runs from runs where status = 'running'
-           group by workspace_id
-         ), due as (
-           select r.workspace_id, r.id from ready
-           join runs r on r.workspace_id = ready.workspace_id and r.id = ready.id
-           left join busy on busy.workspace_id = ready.workspace_id
-           where r.status = 'queued'
-             and (ready.place + coalesce(busy.runs, 0) <= $4
-                  or ready.cancel_requested_at is not null)
-           order by r.id limit $3
-           for update of r skip locked
-         )
-         update runs set status = 'running', fence = fence + 1, lease_owner = $1,
-           lease_expires_at = now() + make_interval(secs => $2),
-           started_at = coalesce(started_at, now())
-         from due where runs.workspace_id = due.workspace_id and runs.id = due.id
-         returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
-           message_id, answer_id, attempt, fence, cancel_requested_at",
+        r#"select id as "id!", workspace_id as "workspace_id!",
+             conversation_id as "conversation_id!", agent_id as "agent_id!",
+             agent_version as "agent_version!", author_id as "author_id!",
+             message_id as "message_id!", answer_id as "answer_id!", attempt as "attempt!",
+             fence as "fence!", cancel_requested_at
+           from claim_queued_runs($1, $2, $3, $4)"#,
         worker,
         LEASE_SECONDS,
         i64::from(limit),
@@ -164,7 +131,8 @@ pub async fn claim_orphaned(
            order by lease_expires_at limit $3
            for update skip locked
          )
-         update runs set fence = fence + 1, attempt = attempt + 1, lease_owner = $1,
+         update runs set fence = fence + 1, lease_owner = $1,
+           attempt = attempt + case when lease_owner is null then 0 else 1 end,
            lease_expires_at = now() + make_interval(secs => $2)
          from orphaned where runs.workspace_id = orphaned.workspace_id and runs.id = orphaned.id
          returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
@@ -213,10 +181,11 @@ pub async fn expire_all_leases(db: &mut PgConnection) -> Result<u64> {
     Ok(done.rows_affected())
 }
 
-/// Gives leases up, so that others need not wait for them to run out.
+/// Gives leases up, so that others need not wait for them to run out. Who takes such a run over goes
+/// on with the same attempt: nothing has gone wrong.
 pub async fn release(db: &mut PgConnection, worker: Uuid) -> Result<()> {
     sqlx::query!(
-        "update runs set lease_expires_at = now() - interval '1 second'
+        "update runs set lease_owner = null, lease_expires_at = now() - interval '1 second'
          where lease_owner = $1 and status = 'running'",
         worker
     )

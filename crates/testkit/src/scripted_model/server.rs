@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A request for a completion, as it arrived.
 #[derive(Clone, Debug)]
 pub struct Seen {
+    /// The path, with what follows it.
+    pub path: String,
     /// The body; `Null` if it was no JSON.
     pub body: Value,
     /// Names in lower case, values as sent.
@@ -45,6 +48,7 @@ struct Shared {
     script: Mutex<Script>,
     request_count: watch::Sender<usize>,
     open_streams: watch::Sender<usize>,
+    most_open_streams: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -53,6 +57,7 @@ struct Script {
     next: VecDeque<Answer>,
     next_for: HashMap<String, VecDeque<Answer>>,
     seen: Vec<Seen>,
+    refuses: Option<fn(&Seen) -> Option<u16>>,
 }
 
 impl ScriptedModel {
@@ -79,9 +84,11 @@ impl ScriptedModel {
                 next: VecDeque::new(),
                 next_for: HashMap::new(),
                 seen: Vec::new(),
+                refuses: None,
             }),
             request_count: watch::Sender::new(0),
             open_streams: watch::Sender::new(0),
+            most_open_streams: AtomicUsize::new(0),
         });
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self {
@@ -109,6 +116,11 @@ impl ScriptedModel {
     /// Gives this answer to every request that no queued answer takes.
     pub fn always(&self, answer: Answer) {
         self.shared.script().always = answer;
+    }
+
+    /// Refuses requests with the status that this gives, whatever the script says.
+    pub fn refuse(&self, refuses: fn(&Seen) -> Option<u16>) {
+        self.shared.script().refuses = Some(refuses);
     }
 
     /// Queues an answer for one request.
@@ -152,6 +164,11 @@ impl ScriptedModel {
         wait(&self.shared.request_count, "requests", |n| n >= count).await;
     }
 
+    /// Most requests that were ever being answered at once.
+    pub fn most_open_streams(&self) -> usize {
+        self.shared.most_open_streams.load(Ordering::Relaxed)
+    }
+
     /// Waits until exactly `count` requests are being answered; 0 proves that a client hung up.
     ///
     /// # Panics
@@ -184,10 +201,16 @@ impl Shared {
     fn take_answer(&self, request: &Request, body: Value) -> Answer {
         let mut script = self.script();
         let model = body["model"].as_str().unwrap_or_default().to_owned();
-        script.seen.push(Seen {
+        let seen = Seen {
+            path: request.path.clone(),
             body,
             headers: request.headers.clone(),
-        });
+        };
+        let refused = script.refuses.and_then(|refuses| refuses(&seen));
+        script.seen.push(seen);
+        if let Some(status) = refused {
+            return Answer::status(status);
+        }
         let of_model = script.next_for.get_mut(&model);
         let next = of_model.and_then(VecDeque::pop_front);
         next.or_else(|| script.next.pop_front())
@@ -256,7 +279,10 @@ async fn complete(
 ) -> std::io::Result<After> {
     let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
     let answer = shared.take_answer(request, body.clone());
-    shared.open_streams.send_modify(|n| *n += 1);
+    shared.open_streams.send_modify(|n| {
+        *n += 1;
+        shared.most_open_streams.fetch_max(*n, Ordering::Relaxed);
+    });
     let _open = OpenStream(shared);
     shared.request_count.send_modify(|n| *n += 1);
     reply::send(connection, &answer, dialect, &body).await

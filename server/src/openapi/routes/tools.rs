@@ -2,7 +2,7 @@
 
 use crate::openapi::route::{Route, delete, get, patch, post};
 use domain::containers::{CatalogEntry, ContainerReport, ServerLogLine};
-use domain::mcp_servers::{CreateMcpServer, McpServer, McpTool, UpdateMcpServer};
+use domain::mcp_servers::{CreateMcpServer, McpServer, McpTool, SignInAddress, UpdateMcpServer};
 use serde_json::json;
 
 pub(super) fn mcp_servers() -> Vec<Route> {
@@ -40,6 +40,18 @@ pub(super) fn mcp_servers() -> Vec<Route> {
         post(tag, "/mcp-servers/{id}/stop", "Ends a server's container")
             .gives::<McpServer>()
             .conflicts("It is not one that runs in a container"),
+        post(
+            tag,
+            "/mcp-servers/{id}/sign-in",
+            "Begins to sign in at a server; not with an API key",
+        )
+        .gives::<SignInAddress>()
+        .conflicts("There is no sign-in"),
+        delete(
+            tag,
+            "/mcp-servers/{id}/sign-in",
+            "Forgets what signing in at a server gave",
+        ),
         get(tag, "/mcp-servers/{id}/logs", "The end of a server's log").pages::<ServerLogLine>(),
         get(
             tag,

@@ -242,6 +242,16 @@ pub fn rows() -> Vec<Row> {
         ),
         row(
             Method::POST,
+            "/mcp-servers/{id}/sign-in",
+            Browser(ManageTools),
+            |o| format!("/mcp-servers/{}/sign-in", o.mcp_server),
+            none,
+        ),
+        delete("/mcp-servers/{id}/sign-in", May(ManageTools), |o| {
+            format!("/mcp-servers/{}/sign-in", o.mcp_server)
+        }),
+        row(
+            Method::POST,
             "/mcp-servers/{id}/stop",
             May(ManageTools),
             |o| format!("/mcp-servers/{}/stop", o.mcp_server),

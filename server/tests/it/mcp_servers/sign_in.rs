@@ -1,7 +1,7 @@
 //! Signing in at servers that ask for it, by a scripted authorization server.
 
-use reqwest::StatusCode;
 use reqwest::redirect::Policy;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use testkit::{TestDb, inputs};
 
@@ -99,6 +99,51 @@ async fn person_signs_in_and_tools_work() {
     let shown = server(&app, &id).await;
     assert_eq!(shown["state"], "sign_in_needed", "{shown}");
     assert_eq!(shown["is_signed_in"], false);
+}
+
+/// Asks the REST interface as a browser does that is signed in.
+async fn rest(app: &TestApp, person: &Person, method: Method, id: &str) -> (StatusCode, Value) {
+    let sent = browser()
+        .request(
+            method,
+            app.url(&format!("/api/v1/mcp-servers/{id}/sign-in")),
+        )
+        .header("origin", app.origin())
+        .header("cookie", person.cookie.as_deref().expect("a cookie"))
+        .header("content-type", "application/json")
+        .send()
+        .await
+        .expect("an answer");
+    let status = sent.status();
+    let body = sent.bytes().await.expect("a body");
+    (status, serde_json::from_slice(&body).unwrap_or_default())
+}
+
+#[tokio::test]
+async fn person_signs_in_and_out_by_the_rest_interface() {
+    let app = TestApp::start().await;
+    let provider = Provider::start().await;
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let id = add(&app, &provider).await;
+
+    let with_key = app
+        .post(&format!("/mcp-servers/{id}/sign-in"), json!({}))
+        .await;
+    let (status, begun) = rest(&app, &ada, Method::POST, &id).await;
+    let there = begun["url"].as_str().expect("an address");
+    let agreed = browser().get(there).send().await.expect("an answer");
+    let page = come_back(&ada, &location(&agreed)).await;
+    let signed_in = server(&app, &id).await;
+    let (gone, _) = rest(&app, &ada, Method::DELETE, &id).await;
+    let signed_out = server(&app, &id).await;
+
+    // What comes back belongs to a browser, and a key has none.
+    assert_eq!(with_key.status, StatusCode::FORBIDDEN, "{}", with_key.body);
+    assert_eq!(status, StatusCode::OK, "{begun}");
+    assert_eq!(page, format!("/tools/{id}"));
+    assert_eq!(signed_in["state"], "ready", "{signed_in}");
+    assert_eq!(gone, StatusCode::NO_CONTENT);
+    assert_eq!(signed_out["state"], "sign_in_needed", "{signed_out}");
 }
 
 #[tokio::test]
