@@ -180,7 +180,7 @@ impl SessionCall {
         match first {
             Ok(answer) => {
                 let body = told(&listed.id, answer, &name);
-                let said: Vec<u8> = rest(awaited.end()).iter().flat_map(event).collect();
+                let said = events(&rest(awaited.end()));
                 match said.is_empty() {
                     true => straight::response(StatusCode::OK, JSON, Full::from(body)),
                     false => {
@@ -222,7 +222,7 @@ async fn go_on(
             () = tokio::time::sleep(KEEP_ALIVE) => {}
         }
     };
-    let mut bytes: Vec<u8> = rest(awaited.end()).iter().flat_map(event).collect();
+    let mut bytes = events(&rest(awaited.end()));
     bytes.extend(event(&told(&listed.id, answer, &name)));
     let _ = client.send(bytes.into()).await;
 }
@@ -245,9 +245,12 @@ fn line(aside: Aside) -> Option<Vec<u8>> {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is mapped over vectors")]
-fn event(message: &Vec<u8>) -> Vec<u8> {
-    [b"data: ", message.as_slice(), b"\n\n"].concat()
+fn event(message: &[u8]) -> Vec<u8> {
+    [b"data: ", message, b"\n\n"].concat()
+}
+
+fn events(messages: &[Vec<u8>]) -> Vec<u8> {
+    messages.iter().flat_map(|message| event(message)).collect()
 }
 
 /// The message that answers a call.
