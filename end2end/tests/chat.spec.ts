@@ -1,7 +1,7 @@
 import type { Locator, Page } from "@playwright/test";
 import { readFile } from "node:fs/promises";
 import { answerOf, ask, composer, open, reload, stopButton } from "../support/pages";
-import { postMessage, runEnd, startConversation } from "../support/people";
+import { createScriptedAgent, postMessage, runEnd, startConversation } from "../support/people";
 import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
@@ -119,6 +119,24 @@ test("a message is edited on a branch of its own, and the old one comes back", a
   await page.getByRole("button", { name: "Version before" }).click();
   await expect(answerOf(page, agent.name)).toHaveText("Paris");
   await expect(question(page, "Italy")).toHaveCount(0);
+});
+
+test("an answer of the wrong form is asked for once more, and the page says so", async ({ page, api, model }) => {
+  const agent = await createScriptedAgent(api, model, "Clerk");
+  const schema = { type: "object", properties: { total: { type: "number" } }, required: ["total"] };
+  await api.patch(`/api/v1/agents/${agent.id}`, { data: { output_schema: schema } });
+  await open(page, await startConversation(api, agent));
+  model.next({ chunks: ['{"sum": 3}'] });
+  model.next({ chunks: ['{"total": 3}'] });
+
+  await ask(page, "What is one and two?");
+
+  const note = page.getByText("Not of the form that was asked for; asked for once more.");
+  await expect(page.getByText('"total"')).toBeVisible();
+  await expect(note).toBeVisible();
+  await page.reload();
+  await expect(note).toHaveCount(1);
+  await expect(page.getByText('"total"')).toBeVisible();
 });
 
 test("another tab follows to the branch that is shown", async ({ page, context, api, agent, model }) => {

@@ -126,9 +126,13 @@ fn Answer(
     let is_unfinished = Memo::new(move |_| {
         is_writing.get() || reason_to_end.get() == Some(FinishReason::ToolCalls)
     });
+    let why = error.clone();
     let note = move || match finish_reason.get()? {
         FinishReason::Length => Some("The longest allowed answer was reached."),
         FinishReason::Cancelled => Some("Stopped."),
+        FinishReason::Error if why.get().is_none() => {
+            Some("Not of the form that was asked for; asked for once more.")
+        }
         FinishReason::Stop | FinishReason::ToolCalls | FinishReason::Error => None,
     };
     let label = name.clone();

@@ -46,7 +46,9 @@ fn parts(message: &Message) -> Vec<String> {
     parts.extend(message.tool_calls.iter().map(call));
     match (&message.error, message.finish_reason) {
         (Some(error), _) => parts.push(format!("**Failed: {}**", error.message)),
-        (None, Some(FinishReason::Error)) => parts.push("**Failed**".to_owned()),
+        (None, Some(FinishReason::Error)) => {
+            parts.push("**Not of the form that was asked for; asked for once more**".to_owned());
+        }
         (None, Some(FinishReason::Cancelled)) => parts.push("**Stopped**".to_owned()),
         (None, Some(FinishReason::Length)) => {
             parts.push("**Cut off: the longest answer was reached**".to_owned());
