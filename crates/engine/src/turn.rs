@@ -25,6 +25,8 @@ const FLUSH_GRID: Duration = Duration::from_millis(250);
 const SHOW_AFTER: Duration = Duration::from_millis(40);
 /// Distance of the moments at which it is.
 const SHOW_GRID: Duration = Duration::from_millis(10);
+/// Pieces of text that are shown as they come before that begins, so that short answers end at once.
+const SHOWN_AS_THEY_COME: u32 = 8;
 /// How long what came meanwhile is then gathered: the connection gives it piece by piece.
 const GATHER: Duration = Duration::from_millis(2);
 /// What came this short a time ago is being followed by more.
@@ -119,6 +121,7 @@ async fn converse(
     let mut must_flush = false;
     let mut pace = Pace::AtOnce;
     let mut shown = 0;
+    let mut looks = 0;
     let mut last_came = Instant::now();
     let mut events = Vec::new();
     let ended = loop {
@@ -160,7 +163,8 @@ async fn converse(
                 if let Some(end) = end {
                     break end;
                 }
-                if pace == Pace::AtOnce && has_grown && !is_full {
+                looks += u32::from(has_grown);
+                if pace == Pace::AtOnce && looks > SHOWN_AS_THEY_COME && has_grown && !is_full {
                     pace = Pace::Resting;
                     pause.as_mut().reset(on_grid(last_came, SHOW_AFTER, SHOW_GRID));
                 }
