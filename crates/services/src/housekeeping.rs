@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::SESSION_LIFETIME;
+use crate::panics::{caught, panics};
 use crate::{Services, files, mint, throttle};
 
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -24,7 +25,10 @@ pub(crate) fn start_expiring(
     tokio::spawn(async move {
         loop {
             // It logs its own failures.
-            let _ = services.expire_approvals().await;
+            panics(async {
+                let _ = services.expire_approvals().await;
+            })
+            .await;
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -38,8 +42,8 @@ pub(crate) fn start(services: Services, stopping: CancellationToken) {
     tokio::spawn(async move {
         loop {
             for cleaned in [
-                clean_up(&services.store).await,
-                files::delete_stale(&services.store, &services.blobs).await,
+                caught(clean_up(&services.store)).await,
+                caught(files::delete_stale(&services.store, &services.blobs)).await,
             ] {
                 if let Err(error) = cleaned {
                     tracing::warn!(error = %error, "cannot clean up; trying again later");

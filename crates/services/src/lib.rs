@@ -34,6 +34,7 @@ mod mcp_settings;
 mod members;
 mod mint;
 mod models;
+mod panics;
 mod passwords;
 mod posting;
 mod recents;

@@ -41,6 +41,7 @@ mod models;
 mod named_providers;
 mod openapi;
 mod own_network;
+mod panics;
 mod pdf;
 mod people;
 mod policy;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::begin::begin;
 use super::giving_up::{MAX_ATTEMPTS, give_up, interrupted_too_often};
 use super::{LOOK_EVERY, RENEW_EVERY, Slot, Worker};
+use crate::panics::caught;
 
 /// Runs taken at once.
 const BATCH: usize = 16;
@@ -23,7 +24,7 @@ pub(super) async fn take_runs(worker: Worker, stopping: CancellationToken, is_al
         expire_leases(&worker).await;
     }
     loop {
-        match take_batch(&worker).await {
+        match caught(take_batch(&worker)).await {
             // A full batch means that there is probably more.
             Ok(BATCH) => continue,
             Ok(_) => {}
@@ -48,7 +49,7 @@ pub(super) async fn renew_leases(worker: Worker, until: CancellationToken) {
         if leases.is_empty() {
             continue;
         }
-        match renew(&worker, &leases).await {
+        match caught(renew(&worker, &leases)).await {
             Ok(()) => {}
             Err(error) => tracing::warn!(error = %error, "cannot renew leases; trying again"),
         }

@@ -1,11 +1,8 @@
 //! The end of runs that nobody can go on with.
 
-use std::panic::AssertUnwindSafe;
-
 use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus, Usage};
 use domain::{Error, MessageId};
-use futures::FutureExt;
 use store::events::{EventColumns, NewEvent};
 use store::runs::{Attempt, Ending, Lease, WholeMessage};
 
@@ -97,11 +94,6 @@ pub(super) async fn give_up(
     Ok(())
 }
 
-/// Does some work to its end; whether that was a panic.
-pub(super) async fn panics(work: impl Future<Output = ()>) -> bool {
-    AssertUnwindSafe(work).catch_unwind().await.is_err()
-}
-
 /// Why a run ends that was taken over too often.
 pub(super) fn interrupted_too_often() -> RunError {
     RunError {
@@ -122,21 +114,5 @@ pub(super) fn internal_fault() -> RunError {
                   into the log if it happens again"
             .to_owned(),
         retryable: true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn panic_in_a_task_is_told_and_goes_no_further() {
-        let faulty = async {
-            tokio::task::yield_now().await;
-            panic!("a fault, on purpose");
-        };
-
-        assert!(panics(faulty).await);
-        assert!(!panics(async {}).await);
     }
 }

@@ -40,6 +40,7 @@ use crate::agent_cache::AgentCache;
 use crate::attachments::Picture;
 use crate::budgets::BudgetedWorkspaces;
 use crate::models::ModelPool;
+use crate::panics::panics;
 use crate::recents::Recents;
 use crate::session::Config;
 use crate::tool_servers::ToolServers;
@@ -270,7 +271,7 @@ impl Worker {
             let (lease, answer_id) = (run.lease, run.answer_id);
             let (opened, abandon) = (stage.clone(), stops.abandon.clone());
             let executed = execute::execute(&worker, run, stage, stops);
-            if giving_up::panics(executed).await {
+            if panics(executed).await {
                 // Its lease would be renewed for ever, and its conversation wait as long.
                 let ended = worker.end_panicked(lease, answer_id, &opened, &abandon);
                 ended.await;

@@ -9,6 +9,7 @@ use store::runs::{Lease, SaidText};
 use tokio::sync::oneshot;
 
 use crate::mint;
+use crate::panics::panics;
 
 /// Most runs whose texts are written at once.
 const MAX_RUNS: usize = 64;
@@ -81,7 +82,8 @@ impl Texts {
                 }
                 queue.waiting.drain(..count).collect()
             };
-            self.write(batch).await;
+            // Nobody would write again if this ended here. Whoever waits writes alone.
+            panics(self.write(batch)).await;
         }
     }
 
