@@ -1,15 +1,18 @@
 //! B15: what is secret stays where it belongs.
 
+mod asker;
+mod cages;
+mod models;
 mod tool_servers;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{ScriptedModel, TestDb, TestEngine, inputs};
 
+use self::asker::Asker;
+use self::cages::Cages;
 use crate::support::{Program, client};
 use crate::vault::{superuser, told};
 
@@ -133,69 +136,7 @@ async fn thirty_two_canaries_stay_in_their_cages() {
         cages.see("stranger", &answer.text().await.expect("text"));
     }
 
-    // Model connections of every kind: working, failing, replaced, malformed.
-    let mut working = String::new();
-    for kind in ["openai_compatible"; 6] {
-        let number = cages.secrets.len();
-        let base_url = match number / 2 % 2 {
-            0 => model.base_url(),
-            _ => "http://127.0.0.1:9/v1".to_owned(),
-        };
-        let first = cages.plant(&format!("{kind} key {number}"));
-        let body = json!({"name": format!("{kind} {number}"), "kind": kind, "base_url": &base_url, "api_key": first});
-        let made = asker
-            .send(
-                Method::POST,
-                "/model-connections",
-                Some(&body),
-                &first[..20],
-            )
-            .await;
-        cages.see("created connection", &made);
-        let made: Value = serde_json::from_str(&made).expect("JSON");
-        let id = made["id"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{made}"))
-            .to_owned();
-        let second = cages.plant(&format!("{kind} next key {number}"));
-        let path = format!("/model-connections/{id}");
-        let patch = json!({"api_key": second});
-        cages.see(
-            "patched",
-            &asker.send(Method::PATCH, &path, Some(&patch), "").await,
-        );
-        for _ in 0..2 {
-            let test = asker
-                .send(Method::POST, &format!("{path}/test"), Some(&json!({})), "")
-                .await;
-            cages.see("test", &test);
-        }
-        if base_url == model.base_url() {
-            working = id;
-        }
-    }
-    if working.is_empty() {
-        let body = json!({"name": "working", "kind": "openai_compatible", "base_url": model.base_url(),
-            "api_key": cages.plant("working key")});
-        let made = asker
-            .send(Method::POST, "/model-connections", Some(&body), "")
-            .await;
-        let made: Value = serde_json::from_str(&made).expect("JSON");
-        working = made["id"].as_str().expect("an id").to_owned();
-    }
-    let malformed = [
-        json!({"name": "x", "kind": "openai_compatible", "base_url": format!("http://u:{}@127.0.0.1:9/v1", cages.plant("userinfo")), "api_key": cages.plant("refused key")}),
-        json!({"name": "x", "kind": "nonsense", "api_key": cages.plant("key of no kind")}),
-        json!({"name": "x", "kind": "openai", "api_key": [cages.plant("key in a list")]}),
-        json!({"name": "x", "kind": "openai", "apikey": cages.plant("key under another name")}),
-    ];
-    for body in malformed {
-        let answer = asker
-            .send(Method::POST, "/model-connections", Some(&body), "")
-            .await;
-        assert!(answer.contains("\"errors\""), "accepted: {answer}");
-        cages.see("malformed", &answer);
-    }
+    let working = models::plant(&mut cages, &asker, &model).await;
 
     // A conversation with it, one that works and one that fails.
     let agent = inputs::agent("Release Scout", &working, "scripted-large");
@@ -329,93 +270,6 @@ async fn thirty_two_canaries_stay_in_their_cages() {
     assert!(!cages.escaped().is_empty());
 }
 
-/// Secrets, and texts that must hold none of them.
-#[derive(Default)]
-struct Cages {
-    secrets: Vec<(String, Vec<String>)>,
-    texts: Vec<(String, String)>,
-}
-
-impl Cages {
-    /// A new secret.
-    fn plant(&mut self, name: &str) -> String {
-        let secret = format!("canary{}", uuid::Uuid::new_v4().simple());
-        self.plant_this(name, &secret);
-        secret
-    }
-
-    fn plant_this(&mut self, name: &str, secret: &str) {
-        assert!(secret.len() >= 16, "{name}");
-        // Its head says what it is and may be shown.
-        let forms = vec![
-            secret.to_owned(),
-            secret[secret.len() - 16..].to_owned(),
-            hex(secret.as_bytes()),
-            STANDARD.encode(secret),
-        ];
-        self.secrets.push((name.to_owned(), forms));
-    }
-
-    fn plant_master_key(&mut self, name: &str, text: &str) {
-        let bytes = STANDARD.decode(text.trim()).expect("base64");
-        let debug: Vec<String> = bytes.iter().take(8).map(u8::to_string).collect();
-        let forms = vec![text.trim().to_owned(), hex(&bytes), debug.join(", ")];
-        self.secrets.push((name.to_owned(), forms));
-    }
-
-    fn see(&mut self, name: &str, text: &str) {
-        self.texts.push((name.to_owned(), text.to_owned()));
-    }
-
-    fn escaped(&self) -> Vec<String> {
-        let mut escaped = Vec::new();
-        for (place, text) in &self.texts {
-            for (name, forms) in &self.secrets {
-                if let Some(at) = forms.iter().find_map(|form| text.find(form.as_str())) {
-                    let start = text[..at]
-                        .char_indices()
-                        .rev()
-                        .nth(160)
-                        .map_or(0, |(at, _)| at);
-                    let around: String = text[start..].chars().take(320).collect();
-                    escaped.push(format!("{name} in {place}: …{around}…"));
-                }
-            }
-        }
-        escaped
-    }
-}
-
-/// Somebody with an API key.
-struct Asker<'a> {
-    program: &'a Program,
-    key: String,
-}
-
-impl Asker<'_> {
-    async fn get(&self, path: &str) -> String {
-        self.send(Method::GET, path, None, "").await
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>, once: &str) -> String {
-        let mut req = client()
-            .request(method, self.program.url(&format!("/api/v1{path}")))
-            .bearer_auth(&self.key);
-        if !once.is_empty() {
-            req = req.header("idempotency-key", once);
-        }
-        if let Some(body) = body {
-            req = req.json(body);
-        }
-        req.send()
-            .await
-            .expect("an answer")
-            .text()
-            .await
-            .expect("text")
-    }
-}
-
 /// Every row of every table, as text.
 async fn dump(db: &TestDb) -> String {
     let mut superuser = superuser(db).await;
@@ -445,8 +299,4 @@ fn session_token(answer: &reqwest::Response) -> String {
     let cookie = answer.headers()["set-cookie"].to_str().expect("text");
     let pair = cookie.split(';').next().expect("a pair");
     pair.split_once('=').expect("a value").1.to_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use testkit::tool_server::Era;
 use testkit::{TestEngine, ToolServer};
 
-use super::{Asker, Cages};
+use super::asker::Asker;
+use super::cages::Cages;
 use crate::containers::site::IMAGE;
 use crate::support::client;
 

@@ -1,10 +1,14 @@
 //! `TestApp`: the real program on a database of its own, and a client that is signed in.
 
-use std::fs::File;
-use std::net::TcpListener;
+mod answer;
+mod program;
+
+pub use answer::Answer;
+pub use program::Program;
+
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -15,14 +19,6 @@ use crate::openapi;
 /// Longest wait for a server to be ready, or for anything else a test awaits.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Settings without a prefix, which a test must not take over from where it runs.
-const OUTSIDE: [&str; 4] = [
-    "DATABASE_URL",
-    "DOCKER_HOST",
-    "OTEL_EXPORTER_OTLP_ENDPOINT",
-    "REDIS_URL",
-];
-
 /// A running server. It is killed when dropped.
 pub struct TestApp {
     program: Program,
@@ -30,169 +26,6 @@ pub struct TestApp {
     pub key: String,
     /// Kept alive for as long as the server.
     _db: Option<TestDb>,
-}
-
-/// How to start a server, and the process if it runs.
-pub struct Program {
-    pub address: String,
-    pub data_dir: tempfile::TempDir,
-    database_url: Option<String>,
-    variables: Vec<(String, String)>,
-    log: Option<PathBuf>,
-    child: Option<Child>,
-}
-
-/// An answer: status, headers and JSON body (`null` if there is none).
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: reqwest::header::HeaderMap,
-    pub body: Value,
-}
-
-impl Program {
-    /// A server that is not started yet.
-    pub fn new(database_url: Option<String>) -> Self {
-        Self {
-            address: free_address(),
-            data_dir: tempfile::tempdir().expect("temporary folder"),
-            database_url,
-            variables: Vec::new(),
-            log: None,
-            child: None,
-        }
-    }
-
-    /// Sets a variable of the next start.
-    pub fn set(&mut self, name: &str, value: &str) {
-        self.variables.push((name.to_owned(), value.to_owned()));
-    }
-
-    /// Writes what the next start logs into a file.
-    pub fn log_to(&mut self, path: PathBuf) {
-        self.log = Some(path);
-    }
-
-    /// A command of the program, with this server's settings.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_agentarea"));
-        for (name, _) in std::env::vars() {
-            if name.starts_with("AGENTAREA_") || OUTSIDE.contains(&name.as_str()) {
-                command.env_remove(name);
-            }
-        }
-        command
-            .args(arguments)
-            .env("AGENTAREA_LISTEN", &self.address)
-            .env("AGENTAREA_DATA_DIR", self.data_dir.path())
-            .env("RUST_LOG", "warn")
-            .stdin(Stdio::null());
-        if let Some(url) = &self.database_url {
-            command.env("DATABASE_URL", url);
-        }
-        command.envs(self.variables.iter().cloned());
-        command
-    }
-
-    /// Starts the server and waits until it is ready.
-    pub async fn start(&mut self) {
-        let mut command = self.command(&["serve"]);
-        if let Some(path) = &self.log {
-            command.stderr(File::create(path).expect("make the log"));
-        }
-        let child = command.stdout(Stdio::null()).spawn();
-        self.child = Some(child.expect("start the server"));
-        let client = client();
-        let started = Instant::now();
-        loop {
-            let health = client.get(self.url("/health")).send().await;
-            if health.is_ok_and(|answer| answer.status() == StatusCode::OK) {
-                return;
-            }
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok()?);
-            assert!(ended.is_none(), "the server ended: {ended:?}");
-            assert!(started.elapsed() < PATIENCE, "the server is not ready");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    /// Kills the server as a crash would.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("kill the server");
-            child.wait().expect("the server ends");
-        }
-    }
-
-    /// Asks the server to stop and waits; tells whether it ended well.
-    pub fn stop(&mut self) -> bool {
-        let Some(mut child) = self.child.take() else {
-            return true;
-        };
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("send SIGTERM").success());
-        child.wait().expect("the server ends").success()
-    }
-
-    /// Most memory that the server ever had, in KiB.
-    pub fn peak_memory_kib(&self) -> u64 {
-        let pid = self.child.as_ref().expect("a running server").id();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("its status");
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let number = line.and_then(|line| line.split_whitespace().nth(1));
-        number
-            .and_then(|number| number.parse().ok())
-            .expect("a number")
-    }
-
-    /// The process, which must be running.
-    pub fn id(&self) -> u32 {
-        self.child.as_ref().expect("a running server").id()
-    }
-
-    pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    /// Sends a signal to the running server.
-    pub fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
-        let mut kill = Command::new("kill");
-        kill.args([&format!("-{name}"), &pid]);
-        assert!(kill.status().expect("run kill").success());
-    }
-
-    /// The process of the running server.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
-    }
-
-    /// Whether the server that was started still runs.
-    pub fn is_running(&mut self) -> bool {
-        let child = self.child.as_mut().expect("it was started");
-        child.try_wait().expect("its state").is_none()
-    }
-
-    /// Another server on the same database with the same key, not started yet.
-    pub fn beside(&self) -> Self {
-        let mut other = Self::new(self.database_url.clone());
-        other.variables.clone_from(&self.variables);
-        let key = self.data_dir.path().join("master.key");
-        std::fs::copy(key, other.data_dir.path().join("master.key")).expect("share the key");
-        other
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        match self.database_url {
-            Some(_) => self.kill(),
-            // Lets the embedded database go as well.
-            None => {
-                self.stop();
-            }
-        }
-    }
 }
 
 impl TestApp {
@@ -389,39 +222,6 @@ impl TestApp {
     }
 }
 
-impl Answer {
-    pub async fn read(response: reqwest::Response) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
-        let bytes = response.bytes().await.expect("a body");
-        Self {
-            status,
-            headers,
-            body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
-        }
-    }
-
-    /// Id of a created object.
-    pub fn created(self) -> String {
-        assert_eq!(self.status, StatusCode::CREATED, "{}", self.body);
-        self.body["id"].as_str().expect("an id").to_owned()
-    }
-
-    /// The fields that a 422 names.
-    pub fn wrong_fields(&self) -> Vec<&str> {
-        assert_eq!(
-            self.status,
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "{}",
-            self.body
-        );
-        let errors = self.body["errors"].as_array().expect("errors");
-        errors
-            .iter()
-            .filter_map(|error| error["field"].as_str())
-            .collect()
-    }
-}
-
 /// A client that follows no redirects and keeps no cookies.
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -447,11 +247,6 @@ pub fn weights() -> Option<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from)?;
     let path = home.join(".cache/agentarea/models/SmolLM2-135M-Instruct.Q4_1.gguf");
     path.is_file().then_some(path)
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 /// Asks again until the answer is yes; `false` if it never is within 30 s.
