@@ -134,8 +134,10 @@ test("an answer of the wrong form is asked for once more, and the page says so",
   const note = page.getByText("Not of the form that was asked for; asked for once more.");
   await expect(page.getByText('"total"')).toBeVisible();
   await expect(note).toBeVisible();
+  await expect(page.getByRole("button", { name: "Regenerate" })).toHaveCount(1);
   await page.reload();
   await expect(note).toHaveCount(1);
+  await expect(page.getByRole("button", { name: "Regenerate" })).toHaveCount(1);
   await expect(page.getByText('"total"')).toBeVisible();
 });
 

@@ -121,10 +121,16 @@ fn Answer(
                 .get()
                 .is_some_and(|(active, _)| active == run_id)
     });
-    // What asks for tools goes on in the next message.
+    // What asks for tools, or is asked for once more, goes on in the next message.
     let reason_to_end = finish_reason.clone();
+    let why = error.clone();
     let is_unfinished = Memo::new(move |_| {
-        is_writing.get() || reason_to_end.get() == Some(FinishReason::ToolCalls)
+        is_writing.get()
+            || match reason_to_end.get() {
+                Some(FinishReason::ToolCalls) => true,
+                Some(FinishReason::Error) => why.get().is_none(),
+                _ => false,
+            }
     });
     let why = error.clone();
     let note = move || match finish_reason.get()? {
