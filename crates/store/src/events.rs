@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use domain::events::{Event, EventBody};
+use domain::runs::RunStatus;
 use domain::{ConversationId, EventId, RunId, Timestamp};
 use futures::TryStreamExt;
 use uuid::Uuid;
@@ -156,14 +157,32 @@ impl TenantTx {
         events: &[NewEvent],
         now: Timestamp,
     ) -> Result<Vec<LoggedEvent>> {
+        let open = [RunStatus::Running, RunStatus::Waiting];
+        self.append_while(&open, conversation_id, run_id, events, now)
+            .await
+    }
+
+    /// Appends events of a run that is, and stays, in one of some states: of a run that this
+    /// transaction ended, or of one that goes on whoever holds it.
+    ///
+    /// # Errors
+    /// `LeaseLost` if the run is in none of them.
+    pub(crate) async fn append_while(
+        &mut self,
+        statuses: &[RunStatus],
+        conversation_id: ConversationId,
+        run_id: RunId,
+        events: &[NewEvent],
+        now: Timestamp,
+    ) -> Result<Vec<LoggedEvent>> {
         let columns = EventColumns::new(events);
-        // Gives the new end of the log, or no row if the run has ended.
+        let statuses: Vec<String> = statuses.iter().map(|it| it.as_str().to_owned()).collect();
+        // Gives the new end of the log, or no row if the run is in another state.
         let last_seq = sqlx::query_scalar!(
             "with log as (
                update conversations set last_seq = last_seq + $3
                where workspace_id = $1 and id = $4 and exists (
-                 select from runs where workspace_id = $1 and id = $2
-                   and status in ('running', 'waiting'))
+                 select from runs where workspace_id = $1 and id = $2 and status = any($9))
                returning last_seq
              ), written as (
                insert into events (workspace_id, conversation_id, seq, id, run_id, type, time, data)
@@ -179,7 +198,8 @@ impl TenantTx {
             now.date_time(),
             &columns.ids,
             &columns.kinds,
-            &columns.data
+            &columns.data,
+            &statuses
         )
         .fetch_optional(self.connection())
         .await?

@@ -1,10 +1,11 @@
 //! Stopping runs: asking the worker that has one, or ending one that nobody has.
 
+use domain::runs::RunStatus;
 use domain::{ConversationId, MessageId, RunId, Timestamp};
 
 use crate::Result;
 use crate::database::TenantTx;
-use crate::events::{EventColumns, LoggedEvent, NewEvent};
+use crate::events::{LoggedEvent, NewEvent};
 
 /// A run that waits in the queue and has done nothing yet.
 #[derive(Clone, Copy, Debug)]
@@ -62,38 +63,31 @@ impl TenantTx {
         events: &[NewEvent],
         now: Timestamp,
     ) -> Result<Vec<LoggedEvent>> {
-        let columns = EventColumns::new(events);
         let conversation_id = untouched.conversation_id;
-        let last_seq = sqlx::query_scalar!(
-            "with log as (
-               update conversations set last_seq = last_seq + $4
-               where workspace_id = $1 and id = $3
-               returning last_seq
-             ), answer as (
-               insert into messages
-                 (id, workspace_id, conversation_id, run_id, role, text, finish_reason, position,
-                  created_at)
-               select $9, $1, $3, $2, 'assistant', '', 'cancelled', log.last_seq - $4 + 1, $5
-               from log
-             ), written as (
-               insert into events (workspace_id, conversation_id, seq, id, run_id, type, time, data)
-               select $1, $3, log.last_seq - $4 + new.number, new.id, $2, new.type, $5, new.data::json
-               from log, unnest($6::uuid[], $7::text[], $8::text[])
-                 with ordinality as new (id, type, data, number)
-             )
-             select last_seq from log",
+        let logged = self
+            .append_while(
+                &[RunStatus::Cancelled],
+                conversation_id,
+                run_id,
+                events,
+                now,
+            )
+            .await?;
+        let position = logged.first().map_or(0, |event| event.seq as i64);
+        sqlx::query!(
+            "insert into messages
+               (id, workspace_id, conversation_id, run_id, role, text, finish_reason, position,
+                created_at)
+             values ($1, $2, $3, $4, 'assistant', '', 'cancelled', $5, $6)",
+            untouched.answer_id.uuid(),
             self.workspace_id().uuid(),
-            run_id.uuid(),
             conversation_id.uuid(),
-            events.len() as i64,
-            now.date_time(),
-            &columns.ids,
-            &columns.kinds,
-            &columns.data,
-            untouched.answer_id.uuid()
+            run_id.uuid(),
+            position,
+            now.date_time()
         )
-        .fetch_one(self.connection())
+        .execute(self.connection())
         .await?;
-        Ok(columns.into_logged(last_seq, conversation_id, run_id, now))
+        Ok(logged)
     }
 }

@@ -5,11 +5,11 @@ use domain::runs::{StepStatus, Usage};
 use domain::{CallId, MessageId, StepId, Timestamp};
 
 use super::Lease;
+use crate::Result;
 use crate::approvals::NewApproval;
 use crate::database::TenantTx;
 use crate::events::{LoggedEvent, NewEvent};
 use crate::tool_calls::{CallOutcome, StoredCall};
-use crate::{Error, Result};
 
 /// A step about to be taken.
 #[derive(Clone, Copy, Debug)]
@@ -234,16 +234,7 @@ impl TenantTx {
     /// `LeaseLost`.
     pub async fn wait_for_people(&mut self, lease: &Lease) -> Result<bool> {
         // Locked before its questions are looked at, so that a decision comes before or after.
-        let held = sqlx::query_scalar!(
-            "select fence from runs
-             where workspace_id = $1 and id = $2 and fence = $3 and status = 'running' for update",
-            self.workspace_id().uuid(),
-            lease.run_id.uuid(),
-            lease.fence
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        held.ok_or(Error::LeaseLost)?;
+        self.hold(lease).await?;
         let done = sqlx::query!(
             "update runs set status = 'waiting', lease_owner = null, lease_expires_at = null
              where workspace_id = $1 and id = $2

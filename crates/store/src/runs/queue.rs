@@ -9,7 +9,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::Result;
+use crate::database::TenantTx;
+use crate::{Error, Result};
 
 /// Proof of holding a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,25 @@ pub struct Lease {
     pub conversation_id: ConversationId,
     /// Number that must match the run's for every write.
     pub fence: i64,
+}
+
+impl TenantTx {
+    /// Locks the run that a lease holds, so that what others do with it comes before or after.
+    ///
+    /// # Errors
+    /// `LeaseLost`; nothing is locked then.
+    pub(super) async fn hold(&mut self, lease: &Lease) -> Result<()> {
+        let held = sqlx::query_scalar!(
+            "select fence from runs
+             where workspace_id = $1 and id = $2 and fence = $3 and status = 'running' for update",
+            self.workspace_id().uuid(),
+            lease.run_id.uuid(),
+            lease.fence
+        )
+        .fetch_optional(self.connection())
+        .await?;
+        held.map(|_| ()).ok_or(Error::LeaseLost)
+    }
 }
 
 /// A run taken from the queue or from a dead worker.

@@ -5,8 +5,8 @@ use domain::{RunId, Timestamp};
 use uuid::Uuid;
 
 use super::Lease;
+use crate::Result;
 use crate::database::TenantTx;
-use crate::{Error, Result};
 
 impl TenantTx {
     /// Books the tool calls that a dead worker had under way: each was sent, as far as one can tell,
@@ -28,16 +28,7 @@ impl TenantTx {
     /// # Errors
     /// `LeaseLost`; nothing is written then.
     pub async fn close_calls(&mut self, lease: &Lease, now: Timestamp) -> Result<Usage> {
-        let held = sqlx::query_scalar!(
-            "select fence from runs
-             where workspace_id = $1 and id = $2 and fence = $3 and status = 'running' for update",
-            self.workspace_id().uuid(),
-            lease.run_id.uuid(),
-            lease.fence
-        )
-        .fetch_optional(self.connection())
-        .await?;
-        held.ok_or(Error::LeaseLost)?;
+        self.hold(lease).await?;
         self.end_call_steps(lease.run_id, StepStatus::Failed, &[], now)
             .await?;
         sqlx::query!(
