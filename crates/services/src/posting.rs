@@ -143,6 +143,8 @@ impl Session {
             return self.refuse(Deed::MessageCreate).await;
         }
         let question = find_question(&mut tx, id, ask, context.has_active_run).await?;
+        let limit = services.config.runs_per_workspace;
+        let has_turn = !context.has_active_run && context.has_room(limit);
         let agent = Arc::new(context.agent);
         let mut posting = match (ask, &question) {
             (Ask::Again(_), Some(question)) => {
@@ -163,8 +165,6 @@ impl Session {
             Some(question) => question.parent_id,
             None => context.head,
         };
-        let limit = u64::from(services.config.runs_per_workspace);
-        let has_turn = !context.has_active_run && context.running_in_workspace < limit;
         let slot = has_turn.then(|| services.worker.try_reserve()).flatten();
         let prior = match &slot {
             Some(_) => tx

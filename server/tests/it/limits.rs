@@ -125,6 +125,34 @@ async fn workspace_has_no_more_runs_at_once_however_many_workers_look_at_one_mom
     assert_eq!(model.most_open_streams(), RUNS);
 }
 
+#[tokio::test]
+async fn workspace_has_no_more_runs_at_once_however_many_are_asked_for_at_one_moment() {
+    let db = TestDb::create().await;
+    let mut program = Program::new(Some(db.url()));
+    program.set("AGENTAREA_LIMITS__RUNS_PER_WORKSPACE", &RUNS.to_string());
+    let app = TestApp::on(program).await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::numbered(4).paced(Duration::from_millis(10)));
+    let agent = app.create_agent(&model).await;
+    let mut conversations = Vec::new();
+    for _ in 0..16 {
+        conversations.push(app.create_conversation(&agent).await);
+    }
+
+    // The first messages find conversations of which nothing is known, and the others such that
+    // were answered here.
+    for _ in 0..4 {
+        let asked = conversations.iter().map(|id| app.ask(id, "count"));
+        futures::future::join_all(asked).await;
+        for conversation in &conversations {
+            let log = app.log(conversation).await;
+            assert_eq!(log.last().expect("an end").event, "run_completed");
+        }
+    }
+
+    assert_eq!(model.most_open_streams(), RUNS);
+}
+
 /// Pieces of an answer, larger together than what sockets hold.
 const PIECES: usize = 128;
 const PIECE_BYTES: usize = 60 * 1024;

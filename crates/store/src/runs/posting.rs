@@ -32,6 +32,18 @@ pub struct PostingContext {
     pub running_in_workspace: u64,
 }
 
+/// How far below a workspace's limit runs start without waiting for others that start now, which
+/// nobody counts yet. It is as many as two processes can be writing at one moment.
+const UNCOUNTED: u32 = 32;
+
+impl PostingContext {
+    /// Whether one more run of the workspace may start at once; close to its limit only the queue
+    /// starts runs, one after another.
+    pub fn has_room(&self, runs_per_workspace: u32) -> bool {
+        self.running_in_workspace + u64::from(UNCOUNTED) <= u64::from(runs_per_workspace)
+    }
+}
+
 /// An agent as it is when a run begins.
 #[derive(Clone, Debug)]
 pub struct AnsweringAgent {
@@ -258,7 +270,7 @@ async fn create_run(
     let known = place.unchanged;
     let is_written = sqlx::query_scalar!(
         r#"select create_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) as "is_written!""#,
+             $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28) as "is_written!""#,
         place.workspace_id.uuid(),
         run.conversation_id.uuid(),
         last_seq,
@@ -283,6 +295,7 @@ async fn create_run(
         known.map(|known| known.connection_id.uuid()),
         known.map(|known| known.connection_updated_at.date_time()),
         known.map(|known| i64::from(known.runs_per_workspace)),
+        i64::from(UNCOUNTED),
         run.audit_id.uuid(),
         run.author.via.as_str(),
         run.author.request_id,
