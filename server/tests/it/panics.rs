@@ -98,6 +98,13 @@ async fn worker_whose_loops_panic_takes_and_renews_again() {
     let db = TestDb::create().await;
     let mut program = Program::new(Some(db.url()));
     program.set("AGENTAREA_LIMITS__RUNS_PER_WORKSPACE", "1");
+    let path = program.data_dir.path().join("log");
+    program.log_to(path.clone());
+    let log_has = |words: &str| {
+        std::fs::read_to_string(&path)
+            .expect("a log")
+            .contains(words)
+    };
     let app = TestApp::on(program).await;
     let model = ScriptedModel::start().await;
     let (answer, gate) = Scripted::numbered(5).held();
@@ -115,12 +122,16 @@ async fn worker_whose_loops_panic_takes_and_renews_again() {
 
     // Every claim and every renewal reads this.
     run_sql(&db, "update runs set cancel_requested_at = 'infinity'").await;
-    let both_lapse = "select count(*) = 2 from runs
-        where status = 'running' and lease_expires_at < now()";
-    let has_landed = eventually(async || ask(&db, both_lapse).await).await;
+    let lost = "select exists (select from runs
+        where status = 'running' and lease_expires_at < now())";
+    let has_lost = eventually(async || ask(&db, lost).await).await;
+    let has_landed = eventually(async || {
+        log_has("cannot look at the run queue") && log_has("cannot renew leases")
+    })
+    .await;
     run_sql(&db, "update runs set cancel_requested_at = null").await;
     let renewed = "select exists (select from runs
-        where status = 'running' and attempt = 1 and lease_expires_at > now() + interval '5 s')";
+        where status = 'running' and attempt = 1 and lease_expires_at > now() + interval '8 s')";
     let is_renewed = eventually(async || ask(&db, renewed).await).await;
     gate.finish();
     app.log(&held).await;
@@ -128,7 +139,8 @@ async fn worker_whose_loops_panic_takes_and_renews_again() {
     let first = app.get(&format!("/runs/{first}")).await.body;
     let second = app.get(&format!("/runs/{second}")).await.body;
 
-    assert!(has_landed, "both leases ran out");
+    assert!(has_lost, "a run was taken by a claim that nobody read");
+    assert!(has_landed, "both loops panicked");
     assert!(is_renewed, "a lease that is held is renewed again");
     assert_eq!(first["status"], "completed", "{first}");
     assert_eq!(first["attempt"], 1);

@@ -9,6 +9,7 @@ use store::runs::{Attempt, Ending, Lease, WholeMessage};
 use super::Worker;
 use crate::conversations::{answer_created, logged, new_event};
 use crate::fault::OrFault;
+use crate::panics::unless_panicking;
 use crate::{mint, watch};
 
 /// How often a run is begun. Each time may ask the model once more, which costs.
@@ -48,7 +49,14 @@ pub(super) async fn give_up(
     };
     // What the call used up that nobody heard the end of.
     let used = match (&open, written.is_empty()) {
-        (Some(_), false) => worker.used_so_far(&mut tx, lease.conversation_id).await?,
+        (Some(_), false) => {
+            let used = worker.used_so_far(&mut tx, lease.conversation_id);
+            // What the run panicked at may be in the way of an estimate, but not of an end.
+            unless_panicking(used)
+                .await
+                .transpose()?
+                .unwrap_or_default()
+        }
         _ => Usage::default(),
     };
     let total = match open {

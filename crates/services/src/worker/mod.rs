@@ -273,8 +273,7 @@ impl Worker {
             let executed = execute::execute(&worker, run, stage, stops);
             if panics(executed).await {
                 // Its lease would be renewed for ever, and its conversation wait as long.
-                let ended = worker.end_panicked(lease, answer_id, &opened, &abandon);
-                ended.await;
+                panics(worker.end_panicked(lease, answer_id, &opened, &abandon)).await;
             }
             worker.forget(lease);
             drop(slot);
