@@ -17,13 +17,8 @@ use crate::{Credential, Session, mint};
 impl Accounts for Session {
     async fn me(&self) -> Result<Me, Error> {
         let mut db = self.services.store.system().await.or_fault()?;
-        let user = store::accounts::find_user(&mut db, self.actor.user_id)
-            .await
-            .or_fault()?
-            .ok_or(Error::Unauthenticated)?;
-        let mut workspaces = store::accounts::list_memberships(&mut db, user.id)
-            .await
-            .or_fault()?;
+        let account = store::accounts::find_account(&mut db, self.actor.user_id).await;
+        let (user, mut workspaces) = account.or_fault()?.ok_or(Error::Unauthenticated)?;
         // A key knows one workspace only.
         if matches!(self.credential, Credential::ApiKey(_)) {
             workspaces.retain(|membership| membership.workspace.id == self.actor.workspace_id);

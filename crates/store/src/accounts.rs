@@ -62,6 +62,52 @@ pub async fn find_user(db: &mut PgConnection, id: UserId) -> Result<Option<User>
     }))
 }
 
+/// A person and their workspaces, in the order they joined.
+pub async fn find_account(
+    db: &mut PgConnection,
+    id: UserId,
+) -> Result<Option<(User, Vec<Membership>)>> {
+    let rows = sqlx::query!(
+        r#"select u.email, u.name, u.created_at, w.id as "workspace_id?",
+             w.name as "workspace_name?", w.created_at as "workspace_created_at?", m.role as "role?"
+           from users u
+           left join memberships m on m.user_id = u.id
+           left join workspaces w on w.id = m.workspace_id
+           where u.id = $1 order by m.created_at, w.id"#,
+        id.uuid()
+    )
+    .fetch_all(db)
+    .await?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    let user = User {
+        id,
+        email: row.email.clone(),
+        name: row.name.clone(),
+        created_at: row.created_at.into(),
+    };
+    let mut memberships = Vec::with_capacity(rows.len());
+    for row in rows {
+        if let (Some(id), Some(name), Some(created_at), Some(role)) = (
+            row.workspace_id,
+            row.workspace_name,
+            row.workspace_created_at,
+            row.role,
+        ) {
+            memberships.push(Membership {
+                workspace: Workspace {
+                    id: id.into(),
+                    name,
+                    created_at: created_at.into(),
+                },
+                role: parse_role(&role)?,
+            });
+        }
+    }
+    Ok(Some((user, memberships)))
+}
+
 /// Changes the name that others see.
 pub async fn rename_user(db: &mut PgConnection, id: UserId, name: &str) -> Result<()> {
     sqlx::query!("update users set name = $2 where id = $1", id.uuid(), name)

@@ -88,6 +88,9 @@ impl TenantTx {
         messages: &[Uuid],
         texts: Texts,
     ) -> Result<HashMap<Uuid, Vec<Attachment>>> {
+        if messages.is_empty() {
+            return Ok(HashMap::new());
+        }
         let rows = sqlx::query!(
             "select a.message_id, f.id, f.name, f.media_type, f.size_bytes,
                case when $3 then f.text end as text

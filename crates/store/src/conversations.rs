@@ -21,6 +21,8 @@ pub struct ConversationState {
     pub last_seq: u64,
     /// Oldest run that is queued, running or waiting, and which of these.
     pub active_run: Option<(RunId, RunStatus)>,
+    /// Whether another model than the agent's ever answered here.
+    pub has_switched: bool,
 }
 
 struct ConversationRow {
@@ -103,7 +105,12 @@ impl TenantTx {
                  (select r.status from runs r
                   where r.workspace_id = c.workspace_id and r.conversation_id = c.id
                   order by r.id desc limit 1) as run_status,
-                 active.id as "active_run?", active.status as "active_status?"
+                 active.id as "active_run?", active.status as "active_status?",
+                 exists (
+                   select from events e
+                   where e.workspace_id = c.workspace_id and e.conversation_id = c.id
+                     and e.type = 'model_switched'
+                 ) as "has_switched!"
                from conversations c
                join agents a on a.workspace_id = c.workspace_id and a.id = c.agent_id
                join agent_versions v on v.workspace_id = a.workspace_id and v.agent_id = a.id
@@ -142,6 +149,7 @@ impl TenantTx {
             is_archived: row.archived_at.is_some(),
             last_seq: row.last_seq as u64,
             active_run,
+            has_switched: row.has_switched,
         }))
     }
 

@@ -14,6 +14,7 @@ use sqlx::{
 };
 
 use crate::Result;
+use crate::at_hand::AtHand;
 use crate::replicas::Replicas;
 
 /// How long a connection is trusted after it was proven to live.
@@ -37,6 +38,7 @@ pub struct Config {
 #[derive(Clone, Debug)]
 pub struct Store {
     pool: PgPool,
+    at_hand: Arc<AtHand>,
     replicas: Option<Arc<Replicas>>,
 }
 
@@ -103,6 +105,7 @@ impl Store {
     pub fn new(config: Config) -> Self {
         Self {
             pool: pool(config.options, config.max_connections),
+            at_hand: Arc::new(AtHand::new(config.max_connections)),
             replicas: Replicas::new(config.replicas, config.max_connections),
         }
     }
@@ -166,11 +169,23 @@ impl Store {
 
     /// Closes every connection.
     pub async fn close(&self) {
+        self.at_hand.clear();
         self.pool.close().await;
+    }
+
+    pub(crate) fn connections_at_hand(&self) -> &AtHand {
+        &self.at_hand
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// Takes notice of a write in a workspace outside of a [`TenantTx`].
+    pub(crate) fn note_write(&self, workspace_id: WorkspaceId) {
+        if let Some(replicas) = &self.replicas {
+            replicas.note_write(workspace_id);
+        }
     }
 
     pub(crate) fn replicas(&self) -> Option<&Replicas> {

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod agents;
 pub mod api_keys;
 pub mod approvals;
+mod at_hand;
 pub mod attachments;
 pub mod audit;
 pub mod backup;

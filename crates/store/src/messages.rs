@@ -66,6 +66,7 @@ struct MessageRow {
     error: Option<Json<RunError>>,
     position: i64,
     created_at: OffsetDateTime,
+    has_files: bool,
 }
 
 /// Where a page of a branch begins: in which run, and before which of its messages.
@@ -101,7 +102,7 @@ impl TenantTx {
         let next = has_more
             .then(|| rows.last().map(MessageRow::cursor))
             .flatten();
-        let ids = MessageRow::ids_of_people(&rows);
+        let ids = MessageRow::ids_with_files(&rows);
         let mut files = self.read_attachments(&ids, Texts::Without).await?;
         let items = rows
             .into_iter()
@@ -170,7 +171,7 @@ impl TenantTx {
             calls = self.list_calls_of_messages(&asking).await?;
             carries = self.read_carries(&asking).await?;
         }
-        let ids = MessageRow::ids_of_people(&rows);
+        let ids = MessageRow::ids_with_files(&rows);
         let mut files = self.read_attachments(&ids, Texts::With).await?;
         Ok(rows
             .into_iter()
@@ -196,6 +197,25 @@ impl TenantTx {
         place: Place,
         limit: i64,
     ) -> Result<Vec<MessageRow>> {
+        // Nearly every run has a question and an answer, so half as many runs are enough.
+        let rows = self
+            .walk_branch(conversation_id, place, limit, limit / 2 + 1)
+            .await?;
+        let begins_further_up = rows.last().is_none_or(|row| row.parent_id.is_some());
+        if rows.len() as i64 == limit || !begins_further_up {
+            return Ok(rows);
+        }
+        self.walk_branch(conversation_id, place, limit, limit).await
+    }
+
+    /// As [`TenantTx::read_branch`], of at most one run more than `runs`.
+    async fn walk_branch(
+        &mut self,
+        conversation_id: ConversationId,
+        place: Place,
+        limit: i64,
+        runs: i64,
+    ) -> Result<Vec<MessageRow>> {
         let rows = sqlx::query_as!(
             MessageRow,
             r#"with recursive path (id, parent_id, message_id, error, depth) as (
@@ -204,7 +224,7 @@ impl TenantTx {
                  union all
                  select r.id, r.parent_id, r.message_id, r.error, path.depth + 1
                  from path join runs r on r.workspace_id = $1 and r.id = path.parent_id
-                 where path.depth < $5
+                 where path.depth < $6
                )
                select m.id as "id!", m.role as "role!", m.text as "text!",
                  m.reasoning as "reasoning!", path.id as "run_id!", path.parent_id, m.finish_reason,
@@ -214,7 +234,11 @@ impl TenantTx {
                    where later.workspace_id = $1 and later.run_id = path.id
                      and later.role = 'assistant' and later.position > m.position
                  ) then path.error end as "error?: Json<RunError>",
-                 m.position as "position!", m.created_at as "created_at!"
+                 m.position as "position!", m.created_at as "created_at!",
+                 m.role = 'user' and exists (
+                   select from message_attachments f
+                   where f.workspace_id = $1 and f.message_id = m.id
+                 ) as "has_files!"
                from path cross join lateral (
                  select a.id, a.role, a.text, a.reasoning, a.finish_reason, a.position,
                    a.created_at
@@ -231,7 +255,8 @@ impl TenantTx {
             conversation_id.uuid(),
             place.run_id,
             place.before,
-            limit
+            limit,
+            runs
         )
         .fetch_all(self.connection())
         .await?;
@@ -266,7 +291,11 @@ impl TenantTx {
                    where later.workspace_id = $1 and later.run_id = r.id
                      and later.role = 'assistant' and later.position > m.position
                  ) then r.error end as "error?: Json<RunError>",
-                 m.position, m.created_at
+                 m.position, m.created_at,
+                 m.role = 'user' and exists (
+                   select from message_attachments f
+                   where f.workspace_id = $1 and f.message_id = m.id
+                 ) as "has_files!"
                from messages m
                join runs r on r.workspace_id = m.workspace_id and r.id = m.run_id
                where m.workspace_id = $1 and m.run_id = any($2)
@@ -277,7 +306,7 @@ impl TenantTx {
         .fetch_all(self.connection())
         .await?;
         let mut files = self
-            .read_attachments(&MessageRow::ids_of_people(&rows), Texts::Without)
+            .read_attachments(&MessageRow::ids_with_files(&rows), Texts::Without)
             .await?;
         let messages = rows
             .into_iter()
@@ -362,10 +391,9 @@ impl MessageRow {
         Cursor(format!("{}_{}", self.run_id, self.position))
     }
 
-    /// Only people attach files.
-    fn ids_of_people(rows: &[Self]) -> Vec<Uuid> {
-        let is_persons = |row: &&Self| parse_message_role(&row.role) == MessageRole::User;
-        rows.iter().filter(is_persons).map(|row| row.id).collect()
+    fn ids_with_files(rows: &[Self]) -> Vec<Uuid> {
+        let with_files = rows.iter().filter(|row| row.has_files);
+        with_files.map(|row| row.id).collect()
     }
 
     fn into_message(self, files: Vec<Attachment>) -> Result<BranchMessage> {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
-use testkit::CrashableDb;
+use testkit::scripted_model::Answer;
+use testkit::{CrashableDb, ScriptedModel};
 
 use crate::support::{Program, TestApp, eventually};
 
@@ -73,6 +74,33 @@ async fn copy_that_stands_still_hides_nothing() {
     replay(&copy, "select pg_wal_replay_resume()").await;
 
     assert!(eventually(async || state(&app).await == "ok").await);
+}
+
+#[tokio::test]
+async fn copy_that_stands_still_hides_no_message() {
+    let (app, _primary, copy) = start().await;
+    let model = ScriptedModel::start().await;
+    model.next(Answer::text("First."));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "One?").await;
+    app.log(&conversation).await;
+    // Until what was written so far is no reason any more to read elsewhere.
+    let before = looks(&copy, "runs").await;
+    let reads_come = eventually(async || {
+        assert_eq!(app.get("/runs").await.status, 200);
+        looks(&copy, "runs").await > before
+    });
+    assert!(reads_come.await);
+    replay(&copy, "select pg_wal_replay_pause()").await;
+
+    let (held, gate) = Answer::text("Second.").held();
+    model.next(held);
+    let run = app.ask(&conversation, "Two?").await;
+
+    let newest = app.get("/runs?limit=1").await.body["items"][0].clone();
+    assert_eq!(newest["id"], run);
+    gate.finish();
 }
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn read_branch(
             .await
             .or_fault()?;
         let mut read_messages: Vec<Message> = read.items.into_iter().map(|it| it.message).collect();
-        fill(tx, id, read_messages.iter_mut().collect()).await?;
+        fill(tx, (id, true), read_messages.iter_mut().collect()).await?;
         bound.add(read_messages.iter())?;
         messages.extend(read_messages);
         match read.next {
@@ -125,7 +125,7 @@ async fn read_all<'a>(
         }
         fill(
             tx,
-            id,
+            (id, true),
             messages.iter_mut().map(|it| &mut it.message).collect(),
         )
         .await?;

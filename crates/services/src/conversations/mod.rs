@@ -125,7 +125,12 @@ impl Conversations for Session {
         let head = state.conversation.head_run_id;
         let page = tx.list_messages(id, head, &page).await.or_fault()?;
         let mut messages: Vec<Message> = page.items.into_iter().map(|it| it.message).collect();
-        fill(&mut tx, id, messages.iter_mut().collect()).await?;
+        fill(
+            &mut tx,
+            (id, state.has_switched),
+            messages.iter_mut().collect(),
+        )
+        .await?;
         Ok(Paged {
             items: messages,
             next: page.next,
@@ -257,10 +262,11 @@ async fn find_branch(tx: &mut TenantTx, id: ConversationId, run_id: RunId) -> Re
 }
 
 /// Puts what is logged into answers that have not ended, how long it took into those that thought,
-/// and tool calls into the messages that asked for them.
+/// and tool calls into the messages that asked for them. Where only the agent's own model ever
+/// answered nobody looks for others.
 async fn fill(
     tx: &mut TenantTx,
-    id: ConversationId,
+    (id, has_switched): (ConversationId, bool),
     mut messages: Vec<&mut Message>,
 ) -> Result<(), Error> {
     for message in &mut messages {
@@ -273,7 +279,11 @@ async fn fill(
         }
     }
     fill_thoughts(tx, &mut messages).await?;
-    for switched in tx.list_switches(id).await.or_fault()? {
+    let switches = match has_switched {
+        true => tx.list_switches(id).await.or_fault()?,
+        false => Vec::new(),
+    };
+    for switched in switches {
         let of = messages
             .iter_mut()
             .find(|message| message.id == switched.message_id);

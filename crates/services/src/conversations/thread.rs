@@ -29,7 +29,7 @@ impl Session {
         page.items.reverse();
         let mut messages = page.items;
         let to_fill = messages.iter_mut().map(|it| &mut it.message).collect();
-        fill(&mut tx, id, to_fill).await?;
+        fill(&mut tx, (id, state.has_switched), to_fill).await?;
         let mut parents: Vec<Option<RunId>> = messages.iter().map(|it| it.parent_id).collect();
         parents.dedup();
         let siblings = match parents.is_empty() {

@@ -326,12 +326,7 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, mut outcome: Outcome) 
     // What was said may be large, and the columns hold it.
     drop(events);
     let lease = run.lease;
-    let written = retrying(|| async {
-        let mut tx = worker.inner.store.begin(lease.workspace_id).await?;
-        let last_seq = tx.end_run(&lease, &ending, &columns).await?;
-        tx.commit().await?;
-        Ok(last_seq)
-    });
+    let written = retrying(|| worker.inner.store.end_run(&lease, &ending, &columns));
     match written.await {
         Ok(last_seq) => {
             let now = ending.now;

@@ -247,7 +247,11 @@ impl Store {
             unchanged: Some(known),
         };
         // The function takes on the tenant's role and workspace for its own transaction.
-        create_run(&mut *self.system().await?, place, run, events).await
+        let mut db = self.at_hand().await?;
+        let logged = create_run(&mut db, place, run, events).await?;
+        self.keep_at_hand(db);
+        self.note_write(workspace_id);
+        Ok(logged)
     }
 }
 

@@ -40,6 +40,7 @@ impl Store {
             kinds.extend(events.kinds.iter().map(String::as_str));
             data.extend(events.data.iter().map(String::as_str));
         }
+        let mut db = self.at_hand().await?;
         let rows = sqlx::query!(
             r#"select run_number as "run_number!", last_seq as "last_seq!"
                from append_texts($1, $2, $3, $4, $5, $6, $7, $8)"#,
@@ -52,16 +53,15 @@ impl Store {
             &data as &[&str],
             now.date_time()
         )
-        .fetch_all(&mut *self.system().await?)
+        .fetch_all(&mut *db)
         .await?;
+        self.keep_at_hand(db);
         let mut ends = vec![None; said.len()];
         for row in rows {
             ends[row.run_number as usize - 1] = Some(row.last_seq);
         }
-        if let Some(replicas) = self.replicas() {
-            for lease in leases() {
-                replicas.note_write(lease.workspace_id);
-            }
+        for lease in leases() {
+            self.note_write(lease.workspace_id);
         }
         Ok(ends)
     }
