@@ -9,6 +9,7 @@ mod calls;
 mod cap;
 mod context;
 mod log;
+mod pace;
 mod repetition;
 mod toolbox;
 mod turn;

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -14,23 +14,13 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::log::{LeaseLost, RunLog, Said};
+use crate::pace::{Pace, on_grid};
 use crate::toolbox::without_nul;
 
 /// Longest time that text waits to be persisted.
 const FLUSH_AFTER: Duration = Duration::from_millis(500);
 /// Distance of the moments at which it is.
 const FLUSH_GRID: Duration = Duration::from_millis(250);
-/// Longest time that text which comes soon after other text waits before it is looked at. Readers
-/// see no difference, and a fast model costs less.
-const SHOW_AFTER: Duration = Duration::from_millis(40);
-/// Distance of the moments at which it is.
-const SHOW_GRID: Duration = Duration::from_millis(10);
-/// Pieces of text that are shown as they come before that begins, so that short answers end at once.
-const SHOWN_AS_THEY_COME: u32 = 8;
-/// How long what came meanwhile is then gathered: the connection gives it piece by piece.
-const GATHER: Duration = Duration::from_millis(2);
-/// What came this short a time ago is being followed by more.
-const STILL_COMES: Duration = Duration::from_micros(500);
 /// Most events taken from the model before its text is shown.
 const MAX_AT_ONCE: usize = 256;
 /// Longest text of one message, in MiB; it goes into one row and one event.
@@ -116,33 +106,16 @@ async fn converse(
     // Made once and not anew for each piece of text.
     let cancelled = cancel.cancelled();
     let flush = sleep_until(deadline);
-    let pause = sleep_until(deadline);
-    tokio::pin!(cancelled, flush, pause);
+    tokio::pin!(cancelled, flush);
     let mut must_flush = false;
-    let mut pace = Pace::AtOnce;
-    let mut shown = 0;
-    let mut looks = 0;
-    let mut last_came = Instant::now();
+    let mut pace = Pace::new(log);
     let mut events = Vec::new();
     let ended = loop {
         tokio::select! {
             biased;
             () = &mut cancelled => break TurnEnd::Cancelled,
-            () = &mut pause, if pace != Pace::AtOnce => {
-                let now = Instant::now();
-                let has_shown = show(said, &mut shown, log);
-                let still_comes = now - last_came < STILL_COMES;
-                if pace == Pace::Resting || still_comes {
-                    pace = Pace::Gathering;
-                    pause.as_mut().reset(now + GATHER);
-                } else if has_shown {
-                    pace = Pace::Resting;
-                    pause.as_mut().reset(on_grid(now, SHOW_AFTER, SHOW_GRID));
-                } else {
-                    pace = Pace::AtOnce;
-                }
-            }
-            mut end = next_events(&mut stream, &mut events), if pace != Pace::Resting => {
+            () = pace.pause(), if pace.pauses() => pace.go_on(said),
+            mut end = next_events(&mut stream, &mut events), if pace.reads() => {
                 let is_full = events.len() >= MAX_AT_ONCE;
                 let mut has_grown = false;
                 for event in events.drain(..) {
@@ -152,22 +125,16 @@ async fn converse(
                     }
                     has_grown |= said.take(event, calls);
                 }
-                last_came = Instant::now();
+                let now = Instant::now();
                 if has_grown && !must_flush {
-                    flush.as_mut().reset(on_grid(last_came, FLUSH_AFTER, FLUSH_GRID));
+                    flush.as_mut().reset(on_grid(now, FLUSH_AFTER, FLUSH_GRID));
                     must_flush = true;
                 }
-                if pace == Pace::AtOnce || is_full || end.is_some() {
-                    show(said, &mut shown, log);
-                }
                 if let Some(end) = end {
+                    pace.show(said);
                     break end;
                 }
-                looks += u32::from(has_grown);
-                if pace == Pace::AtOnce && looks > SHOWN_AS_THEY_COME && has_grown && !is_full {
-                    pace = Pace::Resting;
-                    pause.as_mut().reset(on_grid(last_came, SHOW_AFTER, SHOW_GRID));
-                }
+                pace.came(now, said, has_grown, is_full);
             }
             result = finish(&mut underway), if underway.is_some() => {
                 result?;
@@ -175,7 +142,7 @@ async fn converse(
             }
             () = &mut flush, if must_flush && underway.is_none() => {
                 // What is logged was shown: early text never comes behind it.
-                show(said, &mut shown, log);
+                pace.show(said);
                 underway = Some(Underway {
                     text: said.text.len(),
                     reasoning: said.reasoning.len(),
@@ -190,28 +157,6 @@ async fn converse(
     finish(&mut underway).await?;
     said.note_persisted(underway);
     Ok(ended)
-}
-
-/// When what the model says is read and shown.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    /// As soon as it comes.
-    AtOnce,
-    /// Not read for now: text was shown a moment ago.
-    Resting,
-    /// Read, to be shown together in a moment.
-    Gathering,
-}
-
-/// Shows what is not shown yet; whether there was anything.
-fn show(said: &Said, shown: &mut usize, log: &dyn RunLog) -> bool {
-    let text = &said.text[*shown..];
-    if text.is_empty() {
-        return false;
-    }
-    log.show(*shown, text);
-    *shown = said.text.len();
-    true
 }
 
 /// Waits for the model's next event and takes those along that are there already; says how the
@@ -237,16 +182,6 @@ async fn next_events(stream: &mut ModelStream, events: &mut Vec<ModelEvent>) -> 
         Poll::Ready(None)
     })
     .await
-}
-
-/// The last moment of a grid until `longest` after `now`. The moments are the same for all runs,
-/// so that what they do is done together.
-fn on_grid(now: Instant, longest: Duration, grid: Duration) -> Instant {
-    static START: OnceLock<Instant> = OnceLock::new();
-    let start = *START.get_or_init(|| now);
-    let latest = now.saturating_duration_since(start) + longest;
-    let past = latest.as_nanos() % grid.as_nanos();
-    start + latest - Duration::from_nanos(past as u64)
 }
 
 async fn finish(underway: &mut Option<Underway<'_>>) -> Result<(), LeaseLost> {
