@@ -16,6 +16,7 @@ mod master_key;
 mod message_form;
 mod openapi;
 mod own_address;
+mod page_tasks;
 mod pages;
 mod problem;
 mod rate_limit;

@@ -20,6 +20,7 @@ use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 use leptos_axum::ResponseOptions;
 
 use crate::authentication::{authenticate, client};
+use crate::page_tasks::Panicked;
 use crate::problem::Problem;
 use crate::router::{AppState, MAX_BODY_BYTES};
 
@@ -36,15 +37,25 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
     };
     let req = Request::from_parts(parts, body);
     let names = app::Assets::clone(&state.assets);
+    let panicked = Panicked::default();
+    let context = panicked.clone();
     let render = leptos_axum::render_app_async_with_context(
         move || {
             visitor.provide();
+            provide_context(context.clone());
             provide_context(names.clone());
             protect_page();
         },
         || app::shell(LeptosOptions::builder().output_name("agentarea").build()),
     );
-    let mut response = private(render(req).await);
+    let rendered = tokio::select! {
+        rendered = render(req) => rendered,
+        () = panicked.happened() => {
+            let fault = anyhow::anyhow!("panic in a task of a page");
+            Problem::from(services::internal(&fault)).into_response()
+        }
+    };
+    let mut response = private(rendered);
     if response.headers().contains_key(LOCATION) && response.status() == StatusCode::OK {
         // Leptos leaves the status to its own client when a page is not asked for as HTML.
         *response.status_mut() = StatusCode::FOUND;

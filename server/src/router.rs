@@ -25,8 +25,8 @@ use crate::rate_limit::RateLimit;
 use crate::roles::{Role, Roles};
 use crate::security_headers::SecurityHeaders;
 use crate::{
-    assets, client_metadata, gateway, internal, message_form, openapi, pages, renewal, request,
-    rest, sign_in_return,
+    assets, client_metadata, gateway, internal, message_form, openapi, page_tasks, pages, renewal,
+    request, rest, sign_in_return,
 };
 
 /// Largest body of a request.
@@ -64,8 +64,7 @@ pub fn router(
     services: Services,
     stopping: CancellationToken,
 ) -> anyhow::Result<Router> {
-    // Pages are rendered on tokio; a second call in one process changes nothing.
-    let _ = any_spawner::Executor::init_tokio();
+    page_tasks::start();
     let public_url = config.public_url();
     let roles = config.roles;
     let (assets, asset_names) = assets::assets();

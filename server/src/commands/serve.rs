@@ -3,8 +3,10 @@
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, test_kill_process};
 use store::embedded::Joining;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,6 +78,19 @@ pub(super) fn hold_data_folder(config: &Config) -> anyhow::Result<File> {
     hold(&data_dir, config)
 }
 
+/// How long the lock of a server that is gone may be held by what it left behind, such as a child that
+/// it was just starting and that has not become another program yet.
+const REMAINS_GO: Duration = Duration::from_secs(5);
+
+/// Whether the process that a lock file names is there; `true` if it names none.
+fn lives(holder: &str) -> bool {
+    let named = holder.strip_prefix("process ");
+    let named = named.and_then(|rest| rest.split(' ').next()?.parse().ok());
+    named
+        .and_then(Pid::from_raw)
+        .is_none_or(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+}
+
 /// Makes sure that only one server uses a data folder; the lock goes with the process.
 fn hold(data_dir: &Path, config: &Config) -> anyhow::Result<File> {
     let path = data_dir.join("serve.lock");
@@ -86,19 +101,26 @@ fn hold(data_dir: &Path, config: &Config) -> anyhow::Result<File> {
         .write(true)
         .open(&path)
         .with_context(|| format!("open {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            bail!(
-                "another agentarea serves from {}: {}",
-                data_dir.display(),
-                holder.trim()
-            );
-        }
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("lock {}", path.display()));
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                let _ = file.rewind();
+                let _ = file.read_to_string(&mut holder);
+                if lives(&holder) || begun.elapsed() > REMAINS_GO {
+                    bail!(
+                        "another agentarea serves from {}: {}",
+                        data_dir.display(),
+                        holder.trim()
+                    );
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("lock {}", path.display()));
+            }
         }
     }
     file.set_len(0).context("write serve.lock")?;

@@ -1,6 +1,7 @@
 //! Crashes in the middle of an answer: everybody ends with the same text.
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -106,6 +107,25 @@ async fn killed_server_ends_every_answer_exactly_once() {
         "every crash landed in the middle of a run"
     );
     assert!(p95 <= RESUMED_WITHIN, "{p95:?}");
+}
+
+#[tokio::test]
+async fn server_starts_although_its_folder_is_held_longer_than_the_dead_one_lived() {
+    let mut app = TestApp::start_embedded().await;
+    app.program().kill();
+    let lock = File::open(app.data_dir().join("serve.lock")).expect("the lock of the dead server");
+    lock.lock().expect("held");
+    let holding = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(500));
+        drop(lock);
+    });
+
+    app.program().start().await;
+
+    assert!(
+        holding.is_finished(),
+        "it started while its folder was held"
+    );
 }
 
 #[tokio::test]
