@@ -10,6 +10,7 @@ use bollard::query_parameters::{
     StartContainerOptions, StopContainerOptions,
 };
 use domain::expose;
+use futures::FutureExt;
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
@@ -53,9 +54,20 @@ impl Docker {
         match started.await {
             Ok((relay, attached)) => {
                 let (input, output) = attached.stdio;
+                let lookout = relay.is_none().then(|| {
+                    let (docker, spec) = (self.clone(), spec.clone());
+                    let (refusals, token) = (refusals.clone(), token.clone());
+                    // To its end in any case: half of it would leave a container behind.
+                    let looking = async move {
+                        let looking = docker.look_out(spec, refusals, token);
+                        let _ = tokio::spawn(looking).await;
+                    };
+                    looking.boxed().shared()
+                });
                 let running = Running {
                     log,
                     refusals,
+                    lookout,
                     exit: attached.exit,
                     relay,
                     _tasks: tasks,
@@ -83,8 +95,44 @@ impl Docker {
         token: &CancellationToken,
     ) -> Result<(Arc<Relay>, String), Error> {
         let image = self.relay_image().await?;
-        let name = self.relay_name(&spec.id);
         let body = body::relay(spec, &self.config.installation, image);
+        self.open_relay(spec, body, (refusals, log, token)).await
+    }
+
+    /// Puts a relay into the network of a server that may reach nobody, so that it is noted whom it
+    /// tries to: by a proxy that refuses everything.
+    async fn look_out(self, spec: Spec, refusals: Refusals, token: CancellationToken) {
+        let log = LogBook::behind(Veil::default());
+        let looking = async {
+            let image = self.relay_image().await?;
+            let body = body::lookout(&spec, &self.config.installation, image, self.name(&spec.id));
+            self.open_relay(&spec, body, (&refusals, &log, &token))
+                .await
+        };
+        let looked = looking.await;
+        if let Err(error) = &looked {
+            tracing::debug!(%error, server.id = spec.id, "nobody notes what a server tries to reach");
+        }
+        // The server may have been removed meanwhile, and this must not stay behind.
+        if looked.is_err() || token.is_cancelled() {
+            let name = self.relay_name(&spec.id);
+            let left = self.find_own(&name).await;
+            if let Ok(Some(left)) = left
+                && left.fence <= spec.fence
+                && let Err(error) = self.erase_container(&left.container).await
+            {
+                tracing::warn!(%error, server.id = spec.id, "a relay was left to the sweep");
+            }
+        }
+    }
+
+    async fn open_relay(
+        &self,
+        spec: &Spec,
+        body: ContainerCreateBody,
+        (refusals, log, token): (&Refusals, &LogBook, &CancellationToken),
+    ) -> Result<(Arc<Relay>, String), Error> {
+        let name = self.relay_name(&spec.id);
         let attached = self.create_and_start(&name, body, log, token).await?;
         let gate = Arc::new(Gate {
             rules: spec.egress.clone(),

@@ -30,6 +30,11 @@ async fn servers_are_made_confined_called_and_removed_on_podman() {
     session.call("write", "/etc/passwd").await.unwrap_err();
     let refused = session.call("connect", "1.1.1.1:443").await.unwrap_err();
     assert!(refused.contains("unreachable"), "{refused}");
+    session.running.look_out().await;
+    let refused = session.call("tunnel", "nobody.example:443").await.unwrap();
+    assert!(refused.contains("403"), "{refused}");
+    let noted = session.running.refusals.list();
+    assert_eq!(noted[0].target, "nobody.example:443");
     assert_eq!(session.try_call("memory", "200").await, None);
     // With the old control groups Podman does not say why.
     let exit = session.running.ended().await;
