@@ -7,6 +7,8 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
+use provisioner::Provisioner;
+
 use crate::support::{Bench, spec};
 
 const METADATA: &str = "169.254.169.254";
