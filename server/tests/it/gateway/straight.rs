@@ -145,8 +145,8 @@ async fn call_keeps_its_cancelling_from_another_with_its_id() {
         server
             .until("the call", |server| server.count("tools/call") == 1)
             .await;
-        let twin = client.post(&called(9, "one__echo", json!({"text": "hi"})));
-        let twin = messages(twin.await).await.1;
+        let twin = called(9, "one__echo", json!({"text": "hi"}));
+        let twin = messages(client.post(&twin).await).await.1;
         let notice = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
             "params": {"requestId": 9}});
         (twin, client.post(&notice).await.status())
