@@ -222,26 +222,42 @@ impl Docker {
     /// `Outdated` if something was started after.
     async fn make_room(&self, spec: &Spec) -> Result<(), Error> {
         for name in [self.name(&spec.id), self.relay_name(&spec.id)] {
-            if let Some(found) = self.find_own(&name).await? {
-                if found.fence > spec.fence {
-                    return Err(Error::Outdated { name });
-                }
-                self.erase_container(&found.container).await?;
+            if let Some(found) = self.find_own(&name).await?
+                && found.fence > spec.fence
+            {
+                return Err(Error::Outdated { name });
             }
         }
-        Ok(())
+        self.erase(&spec.id, spec.fence).await
     }
 
     /// Removes a server and its relay at once, unless they were started later than `fence`.
     async fn erase(&self, id: &str, fence: i64) -> Result<(), Error> {
-        for name in [self.name(id), self.relay_name(id)] {
-            if let Some(found) = self.find_own(&name).await?
-                && found.fence <= fence
-            {
-                self.erase_container(&found.container).await?;
-            }
+        let first = self.erase_named(&self.name(id), fence).await;
+        self.erase_named(&self.relay_name(id), fence).await?;
+        match first {
+            Ok(()) => Ok(()),
+            // Podman removes no container whose network another one is in, as a relay's may be.
+            Err(_) => self.erase_named(&self.name(id), fence).await,
         }
-        Ok(())
+    }
+
+    async fn erase_named(&self, name: &str, fence: i64) -> Result<(), Error> {
+        match self.find_own(name).await? {
+            Some(found) if found.fence <= fence => self.erase_container(&found.container).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a container that was listed, and before a server the relay that may be in its network.
+    pub(super) async fn erase_held(&self, held: &Held) -> Result<(), Error> {
+        let erased = self.erase_container(&held.container).await;
+        if erased.is_ok() || !held.is_server {
+            return erased;
+        }
+        self.erase_named(&self.relay_name(&held.id), held.fence)
+            .await?;
+        self.erase_container(&held.container).await
     }
 
     /// By the engine's own id, so that nothing else of that name is met.
