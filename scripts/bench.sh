@@ -4,7 +4,11 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 workloads=("$@")
-((${#workloads[@]})) || workloads=(chat length page append idle gateway start wasm)
+if ! ((${#workloads[@]})); then
+  workloads=(chat length page append idle gateway start wasm)
+  # Where a container engine answers, or one of our own can be started.
+  if docker info >/dev/null 2>&1 || { has dockerd && ((EUID == 0)); }; then workloads+=(containers); fi
+fi
 for name in "${workloads[@]}"; do
   [[ -f "bench/workloads/$name.sh" ]] || fail "there is no bench/workloads/$name.sh"
 done

@@ -1,5 +1,5 @@
 # From nothing to the first answer of a tool server in a container: by the platform, and by
-# `docker run` of the same image. Run it by its name; needs Docker.
+# `docker run` of the same image. Needs Docker.
 
 if ! docker info >/dev/null 2>&1; then
   note "no container engine answers: not measured"

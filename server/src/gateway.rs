@@ -1,10 +1,16 @@
 //! `/mcp` and `/mcp/{server}`: the gateway to the workspace's tool servers.
 
-use axum::body::Body;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::body::{Body, HttpBody};
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use domain::Error;
-use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use futures::FutureExt;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use mcp::gateway::{Caller, GatewayService};
@@ -13,7 +19,11 @@ use url::Url;
 use crate::authentication::authenticate;
 use crate::guard::Site;
 use crate::problem::Problem;
+use crate::request::{Known, traceparent};
+use crate::rest;
 use crate::router::{AppState, MAX_BODY_BYTES};
+use crate::security_headers::SecurityHeaders;
+use crate::stall::AwaitedBody;
 
 /// The gateway of this server.
 pub fn service(public_url: &Url, stopping: tokio_util::sync::CancellationToken) -> GatewayService {
@@ -31,7 +41,7 @@ pub fn service(public_url: &Url, stopping: tokio_util::sync::CancellationToken) 
 
 /// All tool servers of the workspace.
 pub async fn all(State(state): State<AppState>, req: Request) -> Response {
-    serve(state, None, req).await
+    serve(&state, None, req).await
 }
 
 /// One tool server alone.
@@ -40,17 +50,75 @@ pub async fn one(
     Path(server): Path<String>,
     req: Request,
 ) -> Response {
-    serve(state, Some(server), req).await
+    serve(&state, Some(server), req).await
 }
 
-async fn serve(state: AppState, server: Option<String>, req: Request) -> Response {
+/// The short way to `/mcp`, by which most of its requests go: the same checks in the same order as
+/// those of the routes, in one piece, since a tool call is made many times a second.
+#[derive(Clone)]
+pub struct ShortWay {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: AppState,
+    site: Site,
+    security_headers: SecurityHeaders,
+}
+
+impl ShortWay {
+    /// To the gateway of a site.
+    pub fn new(state: AppState, public_url: &Url) -> Self {
+        let inner = Inner {
+            state,
+            site: Site::new(public_url),
+            security_headers: SecurityHeaders::new(public_url),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Whether a request may go this way: a message with a key, of a length that is told and allowed.
+    /// Whatever else there is is for the routes.
+    pub fn takes(&self, req: &http::Request<AwaitedBody>) -> bool {
+        let length = req.headers().get(CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        req.method() == http::Method::POST
+            && req.uri().path() == "/mcp"
+            && req.headers().contains_key(AUTHORIZATION)
+            && !req.headers().contains_key(COOKIE)
+            && length.is_some_and(|length| length <= MAX_BODY_BYTES)
+    }
+
+    /// Answers such a request.
+    pub async fn answer(self, mut req: http::Request<AwaitedBody>) -> Response {
+        let inner = self.inner;
+        let (method, headers) = (req.method().clone(), req.headers());
+        let known = Known::new(method, "/mcp".to_owned(), traceparent(headers));
+        let answering = async {
+            if let Err(refused) = inner.site.let_in(&mut req) {
+                return refused.into_response();
+            }
+            let serving = AssertUnwindSafe(serve(&inner.state, None, req));
+            serving.catch_unwind().await.unwrap_or_else(rest::panicked)
+        };
+        known.answered(inner.security_headers, answering).await
+    }
+}
+
+async fn serve<B>(state: &AppState, server: Option<String>, req: http::Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes> + Send + 'static,
+    B::Error: fmt::Display + Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let (mut parts, body) = req.into_parts();
-    match caller(&state, server.as_deref(), &parts).await {
+    match caller(state, server.as_deref(), &parts).await {
         Ok(caller) => {
             // The key has done its work; nothing behind this sees it.
             parts.headers.remove(AUTHORIZATION);
             parts.extensions.insert(caller);
-            let req = Request::from_parts(parts, body);
+            let req = http::Request::from_parts(parts, body);
             state.gateway.handle(req).await.map(Body::new)
         }
         Err(error) => refused(error),

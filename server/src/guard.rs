@@ -132,26 +132,46 @@ impl Asker {
 /// foreign page must not sign its visitors in as somebody else. API keys are never added by a
 /// browser, so changes with a key need no proof; nor do reports, which change nothing.
 pub async fn guard(State(site): State<Site>, mut req: Request, next: Next) -> Response {
-    let headers = req.headers();
-    if !PROBES.contains(&req.uri().path()) && !site.is_own_host(req.uri(), headers) {
-        let detail = "this server is not known by that name; see AGENTAREA_PUBLIC_URL".to_owned();
-        return Problem::Http(StatusCode::MISDIRECTED_REQUEST, detail).into_response();
+    match site.let_in(&mut req) {
+        Ok(()) => next.run(req).await,
+        Err(refused) => refused.into_response(),
     }
-    if is_change(req.method()) && !has_key(headers) {
-        let asker = site.asker(headers);
+}
+
+impl Site {
+    /// As [`guard`]: the answer to what is refused, and else a request without hearsay.
+    ///
+    /// # Errors
+    /// What is answered instead.
+    pub fn let_in<B>(&self, req: &mut http::Request<B>) -> Result<(), Problem> {
+        self.check(req)?;
+        let headers = req.headers_mut();
+        for name in &HEARSAY {
+            headers.remove(name);
+        }
+        Ok(())
+    }
+
+    fn check<B>(&self, req: &http::Request<B>) -> Result<(), Problem> {
+        let headers = req.headers();
+        if !PROBES.contains(&req.uri().path()) && !self.is_own_host(req.uri(), headers) {
+            let detail =
+                "this server is not known by that name; see AGENTAREA_PUBLIC_URL".to_owned();
+            return Err(Problem::Http(StatusCode::MISDIRECTED_REQUEST, detail));
+        }
+        if !is_change(req.method()) || has_key(headers) {
+            return Ok(());
+        }
+        let asker = self.asker(headers);
         let needs_proof = headers.contains_key(COOKIE) && req.uri().path() != REPORTS;
         if asker == Asker::Foreign || (needs_proof && asker == Asker::Unknown) {
             let detail = "this change was not asked for by a page of this site; programs sign in \
                           with an API key"
                 .to_owned();
-            return Problem::Http(StatusCode::FORBIDDEN, detail).into_response();
+            return Err(Problem::Http(StatusCode::FORBIDDEN, detail));
         }
+        Ok(())
     }
-    let headers = req.headers_mut();
-    for name in &HEARSAY {
-        headers.remove(name);
-    }
-    next.run(req).await
 }
 
 fn is_change(method: &Method) -> bool {

@@ -12,6 +12,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::future::RouteFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Either};
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -25,6 +27,7 @@ use tower::Service;
 
 use crate::client::TrustedProxies;
 use crate::crowds::Crowds;
+use crate::gateway::ShortWay;
 use crate::stall::{BodyWatch, StallGuard};
 
 /// Time for a client to send its headers; also how long an idle connection is kept.
@@ -38,10 +41,19 @@ const MAX_CONNECTIONS: usize = 20_000;
 /// Time for requests under way when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Serves `app` until `stopping`, then lets requests under way end.
+/// Who answers requests. Cheap to clone.
+#[derive(Clone)]
+pub struct Front {
+    /// All routes.
+    pub routes: Router,
+    /// The short way to the gateway, where there is one.
+    pub short_way: Option<ShortWay>,
+}
+
+/// Serves `front` until `stopping`, then lets requests under way end.
 pub async fn serve(
     listener: TcpListener,
-    app: Router,
+    front: Front,
     proxies: TrustedProxies,
     crowds: Crowds,
     stopping: CancellationToken,
@@ -70,7 +82,7 @@ pub async fn serve(
             let _ = stream.set_zero_linger();
             continue;
         };
-        let connection = connection(stream, peer.ip(), app.clone(), proxies.clone());
+        let connection = connection(stream, peer.ip(), front.clone(), proxies.clone());
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -91,7 +103,7 @@ pub async fn serve(
 fn connection(
     stream: TcpStream,
     peer: IpAddr,
-    app: Router,
+    front: Front,
     proxies: TrustedProxies,
 ) -> http1::Connection<TokioIo<StallGuard>, TowerToHyperService<Door>> {
     // Small frames of an answer must not wait for the ones before to be acknowledged.
@@ -100,7 +112,7 @@ fn connection(
     }
     let stream = StallGuard::new(stream);
     let door = Door {
-        app,
+        front,
         peer,
         proxies,
         bodies: stream.bodies(),
@@ -116,7 +128,7 @@ fn connection(
 /// Hands the requests of one connection on, and says where they come from.
 #[derive(Clone)]
 struct Door {
-    app: Router,
+    front: Front,
     peer: IpAddr,
     proxies: TrustedProxies,
     bodies: BodyWatch,
@@ -125,7 +137,7 @@ struct Door {
 impl Service<Request<Incoming>> for Door {
     type Response = Response;
     type Error = Infallible;
-    type Future = RouteFuture<Infallible>;
+    type Future = Either<RouteFuture<Infallible>, BoxFuture<'static, Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -135,6 +147,11 @@ impl Service<Request<Incoming>> for Door {
         let mut req = req.map(|body| self.bodies.watch(body));
         let client = self.proxies.client(self.peer, req.headers());
         req.extensions_mut().insert(client);
-        self.app.call(req)
+        match &self.front.short_way {
+            Some(short_way) if short_way.takes(&req) => {
+                Either::Right(short_way.clone().answer(req).map(Ok).boxed())
+            }
+            _ => Either::Left(self.front.routes.call(req)),
+        }
     }
 }

@@ -6,9 +6,9 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use services::REQUEST_ID;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use crate::problem::Problem;
 use crate::security_headers::SecurityHeaders;
@@ -22,25 +22,15 @@ pub async fn identify(
     req: Request,
     next: Next,
 ) -> Response {
-    let request_id = uuid::Uuid::now_v7().to_string();
-    let method = req.method().clone();
     let path = req
         .extensions()
         .get::<MatchedPath>()
         .map_or("page", MatchedPath::as_str)
         .to_owned();
-    let span = tracing::info_span!(
-        target: TARGET, "request",
-        otel.kind = "server", otel.name = tracing::field::Empty,
-        traceparent = traceparent(&req), http.request.method = %method, http.route = path,
-        http.response.status_code = tracing::field::Empty, request.id = request_id,
-    );
-    if !span.is_disabled() {
-        span.record("otel.name", format!("{method} {path}"));
-    }
-    let started = Instant::now();
-    let mut response = REQUEST_ID
-        .scope(request_id.clone(), async {
+    let (method, headers) = (req.method().clone(), req.headers());
+    let known = Known::new(method, path, traceparent(headers));
+    known
+        .answered(security_headers, async {
             let is_api = req.uri().path().starts_with("/api/v1/");
             let response = run_to_end(req, next).await;
             match is_api {
@@ -48,28 +38,79 @@ pub async fn identify(
                 false => response,
             }
         })
-        .instrument(span.clone())
-        .await;
-    span.record("http.response.status_code", response.status().as_u16());
-    security_headers.add_to(&mut response);
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
+        .await
+}
+
+/// What is known of a request that is being answered.
+pub struct Known {
+    request_id: String,
+    method: Method,
+    path: String,
+    span: Span,
+    started: Instant,
+}
+
+impl Known {
+    /// `path` is the route's.
+    pub fn new(method: Method, path: String, traceparent: Option<&str>) -> Self {
+        let request_id = uuid::Uuid::now_v7().to_string();
+        let span = tracing::info_span!(
+            target: TARGET, "request",
+            otel.kind = "server", otel.name = tracing::field::Empty,
+            traceparent, http.request.method = %method, http.route = path,
+            http.response.status_code = tracing::field::Empty, request.id = request_id,
+        );
+        if !span.is_disabled() {
+            span.record("otel.name", format!("{method} {path}"));
+        }
+        Self {
+            request_id,
+            method,
+            path,
+            span,
+            started: Instant::now(),
+        }
     }
-    let status = response.status().as_u16().to_string();
-    let labels = [
-        ("method", method.to_string()),
-        ("path", path),
-        ("status", status),
-    ];
-    metrics::counter!("agentarea_http_requests_total", &labels).increment(1);
-    metrics::histogram!("agentarea_http_request_duration_seconds", &labels)
-        .record(started.elapsed().as_secs_f64());
-    response
+
+    /// Sees a request through to its answer.
+    pub async fn answered(
+        self,
+        security_headers: SecurityHeaders,
+        answering: impl Future<Output = Response>,
+    ) -> Response {
+        let Self {
+            request_id,
+            method,
+            path,
+            span,
+            started,
+        } = self;
+        let answering = REQUEST_ID.scope(request_id.clone(), answering);
+        let mut response = match span.is_disabled() {
+            true => answering.await,
+            false => answering.instrument(span.clone()).await,
+        };
+        span.record("http.response.status_code", response.status().as_u16());
+        security_headers.add_to(&mut response);
+        if let Ok(value) = HeaderValue::from_str(&request_id) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        let status = response.status().as_u16().to_string();
+        let labels = [
+            ("method", method.to_string()),
+            ("path", path),
+            ("status", status),
+        ];
+        metrics::counter!("agentarea_http_requests_total", &labels).increment(1);
+        metrics::histogram!("agentarea_http_request_duration_seconds", &labels)
+            .record(started.elapsed().as_secs_f64());
+        response
+    }
 }
 
 /// The trace that a caller's own trace goes on in.
-fn traceparent(req: &Request) -> Option<&str> {
-    req.headers().get("traceparent")?.to_str().ok()
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    headers.get("traceparent")?.to_str().ok()
 }
 
 /// Errors of the layers around the handlers, such as a body that is too large, in the one format.

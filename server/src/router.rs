@@ -20,7 +20,9 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::config::Config;
+use crate::gateway::ShortWay;
 use crate::guard::{Site, guard};
+use crate::listener::Front;
 use crate::rate_limit::RateLimit;
 use crate::roles::{Role, Roles};
 use crate::security_headers::SecurityHeaders;
@@ -55,15 +57,15 @@ pub struct AppState {
     pub stopping: CancellationToken,
 }
 
-/// All routes of the server.
+/// All routes of the server, and the short way to one of them.
 ///
 /// # Errors
 /// If the metrics recorder cannot be installed.
-pub fn router(
+pub fn front(
     config: &Config,
     services: Services,
     stopping: CancellationToken,
-) -> anyhow::Result<Router> {
+) -> anyhow::Result<Front> {
     page_tasks::start();
     let public_url = config.public_url();
     let roles = config.roles;
@@ -135,6 +137,10 @@ pub fn router(
     if is_for_people {
         all = all.merge(uploads(config, roles));
     }
+    // `/mcp` is a route like the others, for what does not go this way.
+    let short_way = roles
+        .has(Role::Api)
+        .then(|| ShortWay::new(state.clone(), &public_url));
     let mut all = all.with_state(state);
     if roles.has(Role::Web) {
         all = all.merge(assets);
@@ -146,10 +152,11 @@ pub fn router(
     if let Some(inside) = inside {
         all = all.merge(inside.layer(CatchPanicLayer::custom(rest::panicked)));
     }
-    Ok(all.layer(from_fn_with_state(
+    let routes = all.layer(from_fn_with_state(
         SecurityHeaders::new(&public_url),
         request::identify,
-    )))
+    ));
+    Ok(Front { routes, short_way })
 }
 
 /// What pages link to of the REST interface, for servers that have pages and not that.

@@ -173,14 +173,16 @@ fn policy(config: &Config) -> anyhow::Result<Policy> {
 
 fn containers(config: &Config) -> anyhow::Result<ContainersConfig> {
     let containers = &config.containers;
+    let days = u64::from(containers.base_image_days);
+    let lives = (days > 0).then(|| Duration::from_secs(days * 24 * 3600));
     Ok(ContainersConfig {
         engines: config.container_engines()?,
         certificates: config.container_certificates()?,
         registries: Some(names(&containers.registries)).filter(|names| !names.is_empty()),
         // What runs in a container never reaches this machine, unless an administrator says so.
         dialler: Dialler::new(Policy::new(config.allowed_private_hosts()?, false)),
-        node: base(&containers.node_image, &containers.node_from),
-        python: base(&containers.python_image, &containers.python_from),
+        node: base(&containers.node_image, &containers.node_from, lives),
+        python: base(&containers.python_image, &containers.python_from, lives),
         npm_registry: containers.npm_registry.clone(),
         pypi_index: containers.pypi_index.clone(),
     })
@@ -192,10 +194,11 @@ fn names(list: &str) -> Vec<String> {
 }
 
 /// An image for packages: the one that is named, or one that is made.
-fn base(given: &str, from: &str) -> PackageBase {
+fn base(given: &str, from: &str, lives: Option<Duration>) -> PackageBase {
     match given {
         "" => PackageBase::Made {
             from: from.to_owned(),
+            lives,
         },
         given => PackageBase::Given(given.to_owned()),
     }

@@ -25,7 +25,7 @@ use crate::handler::Handler;
 use crate::lines::Lines;
 use crate::question::Question;
 use crate::sign_in::{self, GrantKeeper};
-use crate::straight::Straight;
+use crate::straight::{Dial, Straight, Wires};
 
 /// Largest message of a server that is read.
 pub(crate) const MAX_MESSAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -126,7 +126,8 @@ impl Connection {
             .max_concurrent_requests(MAX_REQUESTS);
         config.allow_stateless = true;
         let Some(keeper) = endpoint.grant else {
-            return Self::open_plain(client, config).await;
+            let wires = Wires::new(Dial::Tcp(outbound.dialler()), &endpoint.url);
+            return Self::open_plain(client, wires, config).await;
         };
         let authorized = sign_in::authorized(outbound, &endpoint.url, client, keeper).await;
         let client = authorized.map_err(|error| ConnectError::SignInNeeded(error.to_string()))?;
@@ -160,11 +161,14 @@ impl Connection {
             .max_error_response_size(MAX_ERROR_BYTES)
             .max_concurrent_requests(MAX_SOCKET_REQUESTS);
         config.allow_stateless = true;
-        Self::open_plain(client, config).await
+        let dial = Dial::Socket(socket.to_owned());
+        let wires = url.parse().ok().and_then(|url| Wires::new(dial, &url));
+        Self::open_plain(client, wires, config).await
     }
 
     async fn open_plain(
         client: reqwest::Client,
+        wires: Option<Wires>,
         config: StreamableHttpClientTransportConfig,
     ) -> Result<Self, ConnectError> {
         let mut opened = newest_first(|mode| {
@@ -175,7 +179,9 @@ impl Connection {
             )
         })
         .await?;
-        opened.straight = opened.is_modern().then(|| Straight::new(client, &config));
+        if opened.is_modern() {
+            opened.straight = Some(Straight::new(client, wires, &config));
+        }
         Ok(opened)
     }
 

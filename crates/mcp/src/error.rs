@@ -134,6 +134,14 @@ impl CallError {
         }
     }
 
+    /// What became of a request that was answered with a status alone.
+    pub(crate) fn from_status(status: u16) -> Self {
+        match from_status(status) {
+            ConnectError::Unreachable(reason) => Self::Lost(reason),
+            other => Self::Connect(other),
+        }
+    }
+
     /// Whether the connection should not be used again.
     pub fn spoils_connection(&self) -> bool {
         matches!(
@@ -200,6 +208,10 @@ impl From<ServiceError> for CallError {
 }
 
 impl ConnectError {
+    pub(crate) fn answers_with(kind: &str) -> Self {
+        Self::not_mcp(&format!("it answers with {}", short(kind)))
+    }
+
     pub(crate) fn not_mcp(why: &str) -> Self {
         Self::Protocol(format!(
             "there is no tool server at this address: {why}; check the address and its path"
@@ -261,7 +273,7 @@ fn from_http(error: &StreamableHttpError<reqwest::Error>) -> Option<ConnectError
         },
         StreamableHttpError::UnexpectedContentType(kind) => {
             let kind = kind.as_deref().unwrap_or("nothing");
-            ConnectError::not_mcp(&format!("it answers with {}", short(kind)))
+            ConnectError::answers_with(kind)
         }
         StreamableHttpError::ResponseBodyTooLarge { max_size } => ConnectError::TooMuch(format!(
             "answers with more than {} MiB",

@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::policy::Reach;
 use crate::resolver::Resolver;
-use crate::{Policy, Refused};
+use crate::{Dialler, Policy, Refused};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const POOL_IDLE: Duration = Duration::from_secs(90);
@@ -57,6 +57,11 @@ impl Outbound {
             Reach::Listed => &self.listed,
         };
         Ok(client.request(method, url))
+    }
+
+    /// Opens connections by the same policy, for what is not one of this client's requests.
+    pub fn dialler(&self) -> Dialler {
+        Dialler::shared(self.policy.clone())
     }
 
     /// Checks the URL as [`Outbound::request`] does and gives a client for it and other addresses of

@@ -38,6 +38,10 @@ impl Dialler {
         }
     }
 
+    pub(crate) fn shared(policy: Arc<Policy>) -> Self {
+        Self { policy }
+    }
+
     /// Resolves a name or takes an address literally, checks every address and connects to the
     /// first that answers, each within 5 s.
     ///

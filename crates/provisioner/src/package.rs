@@ -1,5 +1,7 @@
 //! Packages of npm and PyPI that are turned into images.
 
+use std::time::Duration;
+
 use crate::Rule;
 
 /// A package in exactly one version.
@@ -46,6 +48,8 @@ pub enum Base {
     Made {
         /// Such as `node:22-bookworm-slim`, or where a mirror has that.
         from: String,
+        /// How old it may be before it is made anew, so that fixes come in; `None` for ever.
+        lives: Option<Duration>,
     },
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::future::{BoxFuture, Shared};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::sync::watch;
 use tokio_util::sync::DropGuard;
@@ -57,6 +58,8 @@ pub struct Running {
     pub refusals: Refusals,
     pub(crate) exit: watch::Receiver<Option<Exit>>,
     pub(crate) relay: Option<Arc<Relay>>,
+    /// Puts somebody beside a server that may reach nobody, to note whom it tries to.
+    pub(crate) lookout: Option<Shared<BoxFuture<'static, ()>>>,
     pub(crate) _tasks: DropGuard,
 }
 
@@ -77,6 +80,17 @@ impl Running {
     /// How it ended, if it has.
     pub fn exit(&self) -> Option<Exit> {
         self.exit.borrow().clone()
+    }
+
+    /// Waits until tries to reach somebody are noted, where that is not so from the beginning. The
+    /// first who waits begins it: it takes a quarter of a second, so the start does not wait for it.
+    pub fn look_out(&self) -> impl Future<Output = ()> + Send + use<> {
+        let lookout = self.lookout.clone();
+        async move {
+            if let Some(lookout) = lookout {
+                lookout.await;
+            }
+        }
     }
 
     /// Opens a socket of this machine whose connections lead to a port of the container.

@@ -44,7 +44,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     } else if is_embedded {
         tracing::warn!("no other server can use an embedded database: nothing runs agents here");
     }
-    let app = router::router(&config, backend.services.clone(), stopping.clone())?;
+    let front = router::front(&config, backend.services.clone(), stopping.clone())?;
     println!(
         "AgentArea is ready: {}",
         config.public_url().as_str().trim_end_matches('/')
@@ -53,7 +53,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
 
     let proxies = config.trusted_proxies()?;
     let crowds = Crowds::new(config.limits.connections_per_address, proxies.clone());
-    let serving = listener::serve(socket, app, proxies, crowds, stopping.clone());
+    let serving = listener::serve(socket, front, proxies, crowds, stopping.clone());
     let server = tokio::spawn(serving);
     tokio::select! {
         _ = interrupt.recv() => {}

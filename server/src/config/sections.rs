@@ -57,6 +57,8 @@ pub struct Containers {
     pub node_from: String,
     /// What that with Python is made from.
     pub python_from: String,
+    /// Days after which the images that are made are made anew; 0 for never.
+    pub base_image_days: u32,
     /// Hosts that images may come from, separated by commas; empty for any that is public.
     pub registries: String,
     /// The npm registry or its mirror.

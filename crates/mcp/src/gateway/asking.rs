@@ -69,7 +69,7 @@ impl Gateway {
         context: &RequestContext<RoleServer>,
     ) -> Result<Answer, CallError> {
         let level = self.client(context).log_level;
-        let pass_on = async |aside| match aside {
+        let pass_on = async |aside: Box<Aside>| match *aside {
             Aside::Step(step) => {
                 let Some(token) = context.meta.get_progress_token() else {
                     return;
@@ -97,9 +97,9 @@ impl Gateway {
                         while let Ok(aside) = call.said.try_recv() {
                             pass_on(aside).await;
                         }
-                        return self.parked.park(call, question, who);
+                        return self.parked.park(call, *question, who);
                     }
-                    None => asked.push(put(question, context)),
+                    None => asked.push(put(*question, context)),
                 },
                 Some(()) = asked.next() => {}
                 Some(aside) = call.said.recv() => pass_on(aside).await,

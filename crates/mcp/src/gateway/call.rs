@@ -21,8 +21,9 @@ const WAITING_QUESTIONS: usize = 16;
 /// It goes on only while it is waited for. Dropped, it is cancelled.
 pub(super) struct Call {
     pub(super) answer: Pin<Box<dyn Future<Output = Result<Answer, CallError>> + Send>>,
-    pub(super) said: mpsc::Receiver<Aside>,
-    pub(super) questions: mpsc::Receiver<Question>,
+    // Boxed: a queue makes room for 32 at once, and most calls say and ask nothing.
+    pub(super) said: mpsc::Receiver<Box<Aside>>,
+    pub(super) questions: mpsc::Receiver<Box<Question>>,
     pub(super) cancel: CancellationToken,
 }
 
@@ -37,9 +38,9 @@ impl Call {
         let can_be_asked = can_be_asked.is_some_and(takes_forms);
         let answer = Box::pin(async move {
             // A client that is slow to hear of steps is not waited for.
-            let on_progress = |step| drop(asides.try_send(Aside::Step(step)));
-            let on_log = |line| drop(asides.try_send(Aside::Log(line)));
-            let on_question = |question| drop(asking.try_send(question));
+            let on_progress = |step| drop(asides.try_send(Box::new(Aside::Step(step))));
+            let on_log = |line| drop(asides.try_send(Box::new(Aside::Log(line))));
+            let on_question = |question| drop(asking.try_send(Box::new(question)));
             let hearing = Hearing {
                 cancel: &cancelled,
                 on_progress: if wants_steps {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use http_body::Frame;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{Full, StreamBody};
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, ClientCapabilities, JsonObject, RequestId,
+    CallToolRequestParams, CallToolResponse, ClientCapabilities, ErrorData, JsonObject, RequestId,
     RequestMetaObject, ServerResult,
 };
 use serde::Deserialize;
@@ -168,13 +169,19 @@ impl SessionCall {
             log_level: Some(logs::USUAL),
         };
         let call = Call::begin(caller, Ask::from_call(self.params, client), false);
+        let Some(listed) = Listed::new(owned, &self.id, &call) else {
+            // Ids are used once; of two calls by one nobody could tell which is meant to be cancelled.
+            let message = "a request with this id is under way";
+            let error = ErrorData::invalid_request(message, None);
+            let (_, body) = straight::message(&self.id, Err::<(), _>(error));
+            return straight::response(StatusCode::OK, JSON, Full::from(body));
+        };
         let mut awaited = Awaited::to_its_end(call);
-        let listed = Listed::new(owned, self.id, awaited.call());
         let call = awaited.call();
         let first = tokio::select! {
             biased;
             answer = &mut call.answer => Ok(answer),
-            Some(aside) = call.said.recv() => Err(Some(aside)),
+            Some(aside) = call.said.recv() => Err(Some(*aside)),
             () = tokio::time::sleep(KEEP_ALIVE) => Err(None),
         };
         match first {
@@ -218,7 +225,7 @@ async fn go_on(
         tokio::select! {
             biased;
             answer = &mut call.answer => break answer,
-            Some(said) = call.said.recv() => aside = Some(said),
+            Some(said) = call.said.recv() => aside = Some(*said),
             () = tokio::time::sleep(KEEP_ALIVE) => {}
         }
     };
@@ -232,7 +239,7 @@ fn rest(call: Option<Call>) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     if let Some(mut call) = call {
         while let Ok(aside) = call.said.try_recv() {
-            lines.extend(line(aside));
+            lines.extend(line(*aside));
         }
     }
     lines
@@ -272,9 +279,14 @@ fn told(id: &RequestId, answer: Result<Answer, CallError>, name: &str) -> Vec<u8
 }
 
 impl Listed {
-    fn new(owned: Arc<Owned>, id: RequestId, call: &Call) -> Self {
-        lock(&owned.calls).insert(id.clone(), call.cancel.clone());
-        Self { owned, id }
+    /// `None` if a call with that id is under way.
+    fn new(owned: Arc<Owned>, id: &RequestId, call: &Call) -> Option<Self> {
+        match lock(&owned.calls).entry(id.clone()) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(place) => place.insert(call.cancel.clone()),
+        };
+        let id = id.clone();
+        Some(Self { owned, id })
     }
 }
 

@@ -262,7 +262,7 @@ async fn wait(
             awaited.end();
             return answer;
         }
-        Some(question) = call.questions.recv() => question,
+        Some(question) = call.questions.recv() => *question,
     };
     match awaited.end() {
         Some(call) => parked.park(call, question, caller.identity()),

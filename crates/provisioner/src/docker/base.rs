@@ -7,6 +7,8 @@ use bollard::models::ImageInspect;
 use bollard::query_parameters::BuildImageOptions;
 use futures::TryStreamExt;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::Docker;
 use super::fault::fault;
@@ -17,6 +19,15 @@ const NODE: &str = include_str!("../../../../deploy/mcp-base/node/Dockerfile");
 const PYTHON: &str = include_str!("../../../../deploy/mcp-base/python/Dockerfile");
 const REPOSITORY: &str = "localhost/agentarea/base";
 const BUILD_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest wait for a newer image to make it from: there is one already.
+const RENEW_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Whether steps that were done before count as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum IsCached {
+    Yes,
+    No,
+}
 
 impl Docker {
     /// The image for packages of a registry: as it is on the engine, pulled, or made. What happens is
@@ -27,20 +38,34 @@ impl Docker {
         base: &Base,
         log: &LogBook,
     ) -> Result<ImageInspect, Error> {
-        let from = match base {
+        let (from, lives) = match base {
             Base::Given(image) => return self.find_or_fetch(image).await,
-            Base::Made { from } => from,
+            Base::Made { from, lives } => (from, *lives),
         };
         let name = name(registry, from);
         let _turn = self.turn(&name).await;
         if let Some(found) = self.find_image(&name).await? {
-            return Ok(found);
+            if !lives.is_some_and(|lives| is_older(&found, lives)) {
+                return Ok(found);
+            }
+            log.note(&format!("[AgentArea] {name} is old and made anew"));
+            // Without a network from what the engine has by now, which somebody may have brought.
+            let renewed = tokio::time::timeout(RENEW_TIMEOUT, self.pull(from)).await;
+            if !matches!(renewed, Ok(Ok(()))) {
+                log.note(&format!("[AgentArea] {from} cannot be fetched anew"));
+            }
+            let making = self.make((registry, from), &name, IsCached::No, log);
+            let made = tokio::time::timeout(BUILD_TIMEOUT, making).await;
+            if !matches!(made, Ok(Ok(()))) {
+                log.note(&format!("[AgentArea] {name} stays as it is"));
+            }
+            return Ok(self.find_image(&name).await?.unwrap_or(found));
         }
         log.note(&format!("[AgentArea] fetching {from}"));
         let fetched = self.find_or_fetch(from).await;
         fetched.map_err(|error| no_base(registry, from, error))?;
         log.note(&format!("[AgentArea] making {name} from {from}"));
-        let making = self.make(registry, from, &name, log);
+        let making = self.make((registry, from), &name, IsCached::Yes, log);
         let made = tokio::time::timeout(BUILD_TIMEOUT, making).await;
         let late = || Error::Refused {
             reason: format!("making {name} took longer than 2 minutes"),
@@ -55,9 +80,9 @@ impl Docker {
 
     async fn make(
         &self,
-        registry: Registry,
-        from: &str,
+        (registry, from): (Registry, &str),
         name: &str,
+        is_cached: IsCached,
         log: &LogBook,
     ) -> Result<(), Error> {
         let options = BuildImageOptions {
@@ -65,6 +90,7 @@ impl Docker {
             buildargs: Some(HashMap::from([("FROM".to_owned(), from.to_owned())])),
             // Nothing is fetched while it is made.
             networkmode: Some("none".to_owned()),
+            nocache: is_cached == IsCached::No,
             rm: true,
             forcerm: true,
             ..BuildImageOptions::default()
@@ -89,6 +115,13 @@ impl Docker {
             .await
             .map_err(fault)
     }
+}
+
+/// Whether an image was made so long ago.
+fn is_older(image: &ImageInspect, age: Duration) -> bool {
+    let made = image.created.as_deref().unwrap_or_default();
+    let made = OffsetDateTime::parse(made, &Rfc3339);
+    made.is_ok_and(|made| OffsetDateTime::now_utc() - made > age)
 }
 
 /// The same instructions on the same image are the same image.

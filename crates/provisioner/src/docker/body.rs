@@ -118,6 +118,24 @@ pub(super) fn relay(spec: &Spec, installation: &str, image: String) -> Container
     }
 }
 
+/// The same in the network of a server that may reach nobody, which is there already.
+pub(super) fn lookout(
+    spec: &Spec,
+    installation: &str,
+    image: String,
+    server: String,
+) -> ContainerCreateBody {
+    let mut body = relay(spec, installation, image);
+    // What belongs to a network is the server's.
+    body.hostname = None;
+    if let Some(host) = &mut body.host_config {
+        host.network_mode = Some(format!("container:{server}"));
+        host.sysctls = None;
+        host.extra_hosts = None;
+    }
+    body
+}
+
 /// Addresses of the loopback interface that stand for one host and port each, so that programs
 /// which know of no proxy reach what they may: `/etc/hosts` leads them there.
 pub(super) fn direct_hosts(rules: &[Rule]) -> Vec<(String, &str, u16)> {
@@ -235,14 +253,13 @@ fn environment(spec: &Spec, image: &ImageConfig) -> Vec<String> {
         all.insert("HOME", "/tmp");
     }
     let proxy = format!("http://{PROXY}");
-    if !spec.egress.is_empty() {
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
-            all.insert(name, &proxy);
-        }
-        all.insert("NO_PROXY", "localhost,127.0.0.1");
-        all.insert("no_proxy", "localhost,127.0.0.1");
-        all.insert("NODE_USE_ENV_PROXY", "1");
+    // Where nobody may be reached, it notes who is tried.
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+        all.insert(name, &proxy);
     }
+    all.insert("NO_PROXY", "localhost,127.0.0.1");
+    all.insert("no_proxy", "localhost,127.0.0.1");
+    all.insert("NODE_USE_ENV_PROXY", "1");
     all.extend(
         spec.env
             .iter()

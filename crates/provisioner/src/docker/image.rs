@@ -72,7 +72,8 @@ impl Docker {
         }
     }
 
-    async fn pull(&self, image: &str) -> Result<(), Error> {
+    /// Fetches an image, whether or not there is one of that name.
+    pub(super) async fn pull(&self, image: &str) -> Result<(), Error> {
         let options = CreateImageOptions {
             from_image: Some(with_tag(image)),
             ..CreateImageOptions::default()

@@ -10,6 +10,7 @@ use bollard::query_parameters::{
     StartContainerOptions, StopContainerOptions,
 };
 use domain::expose;
+use futures::FutureExt;
 use tokio::io::DuplexStream;
 use tokio_util::sync::CancellationToken;
 
@@ -53,9 +54,20 @@ impl Docker {
         match started.await {
             Ok((relay, attached)) => {
                 let (input, output) = attached.stdio;
+                let lookout = relay.is_none().then(|| {
+                    let (docker, spec) = (self.clone(), spec.clone());
+                    let (refusals, token) = (refusals.clone(), token.clone());
+                    // To its end in any case: half of it would leave a container behind.
+                    let looking = async move {
+                        let looking = docker.look_out(spec, refusals, token);
+                        let _ = tokio::spawn(looking).await;
+                    };
+                    looking.boxed().shared()
+                });
                 let running = Running {
                     log,
                     refusals,
+                    lookout,
                     exit: attached.exit,
                     relay,
                     _tasks: tasks,
@@ -83,8 +95,44 @@ impl Docker {
         token: &CancellationToken,
     ) -> Result<(Arc<Relay>, String), Error> {
         let image = self.relay_image().await?;
-        let name = self.relay_name(&spec.id);
         let body = body::relay(spec, &self.config.installation, image);
+        self.open_relay(spec, body, (refusals, log, token)).await
+    }
+
+    /// Puts a relay into the network of a server that may reach nobody, so that it is noted whom it
+    /// tries to: by a proxy that refuses everything.
+    async fn look_out(self, spec: Spec, refusals: Refusals, token: CancellationToken) {
+        let log = LogBook::behind(Veil::default());
+        let looking = async {
+            let image = self.relay_image().await?;
+            let body = body::lookout(&spec, &self.config.installation, image, self.name(&spec.id));
+            self.open_relay(&spec, body, (&refusals, &log, &token))
+                .await
+        };
+        let looked = looking.await;
+        if let Err(error) = &looked {
+            tracing::debug!(%error, server.id = spec.id, "nobody notes what a server tries to reach");
+        }
+        // The server may have been removed meanwhile, and this must not stay behind.
+        if looked.is_err() || token.is_cancelled() {
+            let name = self.relay_name(&spec.id);
+            let left = self.find_own(&name).await;
+            if let Ok(Some(left)) = left
+                && left.fence <= spec.fence
+                && let Err(error) = self.erase_container(&left.container).await
+            {
+                tracing::warn!(%error, server.id = spec.id, "a relay was left to the sweep");
+            }
+        }
+    }
+
+    async fn open_relay(
+        &self,
+        spec: &Spec,
+        body: ContainerCreateBody,
+        (refusals, log, token): (&Refusals, &LogBook, &CancellationToken),
+    ) -> Result<(Arc<Relay>, String), Error> {
+        let name = self.relay_name(&spec.id);
         let attached = self.create_and_start(&name, body, log, token).await?;
         let gate = Arc::new(Gate {
             rules: spec.egress.clone(),
@@ -174,26 +222,42 @@ impl Docker {
     /// `Outdated` if something was started after.
     async fn make_room(&self, spec: &Spec) -> Result<(), Error> {
         for name in [self.name(&spec.id), self.relay_name(&spec.id)] {
-            if let Some(found) = self.find_own(&name).await? {
-                if found.fence > spec.fence {
-                    return Err(Error::Outdated { name });
-                }
-                self.erase_container(&found.container).await?;
+            if let Some(found) = self.find_own(&name).await?
+                && found.fence > spec.fence
+            {
+                return Err(Error::Outdated { name });
             }
         }
-        Ok(())
+        self.erase(&spec.id, spec.fence).await
     }
 
     /// Removes a server and its relay at once, unless they were started later than `fence`.
     async fn erase(&self, id: &str, fence: i64) -> Result<(), Error> {
-        for name in [self.name(id), self.relay_name(id)] {
-            if let Some(found) = self.find_own(&name).await?
-                && found.fence <= fence
-            {
-                self.erase_container(&found.container).await?;
-            }
+        let first = self.erase_named(&self.name(id), fence).await;
+        self.erase_named(&self.relay_name(id), fence).await?;
+        match first {
+            Ok(()) => Ok(()),
+            // Podman removes no container whose network another one is in, as a relay's may be.
+            Err(_) => self.erase_named(&self.name(id), fence).await,
         }
-        Ok(())
+    }
+
+    async fn erase_named(&self, name: &str, fence: i64) -> Result<(), Error> {
+        match self.find_own(name).await? {
+            Some(found) if found.fence <= fence => self.erase_container(&found.container).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a container that was listed, and before a server the relay that may be in its network.
+    pub(super) async fn erase_held(&self, held: &Held) -> Result<(), Error> {
+        let erased = self.erase_container(&held.container).await;
+        if erased.is_ok() || !held.is_server {
+            return erased;
+        }
+        self.erase_named(&self.relay_name(&held.id), held.fence)
+            .await?;
+        self.erase_container(&held.container).await
     }
 
     /// By the engine's own id, so that nothing else of that name is met.

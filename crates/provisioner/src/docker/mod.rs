@@ -120,7 +120,7 @@ impl Provisioner for Docker {
     }
 
     async fn discard(&self, held: &Held) -> Result<(), Error> {
-        self.erase_container(&held.container).await
+        self.erase_held(held).await
     }
 
     async fn inspect(&self, id: &str) -> Result<Option<Instance>, Error> {

@@ -7,6 +7,8 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
+use provisioner::Provisioner;
+
 use crate::support::{Bench, spec};
 
 const METADATA: &str = "169.254.169.254";
@@ -35,7 +37,16 @@ fn nothing_outside_can_be_reached_without_an_allow_list() {
                     .unwrap_err();
                 assert!(refused.contains("unreachable"), "{canary}: {refused}");
             }
-            assert_eq!(session.call("environment", "HTTP_PROXY").await.unwrap(), "");
+            session.running.look_out().await;
+            for canary in &canaries {
+                let target = canary.to_string();
+                let refused = session.call("tunnel", &target).await.unwrap();
+                assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+                assert_eq!(session.running.refusals.list()[0].target, target);
+                session.call("connect", &target).await.unwrap_err();
+            }
+            bench.docker.remove("closed", 1).await.unwrap();
+            assert_eq!(bench.engine.containers().await.len(), 0);
         },
     );
 }

@@ -1,6 +1,6 @@
 //! Packages of npm and PyPI, from the real registries.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use provisioner::{Base, Error, LogBook, Package, PackageConfig, Provisioner, Registry};
 
@@ -124,9 +124,11 @@ async fn base_image_is_made_when_it_is_first_needed() {
     let made = PackageConfig {
         node: Base::Made {
             from: from.to_owned(),
+            lives: Some(Duration::from_secs(24 * 3600)),
         },
         python: Base::Made {
             from: "localhost:1/nowhere/python:3.13".to_owned(),
+            lives: None,
         },
         ..config()
     };
@@ -139,6 +141,15 @@ async fn base_image_is_made_when_it_is_first_needed() {
         bench.docker.build("builder-1", &npm, &made, &log),
         bench.docker.build("builder-2", &npm, &made, &log),
     );
+    let old = PackageConfig {
+        node: Base::Made {
+            from: from.to_owned(),
+            lives: Some(Duration::ZERO),
+        },
+        ..made.clone()
+    };
+    let renewed = LogBook::default();
+    let anew = bench.docker.build("builder", &npm, &old, &renewed).await;
     let without = provisioner::Package {
         name: "mcp-server-time".to_owned(),
         version: "2026.10.19".to_owned(),
@@ -146,7 +157,14 @@ async fn base_image_is_made_when_it_is_first_needed() {
     };
     let without = bench.docker.build("builder", &without, &made, &log).await;
 
-    assert_eq!(one.unwrap().id, two.unwrap().id);
+    let one = one.unwrap().id;
+    assert_eq!(one, two.unwrap().id);
+    // From a base that has become too old nothing is installed.
+    assert_ne!(one, anew.unwrap().id);
+    let lines: Vec<_> = renewed.tail(1000).into_iter().collect();
+    let is_told = |part: &str| lines.iter().any(|line| line.text.contains(part));
+    assert!(is_told("is old and made anew"), "{lines:#?}");
+    assert!(!is_told("stays as it is"), "{lines:#?}");
     let lines: Vec<_> = log.tail(1000).into_iter().map(|line| line.text).collect();
     let makes = lines
         .iter()

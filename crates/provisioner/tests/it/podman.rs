@@ -30,6 +30,11 @@ async fn servers_are_made_confined_called_and_removed_on_podman() {
     session.call("write", "/etc/passwd").await.unwrap_err();
     let refused = session.call("connect", "1.1.1.1:443").await.unwrap_err();
     assert!(refused.contains("unreachable"), "{refused}");
+    session.running.look_out().await;
+    let refused = session.call("tunnel", "nobody.example:443").await.unwrap();
+    assert!(refused.contains("403"), "{refused}");
+    let noted = session.running.refusals.list();
+    assert_eq!(noted[0].target, "nobody.example:443");
     assert_eq!(session.try_call("memory", "200").await, None);
     // With the old control groups Podman does not say why.
     let exit = session.running.ended().await;
@@ -53,7 +58,18 @@ async fn servers_are_made_confined_called_and_removed_on_podman() {
     );
     let found = bench.docker.inspect("open").await.unwrap().unwrap();
     assert_eq!((found.fence, found.state), (1, State::Running));
-    bench.docker.remove("open", 1).await.unwrap();
+    let processes = session.call("processes", "100").await.unwrap();
+    assert!(processes.parse::<u32>().unwrap() < 16, "{processes}");
+
+    // Killed by others, and begun anew under the same name.
+    let name = "/containers/agentarea-test-open/kill";
+    assert_eq!(bench.engine.call("POST", name).await.0, 204);
+    let exit = session.running.ended().await;
+    assert_eq!(exit.code, Some(137), "{exit:?}");
+    open.fence = 2;
+    let mut session = bench.start_session(&open).await;
+    assert_eq!(session.call("echo", "again").await.unwrap(), "again");
+    bench.docker.remove("open", 2).await.unwrap();
     assert_eq!(bench.docker.inspect("open").await.unwrap(), None);
     assert_eq!(sweep(&bench.docker, |_| false).await, 1);
     assert_eq!(bench.engine.containers().await.len(), 0);

@@ -22,6 +22,9 @@ const END_WAIT: Duration = Duration::from_millis(1500);
 /// How long a container that nobody uses any more may still end by itself.
 const LAST_WAIT: Duration = Duration::from_millis(300);
 
+/// How long a call waits until it is noted what its server is refused.
+const LOOKOUT_WAIT: Duration = Duration::from_secs(3);
+
 /// How long a server that speaks HTTP may take to listen.
 const LISTEN_WAIT: Duration = Duration::from_secs(30);
 const LISTEN_POLL: Duration = Duration::from_millis(50);
@@ -115,7 +118,10 @@ impl Containers {
             }
         };
         match opened {
-            Ok(connection) => Ok(Begun { connection, guard }),
+            Ok(connection) => {
+                tokio::spawn(running.look_out());
+                Ok(Begun { connection, guard })
+            }
             Err(error) => {
                 let ended = tokio::time::timeout(END_WAIT, running.ended()).await;
                 let reason = match ended {
@@ -205,6 +211,11 @@ impl ContainerGuard {
     /// Connections that were refused to the container.
     pub(crate) fn refusals(&self) -> &Refusals {
         &self.running.refusals
+    }
+
+    /// Waits until it is noted what is refused to the container, but not for long.
+    pub(crate) async fn look_out(&self) {
+        let _ = tokio::time::timeout(LOOKOUT_WAIT, self.running.look_out()).await;
     }
 
     /// Waits until the container ends while it is in use, and says why it did; `None` if that is

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use mcp::{Answer, Ask, CallError, CallOptions, Patience, Progress, Subject};
 
-use super::pool::Lease;
+use super::leasing::Lease;
 use super::{ToolCallOptions, refused};
 
 /// How often whoever waits for a server that starts is told so.
@@ -55,6 +55,9 @@ pub(super) async fn ask_through(
         on_question: options.on_question,
     };
     let is_call = ask.subject() == Subject::Tool;
+    if is_call {
+        lease.look_out().await;
+    }
     let refusals = lease.refusals().filter(|_| is_call);
     let watched = refusals.map(|refusals| (refusals, refusals.last()));
     let mut result = lease.connection().ask(ask, call).await;

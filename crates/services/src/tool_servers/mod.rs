@@ -6,6 +6,7 @@ mod directory;
 mod grants;
 mod health;
 mod held;
+mod leasing;
 mod noting;
 mod peers;
 mod pool;
@@ -338,7 +339,7 @@ impl ToolServers {
         workspace_id: WorkspaceId,
         server_id: McpServerId,
         uri: &str,
-    ) -> Result<(Following, pool::Hold), CallError> {
+    ) -> Result<(Following, leasing::Hold), CallError> {
         let snapshot = self.directory.snapshot(workspace_id).await;
         let snapshot = snapshot.map_err(|_| CallError::Unavailable)?;
         let server = snapshot.server(server_id).ok_or(CallError::NoSuchTool)?;

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{McpServerId, WorkspaceId};
-use mcp::{CallError, ConnectError, Connection};
-use provisioner::Refusals;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use mcp::{ConnectError, Connection};
+use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::connecting::{Connector, Opened};
 use super::health::{Health, HealthConfig};
+use super::leasing::Lease;
 use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
@@ -23,7 +23,7 @@ const HALTED: Duration = Duration::from_secs(3600);
 /// Longest time between two looks for idle connections.
 const SWEEP: Duration = Duration::from_secs(30);
 /// For how long a server that failed is not tried again by calls.
-const REST: Duration = Duration::from_secs(2);
+pub(super) const REST: Duration = Duration::from_secs(2);
 /// Shortest time between two listings that a server's notices cause.
 const NOTICE_REST: Duration = Duration::from_secs(1);
 
@@ -37,9 +37,9 @@ pub(super) struct Pool {
 
 /// The place of one server's connection.
 pub(super) struct Slot {
-    calls: Arc<Semaphore>,
+    pub(super) calls: Arc<Semaphore>,
     /// Held by whoever needs the connection without calling.
-    held: Arc<()>,
+    pub(super) held: Arc<()>,
     pub(super) used_at: Mutex<Instant>,
     pub(super) health: Mutex<Health>,
     /// Starts the server anew while it is unhealthy.
@@ -52,7 +52,7 @@ pub(super) struct Slot {
 pub(super) struct SlotState {
     pub(super) live: Option<Arc<Live>>,
     /// When, with which settings and why connecting failed the last time.
-    failed: Option<(Instant, i32, ConnectError)>,
+    pub(super) failed: Option<(Instant, i32, ConnectError)>,
 }
 
 /// A connection and the task that follows its notices.
@@ -65,22 +65,7 @@ pub(super) struct Live {
     pub(super) through: Option<Uuid>,
     watcher: Option<AbortHandle>,
     /// Its container goes with the connection.
-    container: Option<ContainerGuard>,
-}
-
-/// The right to use a connection for one call.
-pub(super) struct Lease {
-    held: Arc<()>,
-    live: Arc<Live>,
-    server_id: McpServerId,
-    _permit: OwnedSemaphorePermit,
-    /// Whether it was made for this call.
-    pub(super) is_new: bool,
-}
-
-/// Keeps a connection although nothing is called.
-pub(crate) struct Hold {
-    _held: Arc<()>,
+    pub(super) container: Option<ContainerGuard>,
 }
 
 impl Pool {
@@ -117,80 +102,6 @@ impl Pool {
         for (_, slot) in self.lock().drain() {
             slot.give_up();
         }
-    }
-
-    /// The connection to a server, if it is there and free and leads straight to it.
-    pub(super) fn at_hand(&self, server_id: McpServerId, revision: i32) -> Option<Lease> {
-        let slot = self.slot(server_id);
-        let permit = slot.calls.clone().try_acquire_owned().ok()?;
-        if lock(&slot.health).halted_for(revision).is_some() {
-            return None;
-        }
-        let live = slot.state.try_lock().ok()?.live.clone()?;
-        let is_usable =
-            live.revision == revision && live.through.is_none() && !live.connection.is_closed();
-        is_usable.then(|| Lease {
-            held: slot.held.clone(),
-            live,
-            server_id,
-            _permit: permit,
-            is_new: false,
-        })
-    }
-
-    /// A connection to a server, by its settings of that revision; connects if there is none.
-    pub(super) async fn connection(
-        &self,
-        workspace_id: WorkspaceId,
-        server_id: McpServerId,
-        revision: i32,
-    ) -> Result<Lease, CallError> {
-        let slot = self.slot(server_id);
-        let permit = slot.calls.clone().try_acquire_owned();
-        let permit = permit.map_err(|_| CallError::Busy)?;
-        if let Some(reason) = lock(&slot.health).halted_for(revision) {
-            return Err(ConnectError::Protocol(reason).into());
-        }
-        let mut state = slot.state.lock().await;
-        let is_usable =
-            |live: &&Arc<Live>| live.revision == revision && !live.connection.is_closed();
-        if let Some(live) = state.live.as_ref().filter(is_usable)
-            && self.still_leads_there(server_id, live).await
-        {
-            return Ok(Lease {
-                held: slot.held.clone(),
-                live: live.clone(),
-                server_id,
-                _permit: permit,
-                is_new: false,
-            });
-        }
-        if let Some((at, failed, error)) = &state.failed
-            && *failed == revision
-            && at.elapsed() < REST
-        {
-            return Err(error.clone().into());
-        }
-        let live = self
-            .open(&mut state, workspace_id, server_id, revision)
-            .await?;
-        Ok(Lease {
-            held: slot.held.clone(),
-            live,
-            server_id,
-            _permit: permit,
-            is_new: true,
-        })
-    }
-
-    /// Whether the process that a connection goes through still runs the server.
-    async fn still_leads_there(&self, server_id: McpServerId, live: &Live) -> bool {
-        let Some(process) = live.through else {
-            return true;
-        };
-        let server = (live.workspace_id, server_id);
-        let owner = self.connector.containers.owner(server).await;
-        owner.is_ok_and(|owner| owner.is_some_and(|owner| owner.process == process))
     }
 
     /// Connects anew, whatever there is; an attempt that is under way is not waited for.
@@ -331,7 +242,7 @@ impl Pool {
         });
     }
 
-    fn slot(&self, server_id: McpServerId) -> Arc<Slot> {
+    pub(super) fn slot(&self, server_id: McpServerId) -> Arc<Slot> {
         let mut slots = self.lock();
         let slot = slots.entry(server_id).or_insert_with(|| {
             Arc::new(Slot {
@@ -373,27 +284,6 @@ impl Slot {
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Lease {
-    /// Whether it goes through another process of the fleet.
-    pub(super) fn is_through(&self) -> bool {
-        self.live.through.is_some()
-    }
-
-    pub(super) fn connection(&self) -> &Connection {
-        &self.live.connection
-    }
-
-    /// Connections that are refused to the server's container.
-    pub(super) fn refusals(&self) -> Option<&Refusals> {
-        Some(self.live.container.as_ref()?.refusals())
-    }
-
-    /// Ends the call and goes on to keep the connection.
-    pub(super) fn into_hold(self) -> Hold {
-        Hold { _held: self.held }
-    }
 }
 
 impl Drop for Live {

@@ -185,6 +185,16 @@ impl TestEngine {
         containers.as_array().cloned().unwrap_or_default()
     }
 
+    /// The same: those alone in which tool servers run.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    pub async fn servers(&self) -> Vec<Value> {
+        let mut containers = self.containers().await;
+        containers.retain(|it| it["Labels"]["ai.agentarea.part"] == "server");
+        containers
+    }
+
     /// Looks at the engine from a task of its own.
     pub fn observer(&self) -> EngineObserver {
         EngineObserver {

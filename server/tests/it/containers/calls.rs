@@ -62,6 +62,36 @@ async fn refused_connection_is_told_with_the_call_that_wanted_it() {
 }
 
 #[tokio::test]
+async fn refused_connection_is_told_where_nobody_may_be_reached() {
+    let settings = [("AGENTAREA_TOOL_SERVERS__IDLE_SECONDS", "2")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    let id = site.add("tools", json!({})).await.created();
+    let told = async || {
+        let refused = site
+            .call_whole("tools__fetch", "elsewhere.example:443")
+            .await;
+        let note = refused["content"][1]["text"].as_str().map(str::to_owned);
+        note.unwrap_or_else(|| panic!("no note: {refused}"))
+    };
+
+    let first = told().await;
+    site.wait_for(&id, "asleep").await;
+    site.wait_for_no_container().await;
+    let awake = told().await;
+
+    assert!(first.contains(REFUSED), "{first}");
+    assert!(awake.contains(REFUSED), "{awake}");
+    let path = format!("/mcp-servers/{id}/container");
+    let report = site.app.get(&path).await.body;
+    let listed = &report["refusals"][0];
+    assert_eq!(listed["target"], "elsewhere.example:443", "{report}");
+    let reached = site.call("tools__connect", "192.0.2.1:443").await;
+    assert!(reached.is_err(), "{reached:?}");
+}
+
+#[tokio::test]
 async fn use_of_a_container_is_sampled_for_its_graphs() {
     let Some(site) = Site::start(&[]).await else {
         return;
@@ -188,7 +218,7 @@ async fn server_that_nobody_uses_sleeps_and_wakes_for_the_next_call() {
 }
 
 async fn only_container(site: &Site) -> Value {
-    let containers = site.engine.containers().await;
+    let containers = site.engine.servers().await;
     assert_eq!(containers.len(), 1, "{containers:?}");
     containers[0]["Id"].clone()
 }

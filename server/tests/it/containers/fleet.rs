@@ -12,7 +12,7 @@ const TAKEN_OVER: Duration = Duration::from_secs(30);
 
 /// The fence on the label of the only container.
 async fn only_fence(site: &Site) -> i64 {
-    let containers = site.engine.containers().await;
+    let containers = site.engine.servers().await;
     assert_eq!(containers.len(), 1, "{containers:?}");
     let fence = &containers[0]["Labels"]["ai.agentarea.fence"];
     fence
@@ -60,7 +60,7 @@ async fn server_runs_once_and_is_reached_through_every_process() {
         .await;
     assert_eq!(stopped.body["state"], "stopped", "{}", stopped.body);
     assert_eq!(stopped.body["desired_state"], "stopped");
-    assert_eq!(site.engine.containers().await.len(), 0);
+    assert_eq!(site.engine.servers().await.len(), 0);
     for app in [&site.app, &other] {
         let refused = call(app, "tools__echo", "hello")
             .await
@@ -227,5 +227,5 @@ async fn lease_that_the_database_does_not_renew_ends_the_container() {
         assert!(begun.elapsed() < Duration::from_secs(40), "{answer:?}");
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    assert_eq!(site.engine.containers().await.len(), 1);
+    assert_eq!(site.engine.servers().await.len(), 1);
 }

@@ -164,7 +164,7 @@ async fn killed_platform_leaves_no_container_behind_and_goes_on() {
         return;
     };
     let id = site.add("tools", json!({})).await.created();
-    let before = site.engine.containers().await;
+    let before = site.engine.servers().await;
     assert_eq!(before.len(), 1);
 
     site.app.program().kill();
@@ -177,7 +177,7 @@ async fn killed_platform_leaves_no_container_behind_and_goes_on() {
     // The dead process is believed to live for a while.
     let begun = Instant::now();
     let after = loop {
-        let containers = site.engine.containers().await;
+        let containers = site.engine.servers().await;
         if containers.len() == 1 {
             break containers;
         }

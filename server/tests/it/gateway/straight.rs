@@ -137,6 +137,36 @@ async fn call_in_a_session_can_be_cancelled() {
 }
 
 #[tokio::test]
+async fn call_keeps_its_cancelling_from_another_with_its_id() {
+    let (app, server) = app(Era::Legacy).await;
+    let client = Client::begin(&app, json!({})).await;
+    let message = called(9, "one__sleep", json!({}));
+    let interfering = async {
+        server
+            .until("the call", |server| server.count("tools/call") == 1)
+            .await;
+        let twin = called(9, "one__echo", json!({"text": "hi"}));
+        let twin = messages(client.post(&twin).await).await.1;
+        let notice = json!({"jsonrpc": "2.0", "method": "notifications/cancelled",
+            "params": {"requestId": 9}});
+        (twin, client.post(&notice).await.status())
+    };
+
+    let (answer, (twin, status)) = tokio::join!(client.post(&message), interfering);
+
+    assert_eq!(twin[0]["error"]["code"], -32600, "{twin:?}");
+    assert_eq!(status, 202);
+    let (_, messages) = messages(answer).await;
+    assert_eq!(messages[0]["result"]["isError"], true, "{messages:?}");
+    assert_eq!(server.count("tools/call"), 1);
+    server
+        .until("the cancellation", |server| {
+            server.count("notifications/cancelled") == 1
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn many_calls_at_once_keep_their_answers() {
     let (app, server) = app(Era::Modern).await;
     let calls = (0..200).map(|number| {

@@ -5,30 +5,35 @@
 //! goes through rmcp's connection, which keeps sessions, hears of changes and repeats arguments in
 //! headers.
 
+mod events;
+mod heard;
+mod wires;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::{FutureExt, Stream, StreamExt};
-use http::{HeaderName, HeaderValue};
-use rmcp::model::{
-    CallToolResult, ClientJsonRpcMessage, GetMeta, JsonRpcMessage, ProgressToken, ProtocolVersion,
-    RequestId, ServerJsonRpcMessage, ServerNotification, ServerResult,
-};
-use rmcp::service::ServiceError;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
+use http::header::CONTENT_TYPE;
+use http::{HeaderName, HeaderValue, StatusCode};
+use rmcp::model::{ClientJsonRpcMessage, GetMeta, ProgressToken, ProtocolVersion, RequestId};
 use rmcp::transport::streamable_http_client::{
     StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpPostResponse,
     StreamableHttpResponseLimits,
 };
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::ask::{Answer, Ask, LogLine, Subject, nonsense};
+use self::events::Events;
+use self::heard::{Heard, answer_of, read};
+use self::wires::Exchange;
+pub(crate) use self::wires::{Dial, Wires};
+use crate::ask::{Answer, Ask, Subject, nonsense};
 use crate::clock::Clock;
-use crate::connection::{CallOptions, Progress};
+use crate::connection::{CallOptions, MAX_MESSAGE_BYTES};
 use crate::error::{CallError, ConnectError};
 use crate::handler::{Aside, Handler, who_we_are};
 
@@ -41,6 +46,8 @@ const END_TIMEOUT: Duration = Duration::from_millis(50);
 /// The way to one server.
 pub(crate) struct Straight {
     client: reqwest::Client,
+    /// The shorter way, where there is no TLS.
+    wires: Option<Wires>,
     uri: Arc<str>,
     headers: HashMap<HeaderName, HeaderValue>,
     limits: StreamableHttpResponseLimits,
@@ -50,18 +57,22 @@ pub(crate) struct Straight {
     left_out: Mutex<HashSet<String>>,
 }
 
-/// What one message of an answer's stream is.
-enum Heard {
+/// What comes back for a request.
+enum Posted {
     Answer(Result<Answer, CallError>),
-    Aside(Aside),
-    /// The server's lists have changed.
-    Changed,
-    Nothing,
+    Events(Stream),
+}
+
+/// The messages that come before the answer, and that.
+enum Stream {
+    Wire(Events),
+    Client(BoxStream<'static, Result<String, CallError>>),
 }
 
 impl Straight {
     pub(crate) fn new(
         client: reqwest::Client,
+        wires: Option<Wires>,
         config: &StreamableHttpClientTransportConfig,
     ) -> Self {
         let mut headers = config.custom_headers.clone();
@@ -76,6 +87,7 @@ impl Straight {
         }
         Self {
             client,
+            wires: wires.map(|wires| wires.with_headers(headers.iter())),
             uri: config.uri.clone(),
             headers,
             limits: limits(config),
@@ -120,9 +132,8 @@ impl Straight {
         };
         let (_place, response) = response;
         let mut events = match response {
-            StreamableHttpPostResponse::Json(message, _) => return answer_of(message, &id),
-            StreamableHttpPostResponse::Sse(events, _) => events,
-            _ => return Err(nonsense()),
+            Posted::Answer(answer) => return answer,
+            Posted::Events(events) => events,
         };
         loop {
             let event = tokio::select! {
@@ -132,17 +143,12 @@ impl Straight {
                 () = &mut timeout => return Err(too_late(&clock)),
                 event = events.next() => event,
             };
-            let Some(event) = event else {
+            let Some(data) = event else {
                 return Err(CallError::Lost("it closed the connection".to_owned()));
             };
-            let event = event.map_err(|error| broken(&error))?;
-            let is_message = matches!(event.event.as_deref(), None | Some("" | "message"));
-            let Some(data) = event.data.filter(|_| is_message) else {
-                continue;
-            };
-            match read(&data, &id) {
+            match read(&data?, &id) {
                 Heard::Answer(answer) => {
-                    let_end(events);
+                    events.let_end();
                     return answer;
                 }
                 Heard::Aside(aside) => {
@@ -168,35 +174,129 @@ impl Straight {
         &self,
         ask: Ask,
         id: RequestId,
-    ) -> Result<(SemaphorePermit<'_>, StreamableHttpPostResponse), CallError> {
+    ) -> Result<(SemaphorePermit<'_>, Posted), CallError> {
         let closed = |_| CallError::Lost("it closed the connection".to_owned());
         let place = self.places.acquire().await.map_err(closed)?;
-        let mut headers = self.headers.clone();
-        if let Ok(name) = HeaderValue::from_str(ask.name()) {
-            headers.insert(HeaderName::from_static("mcp-name"), name);
-        }
+        let name = HeaderValue::from_str(ask.name()).ok();
         let mut meta = ask.meta();
         meta.set_protocol_version(ProtocolVersion::V_2026_07_28);
         meta.set_client_info(who_we_are());
         meta.set_progress_token(ProgressToken(id.clone()));
         let mut request = ask.into_request()?;
         request.get_meta_mut().extend(meta);
-        let posted = self.client.post_message_with_response_limits(
-            self.uri.clone(),
-            ClientJsonRpcMessage::request(request, id),
+        let message = ClientJsonRpcMessage::request(request, id.clone());
+        if let Some(wires) = &self.wires
+            && let Ok(body) = serde_json::to_vec(&message)
+        {
+            let (head, exchange) = wires.post(body.into(), name.clone()).await?;
+            // Whoever is sent elsewhere, or has to sign in, was not answered: the other way knows how.
+            let is_refused = head.status.is_redirection()
+                || matches!(
+                    head.status,
+                    StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                );
+            if !is_refused {
+                return Ok((place, Posted::read(&head, exchange, &id).await?));
+            }
+        }
+        let mut headers = self.headers.clone();
+        headers.extend(name.map(|name| (HeaderName::from_static("mcp-name"), name)));
+        let (client, uri) = (&self.client, self.uri.clone());
+        let posted = client.post_message_with_response_limits(
+            uri,
+            message,
             None,
             None,
             headers,
             self.limits,
         );
-        match posted.await {
-            Ok(response) => Ok((place, response)),
-            Err(error) => Err(CallError::from_transport(&error)),
-        }
+        let posted = match posted.await {
+            Ok(StreamableHttpPostResponse::Json(message, _)) => {
+                Posted::Answer(answer_of(message, &id))
+            }
+            Ok(StreamableHttpPostResponse::Sse(events, _)) => {
+                // Events of other kinds are passed over.
+                let data = events.filter_map(|event| {
+                    std::future::ready(match event {
+                        Ok(event) => {
+                            let kind = event.event.as_deref().unwrap_or_default();
+                            let is_message = matches!(kind, "" | "message");
+                            event.data.filter(|_| is_message).map(Ok)
+                        }
+                        Err(error) => Some(Err(broken(&error))),
+                    })
+                });
+                Posted::Events(Stream::Client(data.boxed()))
+            }
+            Ok(_) => return Err(nonsense()),
+            Err(error) => return Err(CallError::from_transport(&error)),
+        };
+        Ok((place, posted))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
         self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Posted {
+    /// By what came over a wire.
+    async fn read(
+        head: &http::response::Parts,
+        exchange: Exchange,
+        id: &RequestId,
+    ) -> Result<Self, CallError> {
+        let kind = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        let is = |wanted: &str| {
+            let kind = kind.and_then(|kind| std::str::from_utf8(kind).ok());
+            let kind = kind.and_then(|kind| kind.split(';').next());
+            kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+        };
+        if head.status.is_success() && is("text/event-stream") {
+            return Ok(Self::Events(Stream::Wire(Events::new(exchange))));
+        }
+        let status = head.status.as_u16();
+        match status {
+            202 | 204 => return Err(nonsense()),
+            429 => return Err(CallError::from_status(status)),
+            _ if is("application/json") => {}
+            200..=299 => {
+                let kind = String::from_utf8_lossy(kind.unwrap_or(b"nothing"));
+                return Err(ConnectError::answers_with(&kind).into());
+            }
+            _ => return Err(CallError::from_status(status)),
+        }
+        let body = whole(exchange).await?;
+        let message = std::str::from_utf8(&body).ok().map(|body| read(body, id));
+        match message {
+            Some(Heard::Answer(answer)) => Ok(Self::Answer(answer)),
+            _ if head.status.is_success() => Err(nonsense()),
+            _ => Err(CallError::from_status(status)),
+        }
+    }
+}
+
+impl Stream {
+    async fn next(&mut self) -> Option<Result<String, CallError>> {
+        match self {
+            Self::Wire(events) => events.next().await,
+            Self::Client(events) => events.next().await,
+        }
+    }
+
+    /// Reads it to its end, so that its connection is used again.
+    fn let_end(self) {
+        let mut events = match self {
+            Self::Wire(events) => return events.give_back(),
+            Self::Client(events) => events,
+        };
+        if let Some(None) = events.next().now_or_never() {
+            return;
+        }
+        tokio::spawn(async move {
+            let reading = async { while events.next().await.is_some() {} };
+            let _ = tokio::time::timeout(END_TIMEOUT, reading).await;
+        });
     }
 }
 
@@ -224,65 +324,19 @@ fn limits(config: &StreamableHttpClientTransportConfig) -> StreamableHttpRespons
     limits
 }
 
-fn read(data: &str, id: &RequestId) -> Heard {
-    if let Some(answer) = read_result(data, id) {
-        return Heard::Answer(Ok(answer));
-    }
-    // What makes no sense is passed over, as servers send all kinds of things.
-    let Ok(message) = serde_json::from_str::<ServerJsonRpcMessage>(data) else {
-        return Heard::Nothing;
-    };
-    let notice = match message {
-        JsonRpcMessage::Notification(notice) => notice.notification,
-        JsonRpcMessage::Request(_) => return Heard::Nothing,
-        answer => return Heard::Answer(answer_of(answer, id)),
-    };
-    match notice {
-        ServerNotification::ProgressNotification(step) => {
-            let step = step.params;
-            match step.progress_token.0 == *id {
-                true => Heard::Aside(Aside::Step(Progress {
-                    progress: step.progress,
-                    total: step.total,
-                    message: step.message,
-                })),
-                false => Heard::Nothing,
-            }
+/// All of an answer, which is at most 4 MiB.
+async fn whole(mut exchange: Exchange) -> Result<Vec<u8>, CallError> {
+    let mut body = Vec::new();
+    while let Some(piece) = exchange.next().await {
+        let piece: Bytes = piece?;
+        if body.len() + piece.len() > MAX_MESSAGE_BYTES {
+            let what = "answers with more than 4 MiB".to_owned();
+            return Err(ConnectError::TooMuch(what).into());
         }
-        ServerNotification::LoggingMessageNotification(line) => {
-            Heard::Aside(Aside::Log(LogLine(line.params)))
-        }
-        ServerNotification::ToolListChangedNotification(_)
-        | ServerNotification::PromptListChangedNotification(_)
-        | ServerNotification::ResourceListChangedNotification(_) => Heard::Changed,
-        _ => Heard::Nothing,
+        body.extend_from_slice(&piece);
     }
-}
-
-/// The usual answer, without trying what else it could be.
-fn read_result(data: &str, id: &RequestId) -> Option<Answer> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Usual<'a> {
-        #[serde(rename = "jsonrpc")]
-        _version: &'a str,
-        id: RequestId,
-        #[serde(borrow)]
-        result: &'a RawValue,
-    }
-    let usual: Usual<'_> = serde_json::from_str(data).ok()?;
-    let result: CallToolResult = serde_json::from_str(usual.result.get()).ok()?;
-    (usual.id == *id).then_some(Answer(ServerResult::CallToolResult(result)))
-}
-
-fn answer_of(message: ServerJsonRpcMessage, id: &RequestId) -> Result<Answer, CallError> {
-    match message {
-        JsonRpcMessage::Response(response) if response.id == *id => Ok(Answer(response.result)),
-        JsonRpcMessage::Error(error) if error.id.as_ref().is_none_or(|it| it == id) => {
-            Err(ServiceError::McpError(error.error).into())
-        }
-        _ => Err(nonsense()),
-    }
+    exchange.give_back();
+    Ok(body)
 }
 
 /// A stream that broke off, or says more than is read.
@@ -297,18 +351,4 @@ fn broken(error: &dyn std::error::Error) -> CallError {
         source = current.source();
     }
     CallError::Lost("the connection broke off".to_owned())
-}
-
-/// Reads a stream to its end, so that its connection is used again.
-fn let_end<S>(mut events: S)
-where
-    S: Stream + Send + Unpin + 'static,
-{
-    if let Some(None) = events.next().now_or_never() {
-        return;
-    }
-    tokio::spawn(async move {
-        let reading = async { while events.next().await.is_some() {} };
-        let _ = tokio::time::timeout(END_TIMEOUT, reading).await;
-    });
 }
