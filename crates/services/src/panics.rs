@@ -1,22 +1,29 @@
 //! What is left of a panic: the work it happened in. Loops go on, and so does the process.
+//!
+//! None of these is an `async fn`: that would hold the work twice, and runs are large.
 
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
 /// Does some work to its end; whether that was a panic.
-pub(crate) async fn panics(work: impl Future<Output = ()>) -> bool {
-    unless_panicking(work).await.is_none()
+pub(crate) fn panics(work: impl Future<Output = ()>) -> impl Future<Output = bool> {
+    unless_panicking(work).map(|done| done.is_none())
 }
 
 /// Does some work; gives nothing if it panics. The log has what it panicked at.
-pub(crate) async fn unless_panicking<T>(work: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(work).catch_unwind().await.ok()
+pub(crate) fn unless_panicking<T>(
+    work: impl Future<Output = T>,
+) -> impl Future<Output = Option<T>> {
+    AssertUnwindSafe(work).catch_unwind().map(Result::ok)
 }
 
 /// Does one round of a loop. A panic is an error like any other: a loop that ended with it would be
 /// missing from a process that seems to be well.
-pub(crate) async fn caught<T>(round: impl Future<Output = store::Result<T>>) -> store::Result<T> {
-    let done = unless_panicking(round).await;
-    done.unwrap_or_else(|| Err(anyhow::anyhow!("a panic, which the log has").into()))
+pub(crate) fn caught<T>(
+    round: impl Future<Output = store::Result<T>>,
+) -> impl Future<Output = store::Result<T>> {
+    unless_panicking(round).map(|done| {
+        done.unwrap_or_else(|| Err(anyhow::anyhow!("a panic, which the log has").into()))
+    })
 }

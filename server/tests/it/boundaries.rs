@@ -72,7 +72,7 @@ fn sql_and_sockets_stay_in_their_crates() {
             let homes: &[&str] = match target {
                 "sqlx" => &["store"],
                 "axum" => &["server"],
-                "hyper" => &["server"],
+                "hyper" => &["server", "mcp"],
                 "reqwest" => &["outbound", "llm", "mcp", "store"],
                 "bollard" => &["provisioner"],
                 "rmcp" => &["mcp"],

@@ -24,7 +24,7 @@ pub(super) async fn take_runs(worker: Worker, stopping: CancellationToken, is_al
         expire_leases(&worker).await;
     }
     loop {
-        match caught(take_batch(&worker)).await {
+        match caught(Box::pin(take_batch(&worker))).await {
             // A full batch means that there is probably more.
             Ok(BATCH) => continue,
             Ok(_) => {}
