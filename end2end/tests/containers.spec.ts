@@ -46,7 +46,8 @@ test("an image becomes a server whose tool an agent uses", async ({ page, api, m
   await expect(page.getByRole("heading", { level: 1, name: "boxed" })).toBeVisible({ timeout: 30_000 });
   await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
   await expect(page.getByRole("region", { name: "Log" })).toContainText("tool server is listening", { timeout: FOLLOWED_MS });
-  expect(await engine.countContainers()).toBe(1);
+  // The server's, and that of the relay which notes what it tries to reach.
+  await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(2);
   const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
 
   // The agent is made on its page, with a tool of the server.
@@ -79,7 +80,7 @@ test("an image becomes a server whose tool an agent uses", async ({ page, api, m
   const stopped = await api.post(`/api/v1/mcp-servers/${id}/stop`);
   expect(stopped.ok()).toBeTruthy();
   await expect(page.getByText("Stopped", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
-  expect(await engine.countContainers()).toBe(0);
+  await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(0);
 });
 
 test("the list shows by itself what becomes of a server", async ({ page, api }) => {
