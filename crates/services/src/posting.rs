@@ -13,7 +13,7 @@ use store::TenantTx;
 use store::attachments::Attachment;
 use store::audit::Author;
 use store::events::NewEvent;
-use store::messages::Question;
+use store::questions::Question;
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
 use crate::attachments::{self, as_read, pictures};

@@ -37,6 +37,7 @@ pub mod members;
 pub mod messages;
 mod migrations;
 pub mod models;
+pub mod questions;
 mod reasoning;
 pub mod redis;
 pub mod replicas;

@@ -113,12 +113,7 @@ async fn workspace_has_no_more_runs_at_once_however_many_workers_look_at_one_mom
         for _ in 0..16 {
             conversations.push(app.create_conversation(&agent).await);
         }
-        let asked = conversations.iter().map(|id| app.ask(id, "count"));
-        futures::future::join_all(asked).await;
-        for conversation in &conversations {
-            let log = app.log(conversation).await;
-            assert_eq!(log.last().expect("an end").event, "run_completed");
-        }
+        ask_all(&app, &conversations).await;
     }
 
     // Each running run is at its model nearly all the time.
@@ -142,15 +137,20 @@ async fn workspace_has_no_more_runs_at_once_however_many_are_asked_for_at_one_mo
     // The first messages find conversations of which nothing is known, and the others such that
     // were answered here.
     for _ in 0..4 {
-        let asked = conversations.iter().map(|id| app.ask(id, "count"));
-        futures::future::join_all(asked).await;
-        for conversation in &conversations {
-            let log = app.log(conversation).await;
-            assert_eq!(log.last().expect("an end").event, "run_completed");
-        }
+        ask_all(&app, &conversations).await;
     }
 
     assert_eq!(model.most_open_streams(), RUNS);
+}
+
+/// Asks in all conversations at one moment, and waits for all answers.
+async fn ask_all(app: &TestApp, conversations: &[String]) {
+    let asked = conversations.iter().map(|id| app.ask(id, "count"));
+    futures::future::join_all(asked).await;
+    for conversation in conversations {
+        let log = app.log(conversation).await;
+        assert_eq!(log.last().expect("an end").event, "run_completed");
+    }
 }
 
 /// Pieces of an answer, larger together than what sockets hold.
