@@ -1,6 +1,12 @@
-//! The messages of a stream of events.
+//! The messages of a stream of events that comes by a wire.
 
-use std::mem;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+use sse_stream::{Error as SseError, SseByteStream};
 
 use crate::connection::MAX_MESSAGE_BYTES;
 use crate::error::{CallError, ConnectError};
@@ -9,147 +15,86 @@ use super::wires::Exchange;
 
 /// Reads the messages out of the body of an answer.
 pub(super) struct Events {
-    exchange: Exchange,
-    text: Lines,
+    events: SseByteStream<Pieces>,
+    source: Arc<Mutex<Source>>,
 }
 
-/// Lines that have come, and the event that they make.
-#[derive(Default)]
-struct Lines {
-    buffer: Vec<u8>,
-    /// What of the buffer is known to be without the end of a line.
-    scanned: usize,
-    /// Whether a line feed still belongs to the line before.
-    skips_feed: bool,
-    data: Option<Vec<u8>>,
-    is_other: bool,
+/// Where the bytes come from; whoever reads the events can take it back.
+struct Source {
+    exchange: Option<Exchange>,
+    /// Bytes that have come of an event that has not.
+    unfinished: usize,
 }
+
+/// The body's bytes, ended by too many of them without an event's end.
+struct Pieces(Arc<Mutex<Source>>);
 
 impl Events {
     pub(super) fn new(exchange: Exchange) -> Self {
+        let source = Arc::new(Mutex::new(Source {
+            exchange: Some(exchange),
+            unfinished: 0,
+        }));
         Self {
-            exchange,
-            text: Lines::default(),
+            events: SseByteStream::new(Pieces(source.clone())),
+            source,
         }
     }
 
-    /// The next message; `None` at the end.
+    /// The next message; `None` at the end. Events of other kinds are passed over.
     pub(super) async fn next(&mut self) -> Option<Result<String, CallError>> {
         loop {
-            if let Some(data) = self.text.message() {
+            let event = match self.events.next().await? {
+                Ok(event) => event,
+                Err(error) => return Some(Err(call_error(error))),
+            };
+            lock(&self.source).unfinished = 0;
+            let is_message = matches!(event.event.as_deref(), None | Some("" | "message"));
+            if let Some(data) = event.data.filter(|_| is_message) {
                 return Some(Ok(data));
-            }
-            if self.text.size() > MAX_MESSAGE_BYTES {
-                let what = "sends a message that is too large: more than 4 MiB".to_owned();
-                return Some(Err(ConnectError::TooMuch(what).into()));
-            }
-            match self.exchange.next().await? {
-                Ok(piece) => self.text.buffer.extend_from_slice(&piece),
-                Err(error) => return Some(Err(error)),
             }
         }
     }
 
     /// Nothing more is wanted of it.
     pub(super) fn give_back(self) {
-        self.exchange.give_back();
+        if let Some(exchange) = lock(&self.source).exchange.take() {
+            exchange.give_back();
+        }
     }
 }
 
-impl Lines {
-    fn size(&self) -> usize {
-        self.buffer.len() + self.data.as_ref().map_or(0, Vec::len)
-    }
+impl Stream for Pieces {
+    type Item = Result<Bytes, CallError>;
 
-    /// The message that the next whole event holds. Events of other kinds are passed over.
-    fn message(&mut self) -> Option<String> {
-        let mut start = 0;
-        let mut found = None;
-        while found.is_none() {
-            if self.skips_feed && start < self.buffer.len() {
-                self.skips_feed = false;
-                start += usize::from(self.buffer[start] == b'\n');
-            }
-            let from = start.max(self.scanned);
-            let mut rest = self.buffer[from.min(self.buffer.len())..].iter();
-            let Some(length) = rest.position(|byte| matches!(byte, b'\n' | b'\r')) else {
-                self.scanned = self.buffer.len();
-                break;
-            };
-            let end = from + length;
-            let line = start..end;
-            self.skips_feed = self.buffer[end] == b'\r';
-            start = end + 1;
-            self.scanned = start;
-            found = self.line(line);
-        }
-        self.buffer.drain(..start);
-        self.scanned -= start;
-        found
-    }
-
-    fn line(&mut self, line: std::ops::Range<usize>) -> Option<String> {
-        let line = &self.buffer[line];
-        if line.is_empty() {
-            let is_other = mem::take(&mut self.is_other);
-            let data = self.data.take().filter(|_| !is_other)?;
-            // What is no text makes no sense, and is passed over as that is.
-            return String::from_utf8(data).ok();
-        }
-        let colon = line.iter().position(|byte| *byte == b':');
-        let (field, value) = match colon {
-            Some(colon) => (&line[..colon], &line[colon + 1..]),
-            None => (line, &[][..]),
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut source = lock(&self.0);
+        let Some(exchange) = &mut source.exchange else {
+            return Poll::Ready(None);
         };
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match field {
-            b"data" => match &mut self.data {
-                Some(data) => {
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
-                }
-                None => self.data = Some(value.to_vec()),
-            },
-            b"event" => self.is_other = !matches!(value, b"" | b"message"),
-            _ => {}
+        let polled = exchange.poll_next(cx);
+        if let Poll::Ready(Some(Ok(piece))) = &polled {
+            source.unfinished += piece.len();
+            if source.unfinished > MAX_MESSAGE_BYTES {
+                let what = "sends a message that is too large: more than 4 MiB".to_owned();
+                return Poll::Ready(Some(Err(ConnectError::TooMuch(what).into())));
+            }
         }
-        None
+        polled
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn lock(source: &Mutex<Source>) -> MutexGuard<'_, Source> {
+    source.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn messages(pieces: &[&str]) -> Vec<String> {
-        let mut lines = Lines::default();
-        let mut messages = Vec::new();
-        for piece in pieces {
-            lines.buffer.extend_from_slice(piece.as_bytes());
-            while let Some(message) = lines.message() {
-                messages.push(message);
-            }
-        }
-        messages
-    }
-
-    #[test]
-    fn messages_are_read_however_they_are_cut() {
-        let text = "id: 1\r\nevent: message\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n: still here\n\n\
-                    event: other\ndata: no\n\ndata:two\n\ndata: three\r\r";
-        let expected = ["{\"a\":\n1}", "two", "three"];
-
-        assert_eq!(messages(&[text]), expected);
-        let letters: Vec<&str> = text.split_inclusive(|_: char| true).collect();
-        assert_eq!(messages(&letters), expected);
-        for at in 1..text.len() {
-            let (begin, end) = text.split_at(at);
-            assert_eq!(messages(&[begin, end]), expected, "cut at {at}");
-        }
-    }
-
-    #[test]
-    fn event_without_its_end_is_no_message() {
-        assert!(messages(&["data: 1\n"]).is_empty());
+fn call_error(error: SseError) -> CallError {
+    let nonsense = || {
+        let what = "the server's answer is not a stream of events".to_owned();
+        CallError::Connect(ConnectError::Protocol(what))
+    };
+    match error {
+        SseError::Body(error) => error.downcast().map_or_else(|_| nonsense(), |error| *error),
+        _ => nonsense(),
     }
 }

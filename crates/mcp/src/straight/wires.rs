@@ -279,7 +279,11 @@ impl Exchange {
         std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, CallError>>> {
+    /// As [`Exchange::next`].
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, CallError>>> {
         let Some(wire) = &mut self.wire else {
             return Poll::Ready(None);
         };
