@@ -134,6 +134,11 @@ async fn converse(
                     pace.show(said);
                     break end;
                 }
+                // Whoever floods leaves no other moment to look.
+                if now >= deadline {
+                    pace.show(said);
+                    break TurnEnd::OutOfTime;
+                }
                 pace.came(now, said, has_grown, is_full);
             }
             result = finish(&mut underway), if underway.is_some() => {
