@@ -3,6 +3,7 @@
 //! `providers.json` and `models.json` have one row a line. Prices are list prices for a million
 //! tokens; whoever pays others puts them in on the models page.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use domain::models::{ConnectionKind, ModelConnection, ModelFacts, Price, Provider};
@@ -14,6 +15,23 @@ static PROVIDERS: LazyLock<Vec<Provider>> = LazyLock::new(|| {
 });
 static MODELS: LazyLock<Vec<KnownModel>> =
     LazyLock::new(|| serde_json::from_str(include_str!("models.json")).expect("a test reads it"));
+
+/// Keys of providers by where they are.
+static PROVIDER_OF_PLACE: LazyLock<HashMap<Place, &'static str>> = LazyLock::new(|| {
+    let mut keys = HashMap::new();
+    for provider in providers() {
+        if let Some(place) = Url::parse(&provider.base_url)
+            .ok()
+            .and_then(|url| place(&url))
+        {
+            keys.entry(place).or_insert(provider.key.as_str());
+        }
+    }
+    keys
+});
+
+/// Host and port.
+type Place = (String, u16);
 
 /// A model of the catalog.
 #[derive(Debug, Deserialize)]
@@ -59,13 +77,7 @@ pub(super) fn provider_of(connection: &ModelConnection) -> Option<&'static str> 
         ConnectionKind::Local => None,
         ConnectionKind::OpenAiCompatible => {
             let url = Url::parse(connection.base_url.as_deref()?).ok()?;
-            let provider = providers().iter().find(|provider| {
-                Url::parse(&provider.base_url).is_ok_and(|known| {
-                    known.host_str() == url.host_str()
-                        && known.port_or_known_default() == url.port_or_known_default()
-                })
-            });
-            Some(&provider?.key)
+            PROVIDER_OF_PLACE.get(&place(&url)?).copied()
         }
     }
 }
@@ -105,6 +117,10 @@ pub(super) fn takes_temperature(connection: &ModelConnection, name: &str) -> boo
     provider_of(connection)
         .and_then(|provider| find(provider, name))
         .is_none_or(|model| model.temperature)
+}
+
+fn place(url: &Url) -> Option<Place> {
+    Some((url.host_str()?.to_owned(), url.port_or_known_default()?))
 }
 
 fn find(provider: &str, name: &str) -> Option<&'static KnownModel> {
