@@ -8,6 +8,7 @@ use domain::conversations::{MessageRole, PostedMessage};
 use domain::events::{EventBody, QueuedRun, RunBegin};
 use domain::{Action, AuditId, ConversationId, Error, MessageId, RunId, StepId, Timestamp};
 use engine::Spent;
+use futures::future::join;
 use llm::ModelMessage;
 use store::TenantTx;
 use store::attachments::Attachment;
@@ -92,7 +93,6 @@ impl Session {
             messages: recent.messages.clone(),
             pictures: Vec::new(),
         };
-        let begun = self.begin_run(slot, &posting, history, last_seq);
         let run = posting.run(self, true);
         let written = services.store.create_run_if_unchanged(
             self.actor.workspace_id,
@@ -101,7 +101,10 @@ impl Session {
             recent.last_seq,
             &events,
         );
-        match written.await {
+        // The database begins first, the run meanwhile.
+        let begun = async { self.begin_run(slot, &posting, history, last_seq) };
+        let (written, begun) = join(written, begun).await;
+        match written {
             Ok(Some(logged)) => {
                 begun.written(&logged);
                 Ok(Some(posting.posted()))
