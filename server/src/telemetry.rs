@@ -43,14 +43,16 @@ pub fn start(environment: Environment, collector: Option<&Url>) -> anyhow::Resul
             .with_filter(filter)
             .boxed(),
     };
-    let traces = match collector {
+    let subscriber = registry().with(log);
+    // A layer that is `None` would have no filter, and spans would be made that nobody looks at.
+    match collector {
         Some(collector) => {
             let is_traced = filter_fn(|metadata| metadata.target() == traces::TARGET);
-            Some(traces::start(collector)?.with_filter(is_traced))
+            let traces = traces::start(collector)?.with_filter(is_traced);
+            subscriber.with(traces).init();
         }
-        None => None,
-    };
-    registry().with(log).with(traces).init();
+        None => subscriber.init(),
+    }
     Ok(())
 }
 
