@@ -115,6 +115,47 @@ async fn late_watcher_gets_what_is_written_already_as_html() {
 }
 
 #[tokio::test]
+async fn answer_beyond_what_is_rendered_live_is_not_sent_again_and_again() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let paragraph = format!("{}\n\n", "many words ".repeat(6_000));
+    let (answer, gate) = Scripted::of(vec![paragraph.clone(); 24]).held();
+    model.next(answer);
+    let mut plain = app.events(&conversation, "").await;
+    let mut stream = app.events(&conversation, "?render=html").await;
+    let sent = tokio::spawn(async move {
+        let mut sent = 0;
+        while let Ok(Some(event)) = stream.next().await {
+            match event.event.as_str() {
+                "html_live" if event.data["is_whole"] == true => return sent,
+                "html_live" => sent += event.data["html"].as_str().map_or(0, str::len),
+                _ => {}
+            }
+        }
+        panic!("the stream ended after {sent} bytes");
+    });
+    app.ask(&conversation, "tell").await;
+
+    for pieces in [18, 1, 1, 1, 1, 1] {
+        gate.release(pieces);
+        plain
+            .collect_until(|event| event.event == "text_delta")
+            .await
+            .expect("logged text");
+    }
+    gate.finish();
+    let sent = sent.await.expect("the whole at the end");
+
+    assert!(sent > paragraph.len() * 10, "{sent} bytes were shown live");
+    assert!(
+        sent < paragraph.len() * 24,
+        "{sent} bytes: more than the answer has"
+    );
+}
+
+#[tokio::test]
 async fn page_has_sanitised_html_and_loads_nothing_from_elsewhere() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;

@@ -54,6 +54,8 @@ struct Board {
 struct Answer {
     id: MessageId,
     text: String,
+    /// Whether there is more text than is rendered.
+    is_full: bool,
     blocks: Blocks,
     /// Finished blocks, then the open one, each with the version that it came with.
     frames: Vec<(u64, Bytes)>,
@@ -206,7 +208,7 @@ impl Task {
             for (id, text) in texts {
                 match answers.iter_mut().find(|answer| answer.id == id) {
                     // What was heard early may be ahead of the log.
-                    Some(answer) if answer.text.starts_with(&text) => {}
+                    Some(answer) if answer.is_full || answer.text.starts_with(&text) => {}
                     Some(answer) => *answer = Answer::new(id, text),
                     None => answers.push(Answer::new(id, text)),
                 }
@@ -282,10 +284,13 @@ impl Task {
 }
 
 impl Answer {
-    fn new(id: MessageId, text: String) -> Self {
+    fn new(id: MessageId, mut text: String) -> Self {
+        let is_full = text.len() > MAX_BYTES;
+        text.truncate(text.floor_char_boundary(MAX_BYTES));
         Self {
             id,
             text,
+            is_full,
             blocks: Blocks::default(),
             frames: Vec::new(),
             rendered: 0,
@@ -294,14 +299,18 @@ impl Answer {
 
     /// Places text by its byte offset; tells whether there was no gap.
     fn place(&mut self, delta: &TextDelta) -> bool {
+        if self.is_full {
+            return true;
+        }
         let known = (self.text.len() as u64).checked_sub(delta.offset);
         let Some(known) = known.and_then(|known| usize::try_from(known).ok()) else {
             return false;
         };
-        if let Some(news) = delta.text.get(known..)
-            && self.text.len() + news.len() <= MAX_BYTES
-        {
-            self.text.push_str(news);
+        if let Some(news) = delta.text.get(known..) {
+            self.is_full = self.text.len() + news.len() > MAX_BYTES;
+            if !self.is_full {
+                self.text.push_str(news);
+            }
         }
         true
     }

@@ -1,5 +1,7 @@
 //! Markdown to HTML.
 
+use std::panic::catch_unwind;
+
 use comrak::nodes::{NodeLink, NodeValue};
 use comrak::{Arena, Node, Options, format_html, parse_document};
 
@@ -24,16 +26,23 @@ pub(crate) enum Code {
     Plain,
 }
 
-/// Renders a text.
+/// Renders a text. One that defeats the renderer is shown as it is.
 pub(crate) fn render(text: &str, code: Code) -> String {
-    if text.len() > MAX_BYTES {
-        return sanitize(&plain(text));
-    }
+    let rendered = catch_unwind(|| match text.len() {
+        0..=MAX_BYTES => parsed(text, code),
+        _ => None,
+    });
+    let rendered = rendered.unwrap_or_default();
+    rendered.unwrap_or_else(|| sanitize(&plain(text)))
+}
+
+/// `None` if it is nested too deeply.
+fn parsed(text: &str, code: Code) -> Option<String> {
     let arena = Arena::new();
     let options = options();
     let root = parse_document(&arena, text, &options);
     if depth(root) > MAX_DEPTH {
-        return sanitize(&plain(text));
+        return None;
     }
     let mut room = match code {
         Code::Highlighted => MAX_HIGHLIGHTED_BYTES,
@@ -45,7 +54,7 @@ pub(crate) fn render(text: &str, code: Code) -> String {
     }
     let mut html = String::with_capacity(text.len() * 2);
     format_html(root, &options, &mut html).expect("a string takes everything");
-    sanitize(&html)
+    Some(sanitize(&html))
 }
 
 fn options() -> Options<'static> {
