@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use domain::{Action, Error, UserId, can};
+use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
 use crate::authentication::SESSION_LIFETIME;
@@ -13,6 +14,8 @@ use crate::{Credential, Session, mint};
 const CAPACITY: usize = 64;
 /// How often a stream checks without notice: keys and sessions also end by themselves.
 const CHECK_EVERY: Duration = Duration::from_secs(300);
+/// Pause after a check that failed.
+const CHECK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Tells live streams whose access has changed; `None` means perhaps anybody's.
 #[derive(Clone, Debug)]
@@ -21,11 +24,14 @@ pub(crate) struct AccessBell {
 }
 
 /// Watches over the access of one live stream.
-#[derive(Debug)]
 pub struct AccessWatch {
     session: Session,
     notices: broadcast::Receiver<Option<UserId>>,
     must_check: bool,
+    /// The check that is under way; whether the access is what it was. Boxed, because a check is rare
+    /// and its state would otherwise be kept ready, some kilobytes of it, by each of thousands of
+    /// streams.
+    check: Option<BoxFuture<'static, bool>>,
     checked_at: Instant,
 }
 
@@ -50,7 +56,18 @@ impl Session {
             session: self.clone(),
             notices: self.services.access.sender.subscribe(),
             must_check: false,
+            check: None,
             checked_at: Instant::now(),
+        }
+    }
+
+    /// As [`Session::is_unchanged`], as soon as the database can tell.
+    async fn stays_unchanged(&self) -> bool {
+        loop {
+            match self.is_unchanged().await {
+                Ok(is_unchanged) => return is_unchanged,
+                Err(_) => tokio::time::sleep(CHECK_AGAIN).await,
+            }
         }
     }
 
@@ -74,16 +91,19 @@ impl AccessWatch {
     /// Returns once the holder's access has changed. Safe to cancel.
     pub async fn changed(&mut self) {
         loop {
-            if self.must_check || self.checked_at.elapsed() >= CHECK_EVERY {
-                self.must_check = true;
-                // While the database is away nothing can be said, and nothing is streamed either.
-                // Boxed, because a check is rare and its state would otherwise be kept ready, some
-                // kilobytes of it, by each of thousands of streams.
-                if let Ok(false) = Box::pin(self.session.is_unchanged()).await {
-                    return;
-                }
+            let is_due = self.must_check || self.checked_at.elapsed() >= CHECK_EVERY;
+            if is_due && self.check.is_none() {
+                // What changes from now on is heard and checked again.
                 self.must_check = false;
                 self.checked_at = Instant::now();
+                let session = self.session.clone();
+                self.check = Some(Box::pin(async move { session.stays_unchanged().await }));
+            }
+            if let Some(check) = &mut self.check {
+                if !check.await {
+                    return;
+                }
+                self.check = None;
             }
             match self.notices.recv().await {
                 Ok(Some(user_id)) if user_id != self.session.actor.user_id => {}
