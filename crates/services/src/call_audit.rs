@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use domain::audit::{Deed, DeedResult};
 use domain::usage::CallVia;
 use domain::{AuditId, McpServerId, Timestamp, WorkspaceId};
-use store::Store;
 use store::audit::{Author, NewAuditEvent};
+use store::panics::caught;
 use store::usage::CallWithoutRun;
+use store::{Store, within};
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ const QUEUE: usize = 8_192;
 const BATCH: usize = 1_000;
 /// How long lines are gathered.
 const GATHER: Duration = Duration::from_millis(100);
+/// Longest wait for the database, which may be gone without a word.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause after a failed write.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often the lines of a stop are tried to be written.
@@ -224,7 +227,7 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
         {
             batch.push(line);
         }
-        while let Err(error) = write(&store, &batch).await {
+        while let Err(error) = caught(within(PATIENCE, write(&store, &batch))).await {
             tracing::warn!(%error, "calls cannot be audited; trying again");
             tokio::select! {
                 () = closing.cancelled() => break,
@@ -240,7 +243,7 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
         batch.push(line);
     }
     for _ in 0..LAST_TRIES {
-        match write(&store, &batch).await {
+        match caught(within(PATIENCE, write(&store, &batch))).await {
             Ok(()) => return,
             Err(error) => tracing::error!(%error, count = batch.len(), "calls cannot be audited"),
         }

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use store::panics::caught;
+use store::within;
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::SESSION_LIFETIME;
-use crate::panics::{caught, panics};
 use crate::{Services, files, mint, throttle};
 
 const INTERVAL: Duration = Duration::from_secs(600);
 /// How long first answers are kept.
 const ANSWERS_KEPT: time::Duration = time::Duration::hours(24);
+
+/// Longest time that one round takes: a connection may have died without a word.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often questions are looked at whose time may be over.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -24,11 +28,14 @@ pub(crate) fn start_expiring(
     let pause = approval_time.min(LOOK_EVERY);
     tokio::spawn(async move {
         loop {
-            // It logs its own failures.
-            panics(async {
+            let expired = caught(within(PATIENCE, async {
+                // It logs its own failures.
                 let _ = services.expire_approvals().await;
-            })
-            .await;
+                Ok(())
+            }));
+            if let Err(error) = expired.await {
+                tracing::warn!(%error, "cannot expire questions; trying again later");
+            }
             tokio::select! {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
@@ -42,7 +49,7 @@ pub(crate) fn start(services: Services, stopping: CancellationToken) {
     tokio::spawn(async move {
         loop {
             for cleaned in [
-                caught(clean_up(&services.store)).await,
+                caught(within(PATIENCE, clean_up(&services.store))).await,
                 caught(files::delete_stale(&services.store, &services.blobs)).await,
             ] {
                 if let Err(error) = cleaned {

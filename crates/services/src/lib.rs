@@ -34,7 +34,6 @@ mod mcp_settings;
 mod members;
 mod mint;
 mod models;
-mod panics;
 mod passwords;
 mod posting;
 mod recents;

@@ -13,6 +13,7 @@ use std::time::Duration;
 use domain::{Role, Scopes, SessionId, Timestamp, UserId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use store::cache::Cache;
+use store::panics::unless_panicking;
 use store::sessions::Principal;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -149,7 +150,7 @@ impl SessionCache {
         let key = session_key(token_hash);
         self.inner.cache.put(&key, json.into(), LIFETIME).await;
         if self.stamp() != stamp && !self.inner.cache.delete(&key).await {
-            self.changed(None);
+            self.doubt();
         }
     }
 
@@ -165,6 +166,17 @@ impl SessionCache {
                 self.inner.is_deaf.store(false, Ordering::Release);
             }
         }
+        self.note(pending);
+    }
+
+    /// Forgets everybody's sessions, soon; believes nothing until then.
+    pub(crate) fn doubt(&self) {
+        let mut pending = self.lock();
+        pending.everybody = true;
+        self.note(pending);
+    }
+
+    fn note(&self, pending: MutexGuard<'_, Pending>) {
         self.inner.changes.fetch_add(1, Ordering::AcqRel);
         self.inner.is_settled.store(false, Ordering::Release);
         drop(pending);
@@ -200,7 +212,8 @@ impl SessionCache {
     async fn settle(&self) {
         loop {
             let pending = std::mem::take(&mut *self.lock());
-            let is_done = self.carry_through(&pending).await;
+            let carried = unless_panicking(self.carry_through(&pending)).await;
+            let is_done = carried.unwrap_or(false);
             self.conclude(is_done);
             match is_done {
                 true => self.inner.news.notified().await,

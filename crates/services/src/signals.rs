@@ -29,6 +29,7 @@ impl Services {
             }
             Signal::AccessChanged(user_id) => self.heed_access(user_id),
             Signal::Deaf => self.sessions.suspend(),
+            Signal::CacheBack => self.sessions.doubt(),
             Signal::Changed(Changed { kind, id }) => match kind.as_str() {
                 AGENT => {
                     if let Ok(id) = id.parse() {

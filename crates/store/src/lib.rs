@@ -37,6 +37,8 @@ pub mod members;
 pub mod messages;
 mod migrations;
 pub mod models;
+mod notices;
+pub mod panics;
 pub mod questions;
 mod reasoning;
 pub mod redis;

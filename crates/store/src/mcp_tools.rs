@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use domain::mcp_servers::{McpTool, McpToolState, ToolDefinition};
 use domain::{Cursor, McpServerId, Page, Paged, WorkspaceId};
-use sqlx::postgres::PgListener;
 use sqlx::types::Json;
 
 use crate::database::TenantTx;
 use crate::mcp_servers::StoredMcpServer;
+use crate::notices::Notices;
 use crate::{Result, Store};
 
 const CHANNEL: &str = "agentarea_tools";
@@ -38,7 +38,7 @@ pub struct ServerWithTools {
 /// Hears whose tools have changed.
 #[derive(Debug)]
 pub struct ToolChanges {
-    listener: PgListener,
+    notices: Notices,
 }
 
 struct ToolRow {
@@ -54,9 +54,8 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn listen_for_tool_changes(&self) -> Result<ToolChanges> {
-        let mut listener = PgListener::connect_with(self.pool()).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(ToolChanges { listener })
+        let notices = Notices::listen(self, &[CHANNEL]).await?;
+        Ok(ToolChanges { notices })
     }
 }
 
@@ -67,7 +66,7 @@ impl ToolChanges {
     /// # Errors
     /// `Unavailable`; listen anew then.
     pub async fn next(&mut self) -> Result<Option<WorkspaceId>> {
-        let notice = self.listener.try_recv().await?;
+        let notice = self.notices.next().await?;
         Ok(notice.and_then(|notice| notice.payload().parse().ok()))
     }
 }

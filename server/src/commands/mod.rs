@@ -74,6 +74,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve { listen, roles, .. } => {
             config.listen = listen.or(config.listen);
             config.roles = roles.unwrap_or(config.roles);
+            config.check()?;
             serve::run(config).await
         }
         Command::Migrate => migrate::run(config).await,

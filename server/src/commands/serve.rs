@@ -5,7 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, test_kill_process};
 use store::embedded::Joining;
 use tokio::net::TcpListener;
@@ -54,17 +54,23 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let proxies = config.trusted_proxies()?;
     let crowds = Crowds::new(config.limits.connections_per_address, proxies.clone());
     let serving = listener::serve(socket, front, proxies, crowds, stopping.clone());
-    let server = tokio::spawn(serving);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
+    let mut server = tokio::spawn(serving);
+    let is_asked = tokio::select! {
+        _ = interrupt.recv() => true,
+        _ = terminate.recv() => true,
+        // It never ends by itself but by a panic. Nobody would hear a process without it.
+        _ = &mut server => false,
+    };
     tracing::info!("stopping");
     stopping.cancel();
     backend.services.finish_jobs().await;
-    let _ = server.await;
+    if is_asked {
+        let _ = server.await;
+    }
     backend.services.finish().await;
-    backend.close().await
+    backend.close().await?;
+    ensure!(is_asked, "nothing listened any more; the log says why");
+    Ok(())
 }
 
 /// Keeps servers away from the data folder for as long as the file is held.

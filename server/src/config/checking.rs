@@ -6,7 +6,10 @@ use super::{Config, Environment, is_loopback};
 
 impl Config {
     /// Refuses what cannot work.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// In words for whoever configures it.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         self.redis()?;
         if self.database_replica_urls.is_some() && self.database_url.is_none() {
             bail!("DATABASE_REPLICA_URLS needs DATABASE_URL: the embedded database has no copies");

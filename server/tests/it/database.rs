@@ -76,6 +76,28 @@ async fn dropped_transactions_leave_no_transaction_and_no_tenant() {
     assert_eq!(open_transactions(&mut watcher, db.name()).await, 0);
 }
 
+#[tokio::test]
+async fn listener_whose_connection_died_without_a_word_says_so() {
+    let db = TestDb::create().await;
+    let store = Store::new(Config::from_url(&db.url()).expect("a URL"));
+    store.migrate().await.expect("migrated");
+    let proxy = Proxy::to_database(&db).await;
+    let far = Store::new(Config::from_url(&db.url_through(&proxy)).expect("a URL"));
+    let mut changes = far.listen_for_tool_changes().await.expect("listening");
+    let asked = proxy.bytes_to_server();
+
+    let quiet = tokio::time::timeout(Duration::from_secs(20), changes.next()).await;
+    assert!(quiet.is_err(), "nothing has changed: {quiet:?}");
+    assert!(
+        proxy.bytes_to_server() > asked,
+        "a sign of life is asked for"
+    );
+    assert!(proxy.freeze() > 0, "the connection is dead");
+    let lost = tokio::time::timeout(Duration::from_secs(30), changes.next()).await;
+
+    assert!(matches!(lost, Ok(Err(_))), "{lost:?}");
+}
+
 async fn open_transactions(watcher: &mut PgConnection, database: &str) -> i64 {
     let row = sqlx::query(
         "select count(*) from pg_stat_activity

@@ -11,6 +11,7 @@ use serde_json::Value;
 use store::Store;
 use store::mcp_servers::StoredMcpServer;
 use store::mcp_tools::ServerWithTools;
+use store::panics::caught;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +80,7 @@ impl Directory {
 
     async fn listen(&self) {
         loop {
-            if let Err(error) = self.follow().await {
+            if let Err(error) = caught(self.follow()).await {
                 tracing::warn!(error = %error, "cannot hear of changed tools; listening again");
             }
             self.lock().hears = false;

@@ -8,6 +8,7 @@ use domain::McpServerId;
 use domain::mcp_servers::McpServerState;
 use futures::{StreamExt, stream};
 use mcp::{ConnectError, Patience};
+use store::panics::panics;
 use tokio_util::sync::CancellationToken;
 
 use super::pool::{Live, Pool, Slot, lock};
@@ -86,12 +87,14 @@ impl Pool {
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            let due = self.due();
-            let checks = stream::iter(due)
-                .for_each_concurrent(MAX_AT_ONCE, |(id, slot, live)| self.check(id, slot, live));
+            let checks = async {
+                stream::iter(self.due())
+                    .for_each_concurrent(MAX_AT_ONCE, |(id, slot, live)| self.check(id, slot, live))
+                    .await;
+            };
             tokio::select! {
                 () = stopping.cancelled() => return,
-                () = checks => {}
+                _ = panics(checks) => {}
             }
         }
     }
@@ -148,7 +151,7 @@ impl Pool {
         // Owned by the slot: whoever disconnects the server ends it.
         let (this, recovered) = (self.clone(), slot.clone());
         let recovering = tokio::spawn(async move {
-            this.recover(id, &recovered, live, reason).await;
+            panics(this.recover(id, &recovered, live, reason)).await;
             lock(&recovered.health).is_recovering = false;
         });
         *lock(&slot.recovery) = Some(recovering.abort_handle());

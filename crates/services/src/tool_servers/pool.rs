@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use domain::{McpServerId, WorkspaceId};
 use mcp::{ConnectError, Connection};
+use store::panics::{panics, unless_panicking};
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
@@ -85,7 +86,7 @@ impl Pool {
                 let pause = SWEEP.min(this.health.idle / 4);
                 loop {
                     tokio::time::sleep(pause).await;
-                    this.sweep();
+                    panics(async { this.sweep() }).await;
                 }
             };
             tokio::select! {
@@ -157,10 +158,8 @@ impl Pool {
         let following = async move {
             loop {
                 followed.changed().await;
-                let kept = connector
-                    .keep_tools(workspace_id, server_id, revision, &followed)
-                    .await;
-                if let Err(error) = kept {
+                let kept = connector.keep_tools(workspace_id, server_id, revision, &followed);
+                if let Some(Err(error)) = unless_panicking(kept).await {
                     tracing::info!(
                         mcp_server.id = %server_id,
                         error = %error,

@@ -7,8 +7,9 @@
 use std::time::Duration;
 
 use domain::mcp_servers::DesiredState;
-use futures::{StreamExt, stream};
+use futures::{FutureExt, StreamExt, stream};
 use store::mcp_instances::Astray;
+use store::panics::{caught, panics};
 use tokio_util::sync::CancellationToken;
 
 use super::ToolServers;
@@ -46,7 +47,8 @@ impl ToolServers {
         let mut changes = self.directory.changes();
         let mut round = 0_u32;
         loop {
-            let (beaten, ()) = tokio::join!(self.containers.beat(), self.keep_held());
+            let (beaten, _) =
+                tokio::join!(caught(self.containers.beat()), panics(self.keep_held()));
             if let Err(error) = beaten {
                 tracing::warn!(%error, "cannot say that this process lives");
             }
@@ -65,7 +67,7 @@ impl ToolServers {
                             return;
                         }
                         tokio::time::sleep(SOON).await;
-                        self.keep_held().await;
+                        panics(self.keep_held()).await;
                     }
                 }
             }
@@ -87,16 +89,16 @@ impl ToolServers {
     async fn look(&self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            self.containers.look_at_all().await;
+            panics(self.containers.look_at_all()).await;
         }
     }
 
     async fn lead(&self) {
         loop {
-            match self.containers.find_astray().await {
+            match caught(self.containers.find_astray()).await {
                 Ok(astray) => {
                     stream::iter(astray)
-                        .for_each_concurrent(STARTS, |astray| self.settle(astray))
+                        .for_each_concurrent(STARTS, |astray| panics(self.settle(astray)).map(drop))
                         .await;
                 }
                 Err(error) => tracing::warn!(%error, "cannot look after containers"),

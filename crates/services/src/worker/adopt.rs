@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use domain::RunId;
 use store::Door;
+use store::panics::caught;
 use store::runs::{ClaimedRun, HeldRun, Lease};
 use tokio_util::sync::CancellationToken;
 
 use super::begin::begin;
 use super::giving_up::{MAX_ATTEMPTS, give_up, interrupted_too_often};
 use super::{LOOK_EVERY, RENEW_EVERY, Slot, Worker};
-use crate::panics::caught;
 
 /// Runs taken at once.
 const BATCH: usize = 16;

@@ -4,12 +4,12 @@ use domain::events::{EventBody, FinishReason, RunEnd};
 use domain::runs::{RunError, RunStatus, Usage};
 use domain::{Error, MessageId};
 use store::events::{EventColumns, NewEvent};
+use store::panics::unless_panicking;
 use store::runs::{Attempt, Ending, Lease, WholeMessage};
 
 use super::Worker;
 use crate::conversations::{answer_created, logged, new_event};
 use crate::fault::OrFault;
-use crate::panics::unless_panicking;
 use crate::{mint, watch};
 
 /// How often a run is begun. Each time may ask the model once more, which costs.

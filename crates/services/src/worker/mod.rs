@@ -24,6 +24,7 @@ use llm::ModelMessage;
 use store::blobs::Blobs;
 use store::bus::{Bus, Signal};
 use store::events::LoggedEvent;
+use store::panics::panics;
 use store::runs::{AnsweringAgent, Lease};
 use store::{Store, TenantTx};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -40,7 +41,6 @@ use crate::agent_cache::AgentCache;
 use crate::attachments::Picture;
 use crate::budgets::BudgetedWorkspaces;
 use crate::models::ModelPool;
-use crate::panics::panics;
 use crate::recents::Recents;
 use crate::session::Config;
 use crate::tool_servers::ToolServers;
@@ -52,6 +52,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(3);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long runs may go on when the process is told to stop.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long handing back the rest may take.
+const HAND_BACK: Duration = Duration::from_secs(10);
 
 /// Runs agents. Cheap to clone.
 #[derive(Clone)]
@@ -372,9 +374,15 @@ impl Worker {
         self.inner.tasks.close();
         let _ = tokio::time::timeout(GRACE, self.inner.tasks.wait()).await;
         self.inner.handing_back.cancel();
-        self.inner.tasks.wait().await;
-        self.inner.titles.stop().await;
-        adopt::release_leases(self).await;
+        // Where the database has gone without a word nothing can be handed back: leases run out.
+        let handed_back = async {
+            self.inner.tasks.wait().await;
+            self.inner.titles.stop().await;
+            adopt::release_leases(self).await;
+        };
+        if tokio::time::timeout(HAND_BACK, handed_back).await.is_err() {
+            tracing::warn!("runs are not handed back in time; their leases run out");
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<RunId, ActiveRun>> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use store::Store;
 use store::events::{EventColumns, LoggedEvent, NewEvent};
+use store::panics::panics;
 use store::runs::{Lease, SaidText};
 use tokio::sync::oneshot;
 
 use crate::mint;
-use crate::panics::panics;
 
 /// Most runs whose texts are written at once.
 const MAX_RUNS: usize = 64;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::interests::Interests;
 use super::{Frame, Signal, postgres, wire};
 use crate::Store;
+use crate::panics::panics;
 use crate::redis::Redis;
 
 /// Messages that may wait.
@@ -149,16 +150,20 @@ impl Link {
     pub(super) async fn send(self: Arc<Self>, store: Store) {
         loop {
             self.filled.notified().await;
-            while let Some(batch) = self.take() {
-                let rest = match &self.redis {
-                    Some(redis) => self.send_to_redis(redis, batch).await,
-                    None => Some(batch),
-                };
-                // What Redis does not take goes through the database.
-                if let Some(rest) = rest {
-                    postgres::send(&store, self.origin, &rest.signals, &rest.grown).await;
-                    tokio::time::sleep(NOTIFY_PAUSE).await;
-                }
+            panics(self.empty(&store)).await;
+        }
+    }
+
+    async fn empty(&self, store: &Store) {
+        while let Some(batch) = self.take() {
+            let rest = match &self.redis {
+                Some(redis) => self.send_to_redis(redis, batch).await,
+                None => Some(batch),
+            };
+            // What Redis does not take goes through the database.
+            if let Some(rest) = rest {
+                postgres::send(store, self.origin, &rest.signals, &rest.grown).await;
+                tokio::time::sleep(NOTIFY_PAUSE).await;
             }
         }
     }

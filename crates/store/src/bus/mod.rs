@@ -54,6 +54,8 @@ pub enum Signal {
     AccessChanged(Option<UserId>),
     /// Changes of access cannot be heard for a while.
     Deaf,
+    /// The shared cache answers again, perhaps with what it had forgotten on demand.
+    CacheBack,
     /// An object has changed: what is remembered of it no longer holds.
     Changed(Changed),
 }

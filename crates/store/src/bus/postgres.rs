@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::ConversationId;
-use sqlx::postgres::{PgListener, PgNotification};
+use sqlx::postgres::PgNotification;
 use uuid::Uuid;
 
 use super::memory::Topics;
 use super::{Frame, Signal, wire};
+use crate::notices::Notices;
+use crate::panics::caught;
 use crate::{Result, Store, access};
 
 /// How soon to listen again after the database was away.
@@ -25,7 +27,7 @@ type Heed = Arc<dyn Fn(Signal) + Send + Sync>;
 /// Listens for ever. Holds a connection of the pool.
 pub(super) async fn listen(store: Store, origin: Option<Uuid>, topics: Topics, heed: Heed) {
     loop {
-        let lost = follow(&store, origin, &topics, &heed).await;
+        let lost = caught(follow(&store, origin, &topics, &heed)).await;
         heed(Signal::Deaf);
         if let Err(error) = lost {
             tracing::warn!(error = %error, "cannot hear of changes elsewhere; listening again");
@@ -77,13 +79,11 @@ async fn notify(store: &Store, channels: &[String], texts: &[String]) -> Result<
 
 /// Listens until the connection is lost.
 async fn follow(store: &Store, origin: Option<Uuid>, topics: &Topics, heed: &Heed) -> Result<()> {
-    let mut listener = PgListener::connect_with(store.pool()).await?;
-    listener
-        .listen_all([access::CHANNEL, wire::RUNS, wire::LOGS])
-        .await?;
+    let channels = [access::CHANNEL, wire::RUNS, wire::LOGS];
+    let mut notices = Notices::listen(store, &channels).await?;
     // Something may have changed before.
     heed(Signal::AccessChanged(None));
-    while let Some(notice) = listener.try_recv().await? {
+    while let Some(notice) = notices.next().await? {
         hear(&notice, origin, topics, heed);
     }
     Ok(())

@@ -7,12 +7,13 @@ use ::redis::Msg;
 use ::redis::aio::PubSubSink;
 use bytes::Bytes;
 use domain::ConversationId;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
 use super::link::Link;
 use super::memory::Topics;
 use super::{Changed, Frame, Signal, wire};
+use crate::panics::panics;
 use crate::redis::{Failure, PATIENCE, Redis};
 
 /// How often a silent connection is tried.
@@ -34,7 +35,7 @@ pub(super) async fn listen(redis: Redis, link: Arc<Link>, topics: Topics, heed: 
     };
     loop {
         // Why Redis is away was logged where it was noticed first.
-        let _ = listener.follow().await;
+        panics(listener.follow().map(drop)).await;
         listener.link.interests().end();
         tokio::time::sleep(PAUSE).await;
     }
@@ -51,6 +52,8 @@ impl Listener {
     async fn follow(&self) -> Result<(), Failure> {
         let (mut sink, mut messages) = self.redis.listen().await?.split();
         within(sink.subscribe(&[wire::RUNS, wire::INVALIDATE])).await?;
+        // One that was restored from a copy of itself believes what is long over.
+        (self.heed)(Signal::CacheBack);
         let interests = self.link.interests();
         interests.begin();
         for id in self.topics.watched() {

@@ -75,7 +75,7 @@ pub(super) fn write_signal(origin: Uuid, signal: &Signal) -> Option<String> {
     match signal {
         Signal::QueueGrown => Some(format!("{origin} queued")),
         Signal::CancelRun(id) => Some(format!("{origin} cancel {id}")),
-        Signal::AccessChanged(_) | Signal::Deaf | Signal::Changed(_) => None,
+        Signal::AccessChanged(_) | Signal::Deaf | Signal::CacheBack | Signal::Changed(_) => None,
     }
 }
 

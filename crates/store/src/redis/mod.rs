@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use self::address::{Address, Connection};
+use crate::panics::panics;
 
 /// Longest that anybody waits for Redis.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(250);
@@ -190,14 +191,19 @@ impl Redis {
 
     async fn keep(&self) {
         loop {
-            match self.open().await {
-                Some(connection) => {
-                    self.hold(connection);
-                    self.watch().await;
-                }
-                None => self.say_away(),
-            }
+            panics(self.connect()).await;
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Connects; returns once the connection is lost, or if there is none.
+    async fn connect(&self) {
+        match self.open().await {
+            Some(connection) => {
+                self.hold(connection);
+                self.watch().await;
+            }
+            None => self.say_away(),
         }
     }
 

@@ -6,23 +6,23 @@ use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
 
+use crate::Result;
+
 /// Does some work to its end; whether that was a panic.
-pub(crate) fn panics(work: impl Future<Output = ()>) -> impl Future<Output = bool> {
+pub fn panics(work: impl Future<Output = ()>) -> impl Future<Output = bool> {
     unless_panicking(work).map(|done| done.is_none())
 }
 
 /// Does some work; gives nothing if it panics. The log has what it panicked at.
-pub(crate) fn unless_panicking<T>(
-    work: impl Future<Output = T>,
-) -> impl Future<Output = Option<T>> {
-    AssertUnwindSafe(work).catch_unwind().map(Result::ok)
+pub fn unless_panicking<T>(work: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .map(std::result::Result::ok)
 }
 
 /// Does one round of a loop. A panic is an error like any other: a loop that ended with it would be
 /// missing from a process that seems to be well.
-pub(crate) fn caught<T>(
-    round: impl Future<Output = store::Result<T>>,
-) -> impl Future<Output = store::Result<T>> {
+pub fn caught<T>(round: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
     unless_panicking(round).map(|done| {
         done.unwrap_or_else(|| Err(anyhow::anyhow!("a panic, which the log has").into()))
     })
