@@ -307,10 +307,9 @@ impl Answer {
             return false;
         };
         if let Some(news) = delta.text.get(known..) {
-            self.is_full = self.text.len() + news.len() > MAX_BYTES;
-            if !self.is_full {
-                self.text.push_str(news);
-            }
+            let room = MAX_BYTES - self.text.len();
+            self.is_full = news.len() > room;
+            self.text.push_str(&news[..news.floor_char_boundary(room)]);
         }
         true
     }
