@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use outbound::Outbound;
-use rmcp::model::{ProtocolVersion, ServerCapabilities, SubscriptionFilter};
+use rmcp::model::ProtocolVersion;
 use rmcp::service::{ClientLifecycleMode, ClientServiceExt, RoleClient, RunningService};
 use rmcp::transport::IntoTransport;
 use rmcp::transport::StreamableHttpClientTransport;
@@ -23,6 +23,7 @@ use crate::ask::LogLine;
 use crate::error::{ConnectError, short};
 use crate::handler::Handler;
 use crate::lines::Lines;
+use crate::listening;
 use crate::question::Question;
 use crate::sign_in::{self, GrantKeeper};
 use crate::straight::{Dial, Straight, Wires};
@@ -223,10 +224,7 @@ impl Connection {
             }),
             protocol_version: info.protocol_version.as_str().chars().take(20).collect(),
         };
-        let listening = (!info.protocol_version.has_initialize())
-            .then(|| notices(&info.capabilities))
-            .flatten()
-            .map(|filter| listen(&service, filter).abort_handle());
+        let listening = listening::listen(&service);
         Ok(Self {
             service,
             profile,
@@ -320,43 +318,4 @@ where
     open(ClientLifecycleMode::Initialize)
         .await
         .map_err(|_| first)
-}
-
-/// The changes that a server tells of, if any.
-fn notices(has: &ServerCapabilities) -> Option<SubscriptionFilter> {
-    let mut filter = SubscriptionFilter::builder();
-    let tools = has.tools.as_ref().and_then(|tools| tools.list_changed);
-    let prompts = has
-        .prompts
-        .as_ref()
-        .and_then(|prompts| prompts.list_changed);
-    let resources = has.resources.as_ref().and_then(|it| it.list_changed);
-    if tools == Some(true) {
-        filter = filter.tools_list_changed();
-    }
-    if prompts == Some(true) {
-        filter = filter.prompts_list_changed();
-    }
-    if resources == Some(true) {
-        filter = filter.resources_list_changed();
-    }
-    let tells = [tools, prompts, resources].contains(&Some(true));
-    tells.then(|| filter.build())
-}
-
-/// Hears of changes in the newest revision, where a client asks for that.
-fn listen(
-    service: &RunningService<RoleClient, Handler>,
-    filter: SubscriptionFilter,
-) -> tokio::task::JoinHandle<()> {
-    let peer = service.peer().clone();
-    let changed = service.service().changed.clone();
-    tokio::spawn(async move {
-        let Ok(mut subscription) = peer.listen(filter).await else {
-            return;
-        };
-        while let Ok(Some(_)) = subscription.next().await {
-            changed.notify_one();
-        }
-    })
 }

@@ -51,6 +51,9 @@ pub enum ConnectError {
         /// How long was waited.
         seconds: u64,
     },
+    /// What it runs on does not answer, which passes.
+    #[error("{0}")]
+    Unavailable(String),
     /// It answers, but not as a tool server.
     #[error("{0}")]
     Protocol(String),
@@ -102,6 +105,14 @@ pub enum CallError {
     /// The connection was lost; whether it was done is unknown.
     #[error("the connection to the server was lost: {0}; whether it was done is unknown")]
     Lost(String),
+    /// No result, and something that may be why.
+    #[error("{error}. {note}")]
+    Noted {
+        /// What became of the call.
+        error: Box<CallError>,
+        /// What happened meanwhile, a sentence.
+        note: String,
+    },
     /// More calls wait for the server than are let in.
     #[error("too many calls of this server are waiting; try again later")]
     Busy,
@@ -116,14 +127,25 @@ pub enum CallError {
 impl CallError {
     /// Whether the tool may have been at work before the call failed.
     pub fn may_have_acted(&self) -> bool {
-        matches!(
-            self,
-            Self::Timeout { .. }
-                | Self::Cancelled
-                | Self::Lost(_)
-                | Self::Server(_)
-                | Self::Refused { .. }
-        )
+        match self {
+            Self::Noted { error, .. } => error.may_have_acted(),
+            error => matches!(
+                error,
+                Self::Timeout { .. }
+                    | Self::Cancelled
+                    | Self::Lost(_)
+                    | Self::Server(_)
+                    | Self::Refused { .. }
+            ),
+        }
+    }
+
+    /// The same, and what happened while the call was made.
+    pub fn noted(self, note: &str) -> Self {
+        Self::Noted {
+            error: Box::new(self),
+            note: note.to_owned(),
+        }
     }
 
     /// What became of a request that was sent, or could not be.
@@ -144,12 +166,15 @@ impl CallError {
 
     /// Whether the connection should not be used again.
     pub fn spoils_connection(&self) -> bool {
-        matches!(
-            self,
-            Self::Timeout { .. }
-                | Self::Lost(_)
-                | Self::Connect(ConnectError::SignInNeeded(_) | ConnectError::Unreachable(_))
-        )
+        match self {
+            Self::Noted { error, .. } => error.spoils_connection(),
+            error => matches!(
+                error,
+                Self::Timeout { .. }
+                    | Self::Lost(_)
+                    | Self::Connect(ConnectError::SignInNeeded(_) | ConnectError::Unreachable(_))
+            ),
+        }
     }
 }
 

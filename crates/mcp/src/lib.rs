@@ -15,6 +15,7 @@ pub mod forwarding;
 pub mod gateway;
 mod handler;
 mod lines;
+mod listening;
 mod listing;
 mod logs;
 mod offer;

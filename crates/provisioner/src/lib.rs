@@ -19,7 +19,7 @@ mod spec;
 mod veil;
 
 pub use docker::{Docker, DockerConfig};
-pub use door::Door;
+pub use door::{Door, remove_dead_doors};
 pub use egress::{Refusal, Refusals, Rule, RuleError};
 pub use error::Error;
 pub use logs::{LogBook, LogLine};

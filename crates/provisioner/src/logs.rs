@@ -102,6 +102,11 @@ impl LogBook {
         }
     }
 
+    /// Ends a line whose end never came: nothing more is said.
+    pub(crate) fn end(&self) {
+        self.end_line(&mut self.pages());
+    }
+
     fn end_line(&self, pages: &mut Pages) {
         let bytes = std::mem::take(&mut pages.partial);
         let bytes = self.veil.hide(&bytes, LINE);

@@ -1,5 +1,7 @@
 //! What every engine can do.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 
 use crate::{Error, Exit, LogBook, Package, PackageConfig, Spec, Started};
@@ -20,6 +22,23 @@ pub trait Provisioner: Send + Sync {
     /// `ImageMissing` with the registry's reason.
     async fn resolve(&self, image: &str) -> Result<Image, Error>;
 
+    /// The image as its registry has it now, if a reference can lead to another one and the registry
+    /// answers; else as [`Provisioner::resolve`].
+    ///
+    /// # Errors
+    /// As there.
+    async fn resolve_newest(&self, image: &str) -> Result<Image, Error>;
+
+    /// The image of a package, if it is there and nothing has to be done before it is used.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn find_package(
+        &self,
+        package: &Package,
+        config: &PackageConfig,
+    ) -> Result<Option<Image>, Error>;
+
     /// The image of a package, built if there is none yet; the same for every workspace. Idempotent.
     /// `id` names the container in which it is installed; what happens is written to the log.
     ///
@@ -32,6 +51,13 @@ pub trait Provisioner: Send + Sync {
         config: &PackageConfig,
         log: &LogBook,
     ) -> Result<Image, Error>;
+
+    /// Removes the oldest images of packages beyond the newest `keep`, but none whose id is in
+    /// `spare`. One that a container runs stays, too.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn drop_packages(&self, keep: usize, spare: &HashSet<String>) -> Result<(), Error>;
 
     /// Starts the one container of `spec.id` and attaches to it before its first byte.
     ///

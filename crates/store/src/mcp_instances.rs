@@ -73,12 +73,13 @@ pub async fn claim(
     life: Duration,
 ) -> Result<Claim> {
     let fence = sqlx::query_scalar!(
-        "insert into mcp_instances (workspace_id, server_id, owner, held_until, fence)
-         select workspace_id, id, $4, now() + $5, 1 from mcp_servers
+        "insert into mcp_instances
+           (workspace_id, server_id, owner, last_owner, held_until, fence)
+         select workspace_id, id, $4, $4, now() + $5, 1 from mcp_servers
          where workspace_id = $1 and id = $2 and revision = $3 and desired_state = 'running'
          on conflict (workspace_id, server_id) do update
-           set owner = excluded.owner, held_until = excluded.held_until,
-             fence = mcp_instances.fence + 1
+           set owner = excluded.owner, last_owner = excluded.last_owner,
+             held_until = excluded.held_until, fence = mcp_instances.fence + 1
            where mcp_instances.owner is null or mcp_instances.owner = excluded.owner
              or mcp_instances.held_until < now()
          returning fence",
@@ -116,6 +117,39 @@ pub async fn find_owner(
         process: row.owner,
         address: row.address,
     }))
+}
+
+/// The process that had a server last, if it is alive: it has the log of that.
+pub async fn find_last_owner(
+    db: &mut PgConnection,
+    (workspace_id, server_id): (WorkspaceId, McpServerId),
+    now: Timestamp,
+) -> Result<Option<Owner>> {
+    let row = sqlx::query!(
+        "select p.id, p.address from mcp_instances i
+         join container_processes p on p.id = i.last_owner
+         where i.workspace_id = $1 and i.server_id = $2 and p.alive_until >= $3",
+        workspace_id.uuid(),
+        server_id.uuid(),
+        now.date_time()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|row| Owner {
+        process: row.id,
+        address: row.address,
+    }))
+}
+
+/// The images of packages that servers have pinned, by their ids on the engine.
+pub async fn list_pinned_packages(db: &mut PgConnection) -> Result<Vec<String>> {
+    let ids = sqlx::query_scalar!(
+        r#"select distinct source->>'pinned_image' as "image!" from mcp_servers
+           where source->>'type' = 'package' and source->>'pinned_image' is not null"#
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(ids)
 }
 
 /// Prolongs starts of a process, and gives them. What has run out, or was taken, is not among them.

@@ -17,6 +17,10 @@ fn main() {
             eprintln!("configuration file not found");
             std::process::exit(7);
         }
+        "gasp" => {
+            eprint!("reading settings\nno such setting: color");
+            std::process::exit(8);
+        }
         _ => {}
     }
     eprintln!("tool server is listening");
@@ -29,7 +33,14 @@ fn main() {
             "initialize" => initialized(&line),
             "ping" => "{}".to_owned(),
             "tools/list" => TOOLS.replace('\n', ""),
-            "tools/call" if text(&line, "name") == "silence" => continue,
+            "tools/call" if text(&line, "name") == "silence" => {
+                let value = text(&line, "value");
+                if !value.is_empty() {
+                    // Whatever comes of it.
+                    let _ = fetch(&value);
+                }
+                continue;
+            }
             "tools/call" if text(&line, "name") == "later" => {
                 std::thread::spawn(move || {
                     let pause = text(&line, "value").parse().unwrap_or(1);
@@ -77,7 +88,14 @@ fn run(tool: &str, value: &str) -> io::Result<String> {
         "account" => fs::read_to_string("/proc/self/status"),
         "routes" => fs::read_to_string("/proc/net/route"),
         "connect" => connect(value),
-        "fetch" => fetch(value),
+        "fetch" => match value.strip_suffix(",end") {
+            Some(target) => {
+                let _ = fetch(target);
+                std::process::exit(9)
+            }
+            None => fetch(value),
+        },
+        "fetch_opened" => fetch_opened(value),
         "tunnel" => tunnel(value),
         "hello" => hello(value),
         "processes" => Ok(processes(value.parse().unwrap_or(1000)).to_string()),
@@ -110,6 +128,11 @@ fn connect(target: &str) -> io::Result<String> {
 /// A plain request through the proxy of the environment; answers the whole response.
 fn fetch(target: &str) -> io::Result<String> {
     proxied(&format!("GET http://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n"))
+}
+
+/// The same for `https://`, as clients send it that leave TLS to their proxy.
+fn fetch_opened(target: &str) -> io::Result<String> {
+    proxied(&format!("GET https://{target}/ HTTP/1.1\r\nHost: {target}\r\n\r\n"))
 }
 
 /// A tunnel through the proxy of the environment, and what comes through it.
@@ -244,6 +267,6 @@ const TOOLS: &str = r#"{"tools":[
 {"name":"output","description":"Answers with so many bytes","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
 {"name":"tell","description":"Writes a variable into its log","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
 {"name":"later","description":"Answers after so many milliseconds","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
-{"name":"silence","description":"Never answers","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
+{"name":"silence","description":"Never answers; tries to reach a host first, if one is given","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}},
 {"name":"end","description":"Ends the server with a code","inputSchema":{"type":"object","properties":{"value":{"type":"string"}},"required":["value"]}}
 ]}"#;

@@ -34,7 +34,8 @@ pub enum McpServerState {
     Unhealthy,
     /// It wants a person to sign in before it answers.
     SignInNeeded,
-    /// It did not; the reason says why. It is tried again with the next call.
+    /// It did not; the reason says why. It is tried again with the next call, or by itself if its
+    /// container ended or its engine was away.
     Failed,
     /// Its container was ended because nobody used it; the next call starts it again.
     Asleep,

@@ -61,6 +61,7 @@ impl Docker {
                     LogOutput::StdIn { .. } | LogOutput::Console { .. } => {}
                 }
             }
+            log.end();
             let _ = writer.shutdown().await;
             let exit = docker.wait_for_exit(&container).await;
             ended.send_replace(Some(exit));

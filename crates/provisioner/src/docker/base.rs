@@ -1,7 +1,8 @@
 //! The images in which packages are installed, made on the engine when they are first needed.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bollard::models::ImageInspect;
 use bollard::query_parameters::BuildImageOptions;
@@ -21,12 +22,34 @@ const REPOSITORY: &str = "localhost/agentarea/base";
 const BUILD_TIMEOUT: Duration = Duration::from_secs(120);
 /// Longest wait for a newer image to make it from: there is one already.
 const RENEW_TIMEOUT: Duration = Duration::from_secs(120);
+/// Time between two looks for such an image.
+const RENEW_REST: Duration = Duration::from_secs(3600);
 
 /// Whether steps that were done before count as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IsCached {
     Yes,
     No,
+}
+
+/// When old images were last looked after, by name. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Renewals(Arc<Mutex<HashMap<String, Instant>>>);
+
+impl Renewals {
+    fn is_due(&self, name: &str, image: &ImageInspect, lives: Option<Duration>) -> bool {
+        let is_old = lives.is_some_and(|lives| is_older(image, lives));
+        let last = self.lock().get(name).copied();
+        is_old && last.is_none_or(|last| last.elapsed() >= RENEW_REST)
+    }
+
+    fn note(&self, name: &str) {
+        self.lock().insert(name.to_owned(), Instant::now());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Docker {
@@ -45,21 +68,11 @@ impl Docker {
         let name = name(registry, from);
         let _turn = self.turn(&name).await;
         if let Some(found) = self.find_image(&name).await? {
-            if !lives.is_some_and(|lives| is_older(&found, lives)) {
+            if !self.renewals.is_due(&name, &found, lives) {
                 return Ok(found);
             }
-            log.note(&format!("[AgentArea] {name} is old and made anew"));
-            // Without a network from what the engine has by now, which somebody may have brought.
-            let renewed = tokio::time::timeout(RENEW_TIMEOUT, self.pull(from)).await;
-            if !matches!(renewed, Ok(Ok(()))) {
-                log.note(&format!("[AgentArea] {from} cannot be fetched anew"));
-            }
-            let making = self.make((registry, from), &name, IsCached::No, log);
-            let made = tokio::time::timeout(BUILD_TIMEOUT, making).await;
-            if !matches!(made, Ok(Ok(()))) {
-                log.note(&format!("[AgentArea] {name} stays as it is"));
-            }
-            return Ok(self.find_image(&name).await?.unwrap_or(found));
+            self.renewals.note(&name);
+            return self.renewed((registry, from), &name, found, log).await;
         }
         log.note(&format!("[AgentArea] fetching {from}"));
         let fetched = self.find_or_fetch(from).await;
@@ -76,6 +89,52 @@ impl Docker {
         found.ok_or_else(|| Error::Refused {
             reason: format!("the engine made {name} but does not have it"),
         })
+    }
+
+    /// The same if there is nothing to be made, fetched or looked for first.
+    pub(super) async fn base_at_hand(
+        &self,
+        registry: Registry,
+        base: &Base,
+    ) -> Result<Option<ImageInspect>, Error> {
+        let (from, lives) = match base {
+            Base::Given(image) => return self.find_image(image).await,
+            Base::Made { from, lives } => (from, *lives),
+        };
+        let name = name(registry, from);
+        let found = self.find_image(&name).await?;
+        Ok(found.filter(|found| !self.renewals.is_due(&name, found, lives)))
+    }
+
+    /// Makes an old image anew if there is a newer one to make it from. The id of one that was made
+    /// for nothing would be another, and whatever was installed on the old one counted for nothing.
+    async fn renewed(
+        &self,
+        (registry, from): (Registry, &str),
+        name: &str,
+        found: ImageInspect,
+        log: &LogBook,
+    ) -> Result<ImageInspect, Error> {
+        log.note(&format!(
+            "[AgentArea] {name} is old: looking for a newer {from}"
+        ));
+        let pulled = tokio::time::timeout(RENEW_TIMEOUT, self.pull_newer(from)).await;
+        if !matches!(pulled, Ok(Ok(()))) {
+            // Somebody may have brought one.
+            log.note(&format!("[AgentArea] {from} cannot be fetched"));
+        }
+        let newest = self.find_image(from).await?;
+        if newest.is_none_or(|newest| stands_on(&found, &newest)) {
+            log.note(&format!("[AgentArea] {name} stays as it is"));
+            return Ok(found);
+        }
+        log.note(&format!("[AgentArea] making {name} anew from {from}"));
+        let making = self.make((registry, from), name, IsCached::No, log);
+        let made = tokio::time::timeout(BUILD_TIMEOUT, making).await;
+        if !matches!(made, Ok(Ok(()))) {
+            log.note(&format!("[AgentArea] {name} stays as it is"));
+        }
+        Ok(self.find_image(name).await?.unwrap_or(found))
     }
 
     async fn make(
@@ -115,6 +174,16 @@ impl Docker {
             .await
             .map_err(fault)
     }
+}
+
+/// Whether an image was made from exactly another one.
+fn stands_on(image: &ImageInspect, from: &ImageInspect) -> bool {
+    let layers = |image: &ImageInspect| {
+        let root = image.root_fs.clone().unwrap_or_default();
+        root.layers.unwrap_or_default()
+    };
+    let below = layers(from);
+    !below.is_empty() && layers(image).starts_with(&below)
 }
 
 /// Whether an image was made so long ago.

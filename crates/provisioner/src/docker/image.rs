@@ -11,6 +11,8 @@ use super::fault::{answer, fault};
 use crate::{Error, Image};
 
 const PULL_TIMEOUT: Duration = Duration::from_secs(600);
+/// Longest silence of a registry while there is an image that will do.
+const NEWER_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Docker {
     /// The image, pulled if the engine does not have it. Users give it: the engine is not sent where
@@ -19,27 +21,49 @@ impl Docker {
         if let Some(found) = self.find_image(image).await? {
             return Ok(found);
         }
+        self.check_registry(image).await?;
+        self.find_or_fetch(image).await
+    }
+
+    /// The image as its registry has it now; as it is on the engine where none can be asked.
+    pub(super) async fn find_newest(&self, image: &str) -> Result<ImageInspect, Error> {
+        let Some(found) = self.find_image(image).await? else {
+            return self.find_or_pull(image).await;
+        };
+        let is_fixed = image.starts_with("sha256:") || image.contains('@');
+        if is_fixed || self.check_registry(image).await.is_err() {
+            return Ok(found);
+        }
+        if let Err(error) = self.pull_newer(image).await {
+            tracing::info!(image, %error, "an image stays as it is on the engine");
+        }
+        Ok(self.find_image(image).await?.unwrap_or(found))
+    }
+
+    /// Whether a user's image may be fetched from where its name says.
+    async fn check_registry(&self, image: &str) -> Result<(), Error> {
+        let refused = |reason: String| {
+            Err(Error::ImageMissing {
+                image: image.to_owned(),
+                reason,
+            })
+        };
         if let Some(allowed) = &self.config.registries {
             let host = named_registry(image);
             if !allowed.iter().any(|it| it == host) {
-                return Err(Error::ImageMissing {
-                    image: image.to_owned(),
-                    reason: format!(
-                        "images of {host} may not be used here; an administrator lists registries \
-                         with the setting containers.registries"
-                    ),
-                });
+                return refused(format!(
+                    "images of {host} may not be used here; an administrator lists registries \
+                     with the setting containers.registries"
+                ));
             }
         }
-        if let Some((host, port)) = registry(image)
-            && let Err(refused) = self.config.dialler.resolve(&host, port).await
-        {
-            return Err(Error::ImageMissing {
-                image: image.to_owned(),
-                reason: refused.to_string(),
-            });
+        match registry(image) {
+            Some((host, port)) => match self.config.dialler.resolve(&host, port).await {
+                Ok(_) => Ok(()),
+                Err(error) => refused(error.to_string()),
+            },
+            None => Ok(()),
         }
-        self.find_or_fetch(image).await
     }
 
     /// The same for images that the installation names.
@@ -73,17 +97,44 @@ impl Docker {
     }
 
     /// Fetches an image, whether or not there is one of that name.
-    pub(super) async fn pull(&self, image: &str) -> Result<(), Error> {
-        let options = CreateImageOptions {
-            from_image: Some(with_tag(image)),
-            ..CreateImageOptions::default()
-        };
+    async fn pull(&self, image: &str) -> Result<(), Error> {
         let client = self.client().await?;
-        let pulled = client.create_image(Some(options), None, None);
+        let pulled = client.create_image(Some(of(image)), None, None);
         pulled
             .try_for_each(|_progress| async { Ok(()) })
             .await
             .map_err(fault)
+    }
+
+    /// The same for an image that is there: a registry that is silent is not waited for.
+    pub(super) async fn pull_newer(&self, image: &str) -> Result<(), Error> {
+        let client = self.client().await?;
+        let mut pulled = client.create_image(Some(of(image)), None, None);
+        let pulling = async {
+            loop {
+                match tokio::time::timeout(NEWER_TIMEOUT, pulled.try_next()).await {
+                    Ok(Ok(Some(_progress))) => {}
+                    Ok(Ok(None)) => return Ok(()),
+                    Ok(Err(error)) => return Err(fault(error)),
+                    Err(_) => return Err(silent(NEWER_TIMEOUT)),
+                }
+            }
+        };
+        let pulled = tokio::time::timeout(PULL_TIMEOUT, pulling).await;
+        pulled.unwrap_or_else(|_| Err(silent(PULL_TIMEOUT)))
+    }
+}
+
+fn of(image: &str) -> CreateImageOptions {
+    CreateImageOptions {
+        from_image: Some(with_tag(image)),
+        ..CreateImageOptions::default()
+    }
+}
+
+fn silent(patience: Duration) -> Error {
+    Error::Timeout {
+        seconds: patience.as_secs(),
     }
 }
 

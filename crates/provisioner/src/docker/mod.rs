@@ -11,7 +11,7 @@ mod package;
 mod reading;
 mod relay_image;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -48,6 +48,7 @@ pub struct Docker {
     client: Arc<Mutex<Option<Known>>>,
     /// The images that are being made, by name.
     making: Arc<Mutex<HashMap<String, Weak<Turn>>>>,
+    renewals: base::Renewals,
 }
 
 /// Held while an image is made.
@@ -67,6 +68,7 @@ impl Docker {
             config: Arc::new(config),
             client: Arc::default(),
             making: Arc::default(),
+            renewals: base::Renewals::default(),
         }
     }
 
@@ -97,6 +99,19 @@ impl Provisioner for Docker {
         Ok(image::pinned(image, &found))
     }
 
+    async fn resolve_newest(&self, image: &str) -> Result<Image, Error> {
+        let found = self.find_newest(image).await?;
+        Ok(image::pinned(image, &found))
+    }
+
+    async fn find_package(
+        &self,
+        package: &Package,
+        config: &PackageConfig,
+    ) -> Result<Option<Image>, Error> {
+        self.package_at_hand(package, config).await
+    }
+
     async fn build(
         &self,
         id: &str,
@@ -105,6 +120,10 @@ impl Provisioner for Docker {
         log: &LogBook,
     ) -> Result<Image, Error> {
         self.package_image(id, package, config, log).await
+    }
+
+    async fn drop_packages(&self, keep: usize, spare: &HashSet<String>) -> Result<(), Error> {
+        self.drop_old_packages(keep, spare).await
     }
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {

@@ -1,6 +1,6 @@
 //! Building a package's image: installed in a container without secrets, then committed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bollard::models::ContainerConfig;
@@ -17,8 +17,6 @@ use crate::package::{Package, PackageConfig, Registry};
 use crate::{Error, Image, Limits, LogBook, Spec, Started};
 
 const REPOSITORY: &str = "localhost/agentarea/package";
-/// Images of packages that are kept.
-const MAX_IMAGES: usize = 50;
 const BUILD_TIMEOUT: Duration = Duration::from_secs(300);
 /// Lines of the installer that a failure tells.
 const TOLD_LINES: usize = 8;
@@ -37,14 +35,16 @@ node -e '
   fs.writeFileSync("/app/program", require("path").join(dir, own || names[0]));
 ' "$1""#;
 
-/// Wheels only: building from source would run what the package brings.
+/// Wheels only: building from source would run what the package brings. What is installed is looked
+/// at by an interpreter that does not see it, for a package may bring modules that run by themselves.
 const PYPI: &str = r#"set -eu
 cd /app
 python3 -m pip install --target /app/site --only-binary=:all: --no-compile --no-cache-dir \
   --disable-pip-version-check --index-url "$3" "$1==$2" >&2
-PYTHONPATH=/app/site python3 - "$1" <<'END'
+python3 -I -S - "$1" <<'END'
 import importlib.metadata, sys
-points = importlib.metadata.distribution(sys.argv[1]).entry_points
+found = importlib.metadata.distributions(name=sys.argv[1], path=["/app/site"])
+points = next(iter(found)).entry_points
 scripts = [p for p in points if p.group == "console_scripts"]
 if not scripts:
     sys.exit("the package has no program to run")
@@ -74,7 +74,7 @@ impl Docker {
         let registry = package.registry;
         let base = config.base(registry);
         let base = self.base_image(registry, base, log).await?;
-        let base_id = base.id.clone().unwrap_or_default();
+        let base_id = base.id.unwrap_or_default();
         let tag = tag(package, &base_id);
         let name = format!("{REPOSITORY}:{tag}");
         let _turn = self.turn(&name).await;
@@ -94,15 +94,32 @@ impl Docker {
         }
         let found = self.find_image(&name).await?;
         let found = found.ok_or_else(|| failed("its image is missing".to_owned()))?;
-        if let Err(error) = self.drop_old_packages().await {
-            tracing::debug!(%error, "old images of packages are left");
-        }
         Ok(super::image::pinned(&name, &found))
     }
 
-    /// Removes the oldest images of packages beyond what is kept. One that a container runs stays; one
-    /// that is wanted again is built again.
-    async fn drop_old_packages(&self) -> Result<(), Error> {
+    pub(super) async fn package_at_hand(
+        &self,
+        package: &Package,
+        config: &PackageConfig,
+    ) -> Result<Option<Image>, Error> {
+        let registry = package.registry;
+        let base = config.base(registry);
+        let Some(base) = self.base_at_hand(registry, base).await? else {
+            return Ok(None);
+        };
+        let name = format!(
+            "{REPOSITORY}:{}",
+            tag(package, &base.id.unwrap_or_default())
+        );
+        let found = self.find_image(&name).await?;
+        Ok(found.map(|found| super::image::pinned(&name, &found)))
+    }
+
+    pub(super) async fn drop_old_packages(
+        &self,
+        keep: usize,
+        spare: &HashSet<String>,
+    ) -> Result<(), Error> {
         let options = ListImagesOptions {
             filters: Some(HashMap::from([(
                 "reference".to_owned(),
@@ -113,7 +130,8 @@ impl Docker {
         let client = self.client().await?;
         let mut images = client.list_images(Some(options)).await.map_err(fault)?;
         images.sort_by_key(|image| std::cmp::Reverse(image.created));
-        for image in images.iter().skip(MAX_IMAGES) {
+        let old = images.iter().skip(keep);
+        for image in old.filter(|image| !spare.contains(&image.id)) {
             // Fails while it is in use.
             let _ = client
                 .remove_image(&image.id, None::<RemoveImageOptions>, None)

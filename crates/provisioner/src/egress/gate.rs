@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::http::{Head, read_head};
+use super::http::{Head, Way, read_head};
 use super::server_name::{Hello, server_name};
 use super::{Refusals, Rule};
 
@@ -21,6 +21,10 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection lives no longer, however busy.
 const LIFETIME: Duration = Duration::from_secs(3600);
 const BUFFER: usize = 16 * 1024;
+/// What is refused although its host is allowed: the proxy would have to read along.
+const NO_TUNNEL: &str = "its HTTP client sent an https:// request to the proxy in place of opening a \
+    tunnel, as axios does; give the server the variables HTTPS_PROXY and https_proxy without a value: \
+    hosts that its list names exactly are reached without a proxy";
 
 /// The gate of one container.
 pub(crate) struct Gate {
@@ -59,13 +63,19 @@ impl Gate {
             host,
             port,
             first,
-            is_tunnel,
+            way,
         } = head;
+        if way == Way::Opened && self.is_allowed(&host, port) {
+            let target = format!("{host}:{port}");
+            self.refusals.add(&target, NO_TUNNEL);
+            let reason = format!("{target}: {NO_TUNNEL}");
+            return answer(&mut stream, "400 Bad Request", &reason).await;
+        }
         let mut upstream = match self.dial(&host, port).await {
             Ok(upstream) => upstream,
             Err((status, reason)) => return answer(&mut stream, status, &reason).await,
         };
-        if is_tunnel {
+        if way == Way::Tunnel {
             stream
                 .write_all(b"HTTP/1.1 200 Connection Established\r\n\r\n")
                 .await?;
@@ -89,10 +99,14 @@ impl Gate {
         }
     }
 
+    fn is_allowed(&self, host: &str, port: u16) -> bool {
+        self.rules.iter().any(|rule| rule.allows(host, port))
+    }
+
     /// Dials what the rules let through; else the status and the reason.
     async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, (&'static str, String)> {
         let target = format!("{host}:{port}");
-        if !self.rules.iter().any(|rule| rule.allows(host, port)) {
+        if !self.is_allowed(host, port) {
             let reason = "not on the server's allow-list";
             self.refusals.add(&target, reason);
             return Err(("403 Forbidden", format!("{target} is {reason}")));

@@ -14,10 +14,21 @@ pub(super) struct Head {
     pub(super) port: u16,
     /// What goes to the host first: nothing for a tunnel, else the rewritten request.
     pub(super) first: Vec<u8>,
-    pub(super) is_tunnel: bool,
+    pub(super) way: Way,
 }
 
-/// Reads a request for a proxy: `CONNECT host:port` or `GET http://host/…`.
+/// How a client asks to be led to its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// `CONNECT host:port`.
+    Tunnel,
+    /// `GET http://host/…`.
+    Plain,
+    /// `GET https://host/…`: the proxy is to speak TLS for it and would read everything.
+    Opened,
+}
+
+/// Reads a request for a proxy: `CONNECT host:port` or `GET http://host/…`, also with `https`.
 ///
 /// # Errors
 /// `InvalidData` for anything else, or a head over 16 KiB.
@@ -49,17 +60,19 @@ pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Resu
             host,
             port,
             first: rest,
-            is_tunnel: true,
+            way: Way::Tunnel,
         });
     }
-    let target = target
-        .strip_prefix("http://")
-        .ok_or_else(|| invalid("not a request for a proxy"))?;
+    let (target, way, port) = match target.split_once("://") {
+        Some(("http", target)) => (target, Way::Plain, 80),
+        Some(("https", target)) => (target, Way::Opened, 443),
+        _ => return Err(invalid("not a request for a proxy")),
+    };
     let (authority_part, path) = match target.find(['/', '?']) {
         Some(at) => target.split_at(at),
         None => (target, "/"),
     };
-    let (host, port) = authority(authority_part, Some(80))?;
+    let (host, port) = authority(authority_part, Some(port))?;
     let slash = if path.starts_with('/') { "" } else { "/" };
     let mut first = format!("{method} {slash}{path} HTTP/1.1\r\n").into_bytes();
     for field in fields.split("\r\n") {
@@ -82,7 +95,7 @@ pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Resu
         host,
         port,
         first,
-        is_tunnel: false,
+        way,
     })
 }
 

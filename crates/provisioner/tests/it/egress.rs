@@ -96,6 +96,18 @@ fn allowed_host_is_reached_and_all_others_are_refused_and_noted() {
                 assert_eq!((noted.target.as_str(), noted.count), (target.as_str(), 2));
                 assert!(noted.reason.contains(reason), "{noted:?}");
             }
+            // The proxy speaks no TLS for anybody, and says so.
+            for (target, reason) in [
+                (internet.to_string(), "in place of opening a tunnel"),
+                (host.to_string(), "not on the server's allow-list"),
+            ] {
+                let refused = session.call("fetch_opened", &target).await.unwrap();
+                assert!(refused.starts_with("HTTP/1.1 40"), "{refused}");
+                assert!(refused.contains(reason), "{refused}");
+                let noted = &session.running.refusals.list()[0];
+                assert_eq!(noted.target, target);
+                assert!(noted.reason.contains(reason), "{noted:?}");
+            }
             // Past the proxy there is still nothing.
             for canary in canaries {
                 session

@@ -61,6 +61,27 @@ async fn end_by_itself_comes_with_code_and_last_words() {
 }
 
 #[tokio::test]
+async fn last_words_count_although_their_line_has_no_end() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut gasping = spec("gasping");
+    gasping.command = vec!["gasp".to_owned()];
+
+    let session = bench.start_session(&gasping).await;
+
+    assert_eq!(session.running.ended().await.code, Some(8));
+    let lines: Vec<String> = session
+        .running
+        .log
+        .tail(10)
+        .into_iter()
+        .map(|line| line.text)
+        .collect();
+    assert_eq!(lines, ["reading settings", "no such setting: color"]);
+}
+
+#[tokio::test]
 async fn missing_image_and_missing_command_say_so() {
     let Some(bench) = Bench::start().await else {
         return;

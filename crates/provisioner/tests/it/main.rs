@@ -4,6 +4,7 @@
 
 mod egress;
 mod endings;
+mod images;
 mod isolation;
 mod lifecycle;
 mod packages;

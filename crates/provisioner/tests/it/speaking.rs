@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use provisioner::remove_dead_doors;
+
 use crate::support::{Bench, spec};
 
 #[tokio::test]
@@ -54,4 +56,30 @@ async fn flood_of_errors_keeps_the_newest_lines_and_the_conversation() {
         session.call("echo", "still here").await.unwrap(),
         "still here"
     );
+}
+
+#[tokio::test]
+async fn doors_of_dead_processes_are_removed_and_those_of_others_stay() {
+    let Some(bench) = Bench::start().await else {
+        return;
+    };
+    let mut listening = spec("listening");
+    listening.port = Some(8080);
+    let session = bench.start_session(&listening).await;
+    let door = session.running.open_door(8080).unwrap();
+    let alive = door.path().parent().unwrap().to_owned();
+    let name = format!("agentarea-{}", uuid::Uuid::now_v7().simple());
+    let dead = std::env::temp_dir().join(name);
+    std::fs::create_dir(&dead).unwrap();
+    drop(std::os::unix::net::UnixListener::bind(dead.join("door")).unwrap());
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    for folder in [&alive, &dead] {
+        let folder = std::fs::File::open(folder).unwrap();
+        folder.set_modified(long_ago).unwrap();
+    }
+
+    remove_dead_doors().await;
+
+    assert!(!dead.exists());
+    assert!(alive.exists());
 }

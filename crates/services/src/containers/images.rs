@@ -3,20 +3,27 @@
 use std::collections::HashSet;
 use std::sync::{MutexGuard, PoisonError};
 
-use domain::McpServerId;
 use domain::containers::{PackageRegistry, PackageSource};
+use domain::{McpServerId, WorkspaceId};
 use mcp::ConnectError;
-use provisioner::{Error, Image, LogBook, Package, Registry};
+use provisioner::{Error, Image, LogBook, Package, Provisioner, Registry};
+use store::mcp_instances;
 use uuid::Uuid;
 
 use super::Containers;
+use super::leases::{PATIENCE, within};
 use super::starting::told;
 use crate::mint;
 
+/// The newest images of packages, which are kept although no server has pinned them.
+const MAX_PACKAGES: usize = 50;
+
 /// What an image is to be found for.
 pub(crate) enum Wanted {
-    /// The reference of an image.
+    /// The reference of an image, as it is on the engine if it is there.
     Image(String),
+    /// The same, as its registry has it now.
+    NewestImage(String),
     /// A package.
     Package(Package),
 }
@@ -52,35 +59,65 @@ impl Containers {
     /// Says what a person can do.
     pub(crate) async fn find_image(
         &self,
-        id: McpServerId,
+        (workspace_id, id): (WorkspaceId, McpServerId),
         wanted: Wanted,
     ) -> Result<Image, ConnectError> {
-        let provisioner = self.provisioner().await.map_err(told)?;
-        let found = match (wanted, &self.inner.config) {
-            (Wanted::Image(image), _) => provisioner.resolve(&image).await,
-            (Wanted::Package(package), Some(config)) => {
-                let (this, provisioner) = (self.clone(), provisioner.clone());
-                let config = config.packages();
-                let log = LogBook::default();
-                self.place(id).state().log = Some(log.clone());
-                // It goes on without whoever began it: the next one who asks finds the image.
-                let building = tokio::spawn(async move {
-                    let _turn = this.inner.build_turns.acquire().await;
-                    let build = Build::begin(&this);
-                    let built = provisioner.build(&build.name, &package, &config, &log);
-                    built.await
-                });
-                building.await.unwrap_or_else(|_| {
-                    Err(Error::EngineGone {
-                        reason: "the build broke off".to_owned(),
-                    })
-                })
+        let found = async {
+            let provisioner = self.provisioner().await?;
+            match wanted {
+                Wanted::Image(image) => provisioner.resolve(&image).await,
+                Wanted::NewestImage(image) => provisioner.resolve_newest(&image).await,
+                Wanted::Package(package) => self.find_package((workspace_id, id), package).await,
             }
-            (Wanted::Package(_), None) => Err(Error::NoEngine {
-                tried: "this server does not run containers".to_owned(),
-            }),
         };
-        found.map_err(told)
+        found.await.map_err(told)
+    }
+
+    async fn find_package(
+        &self,
+        (workspace_id, id): (WorkspaceId, McpServerId),
+        package: Package,
+    ) -> Result<Image, Error> {
+        let Some(config) = &self.inner.config else {
+            return Err(Error::NoEngine {
+                tried: "this server does not run containers".to_owned(),
+            });
+        };
+        let (provisioner, config) = (self.provisioner().await?.clone(), config.packages());
+        if let Some(found) = provisioner.find_package(&package, &config).await? {
+            return Ok(found);
+        }
+        let (this, log) = (self.clone(), LogBook::default());
+        self.place(id).state().log = Some(log.clone());
+        // It goes on without whoever began it: the next one who asks finds the image.
+        let building = tokio::spawn(async move {
+            let _turn = this.inner.build_turns.take(workspace_id).await;
+            let build = Build::begin(&this);
+            let built = provisioner.build(&build.name, &package, &config, &log);
+            let built = built.await;
+            this.drop_packages(&*provisioner).await;
+            built
+        });
+        building.await.unwrap_or_else(|_| {
+            Err(Error::EngineGone {
+                reason: "the build broke off".to_owned(),
+            })
+        })
+    }
+
+    /// Removes old images of packages that no server has pinned.
+    async fn drop_packages(&self, provisioner: &dyn Provisioner) {
+        let pinned = async {
+            let mut db = self.inner.store.system().await?;
+            mcp_instances::list_pinned_packages(&mut db).await
+        };
+        let pinned = match within(PATIENCE, Box::pin(pinned)).await {
+            Ok(pinned) => pinned.into_iter().collect(),
+            Err(error) => return tracing::debug!(%error, "old images of packages are left"),
+        };
+        if let Err(error) = provisioner.drop_packages(MAX_PACKAGES, &pinned).await {
+            tracing::debug!(%error, "old images of packages are left");
+        }
     }
 }
 

@@ -149,6 +149,18 @@ impl Containers {
         within(PATIENCE, Box::pin(found)).await
     }
 
+    /// The process that runs a server or was the last to, and lives.
+    pub(crate) async fn last_owner(
+        &self,
+        server: (WorkspaceId, McpServerId),
+    ) -> store::Result<Option<Owner>> {
+        let found = async {
+            let mut db = self.inner.store.system().await?;
+            mcp_instances::find_last_owner(&mut db, server, mint::now()).await
+        };
+        within(PATIENCE, Box::pin(found)).await
+    }
+
     /// Says again what this process holds; what it may not go on running comes back.
     pub(crate) async fn prolong(&self) -> Vec<Ending> {
         let leases: Vec<(McpServerId, Lease)> = {

@@ -10,6 +10,7 @@ mod manager;
 mod place;
 mod report;
 mod starting;
+mod turns;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -19,7 +20,6 @@ use domain::McpServerId;
 use outbound::Dialler;
 use provisioner::{Base, Docker, DockerConfig, Error, PackageConfig, Provisioner};
 use store::Store;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use url::Url;
 use uuid::Uuid;
@@ -28,9 +28,7 @@ pub(crate) use self::images::{Wanted, registry};
 pub(crate) use self::leases::{InstanceLease, Turn};
 use self::place::Place;
 pub(crate) use self::starting::{ContainerGuard, Order};
-
-/// Packages that one process installs at once.
-const BUILDS: usize = 2;
+use self::turns::BuildTurns;
 
 /// What one workspace's containers may use together.
 #[derive(Clone, Copy, Debug)]
@@ -117,8 +115,7 @@ struct Inner {
     retiring: TaskTracker,
     /// Names of the containers in which packages are being installed.
     builds: Mutex<HashSet<String>>,
-    /// Held while a package is being installed.
-    build_turns: Semaphore,
+    build_turns: BuildTurns,
     places: Mutex<HashMap<McpServerId, Arc<Place>>>,
 }
 
@@ -135,7 +132,7 @@ impl Containers {
                 leases: leases::Leases::default(),
                 retiring: TaskTracker::new(),
                 builds: Mutex::default(),
-                build_turns: Semaphore::new(BUILDS),
+                build_turns: BuildTurns::default(),
                 places: Mutex::default(),
             }),
         }

@@ -14,6 +14,14 @@ const CRASH_WINDOW: Duration = Duration::from_secs(600);
 /// Pause after the first crash; doubled by each further one.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
+/// What stands before the next start of a server that ended by itself.
+pub(super) enum Pause {
+    /// It is started again then, or was already.
+    Until(Instant),
+    /// It is not started again by itself, for this reason.
+    ForGood(String),
+}
+
 /// The place of one server's container.
 #[derive(Default)]
 pub(super) struct Place {
@@ -36,8 +44,10 @@ pub(super) struct PlaceState {
     /// Its processor time at the last look.
     pub(super) last_look: Option<(Instant, u64)>,
     crashes: VecDeque<Instant>,
+    /// That of the settings with which it ended.
+    revision: i32,
     /// The start whose end was counted last.
-    crashed: i64,
+    pub(super) crashed: i64,
     last_crash: String,
 }
 
@@ -61,8 +71,13 @@ impl PlaceState {
         reason.clone_into(&mut self.last_crash);
     }
 
-    /// Why the server is not started now, if it ended too often.
-    pub(super) fn refusal(&mut self) -> Option<String> {
+    /// What stands before the next start with the settings of a revision, if the server ended by
+    /// itself with them lately. A person who restarts it, wherever in the fleet, raises the revision.
+    pub(super) fn pause(&mut self, revision: i32) -> Option<Pause> {
+        if self.revision != revision {
+            self.revision = revision;
+            self.pardon();
+        }
         while self
             .crashes
             .front()
@@ -73,19 +88,19 @@ impl PlaceState {
         let count = self.crashes.len();
         let last = self.crashes.back()?;
         if count >= MAX_CRASHES {
-            return Some(format!(
+            return Some(Pause::ForGood(format!(
                 "it ended {count} times within 10 minutes and is not started again by itself; the \
                  last time: {}. Correct it, then restart the server",
                 self.last_crash
-            ));
+            )));
         }
         let pause = FIRST_PAUSE * 2u32.pow(count as u32 - 1);
-        let left = pause.checked_sub(last.elapsed())?;
-        Some(format!(
-            "{}; it can be started again in {} s",
-            self.last_crash,
-            left.as_secs() + 1
-        ))
+        Some(Pause::Until(*last + pause))
+    }
+
+    /// Why it ended the last time, if that was by itself and lately.
+    pub(super) fn last_crash(&self) -> Option<&str> {
+        (!self.crashes.is_empty()).then_some(self.last_crash.as_str())
     }
 
     /// A person wants it to be tried again.

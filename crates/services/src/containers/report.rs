@@ -1,12 +1,13 @@
 //! What is shown of a container.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use domain::containers::{ContainerReport, ContainerSample, EgressRefusal, ServerLogLine};
 use domain::{McpServerId, Timestamp};
 
 use futures::{StreamExt, stream};
+use provisioner::Stats;
 
 use super::Containers;
 use super::place::Place;
@@ -16,6 +17,8 @@ use crate::mint;
 const MAX_SAMPLES: usize = 120;
 /// Containers that are looked at at once.
 const LOOKS: usize = 8;
+/// Longest time for what a container uses: whoever asks wants to see the rest.
+const STATS_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Containers {
     /// How a server's container is right now.
@@ -32,12 +35,9 @@ impl Containers {
             let refusals = refusals.unwrap_or_default();
             (is_running, state.started_at, refusals, samples)
         };
-        let stats = match (is_running, self.provisioner().await) {
-            (true, Ok(provisioner)) => {
-                let name = id.to_string();
-                provisioner.stats(&name).await.ok().flatten()
-            }
-            _ => None,
+        let stats = match is_running {
+            true => self.stats(id).await,
+            false => None,
         };
         ContainerReport {
             is_running,
@@ -79,12 +79,9 @@ impl Containers {
     }
 
     async fn look_at(&self, id: McpServerId, place: Arc<Place>) {
-        let Ok(provisioner) = self.provisioner().await else {
-            return;
-        };
         let fence = place.state().fence;
         let looked_at = Instant::now();
-        let Ok(Some(stats)) = provisioner.stats(&id.to_string()).await else {
+        let Some(stats) = self.stats(id).await else {
             return;
         };
         let mut state = place.state();
@@ -105,6 +102,14 @@ impl Containers {
         if state.samples.len() > MAX_SAMPLES {
             state.samples.pop_front();
         }
+    }
+
+    /// What a container uses; nothing of an engine that hangs.
+    async fn stats(&self, id: McpServerId) -> Option<Stats> {
+        let provisioner = self.provisioner().await.ok()?;
+        let name = id.to_string();
+        let read = tokio::time::timeout(STATS_TIMEOUT, provisioner.stats(&name));
+        read.await.ok()?.ok()?
     }
 
     /// The last start's log, newest line first.

@@ -12,6 +12,7 @@ use provisioner::{Door, Error, Limits, LogBook, Reader, Refusals, Running, Spec,
 use store::mcp_servers::Observation;
 use tokio::io::AsyncReadExt;
 
+use super::place::Pause;
 use super::{Containers, InstanceLease};
 use crate::mint;
 
@@ -76,9 +77,6 @@ impl Containers {
     pub(crate) async fn begin(&self, order: Order<'_>) -> Result<Begun, ConnectError> {
         let (id, fence) = (order.lease.id, order.lease.fence);
         let place = self.place(id);
-        if let Some(refusal) = place.state().refusal() {
-            return Err(ConnectError::Protocol(refusal));
-        }
         let provisioner = self.provisioner().await.map_err(told)?;
         let revision = order.revision;
         let http = order.settings.http.clone();
@@ -88,6 +86,9 @@ impl Containers {
         let running = Arc::new(started.running);
         let mut guard = {
             let mut state = place.state();
+            if let Some(reason) = state.last_crash() {
+                running.log.note(&format!("[AgentArea] before: {reason}"));
+            }
             state.fence = fence;
             state.running = Some(running.clone());
             state.started_at = Some(mint::now());
@@ -133,6 +134,27 @@ impl Containers {
                 place.state().note_crash(fence, &reason);
                 Err(ConnectError::Protocol(reason))
             }
+        }
+    }
+
+    /// The start that ended by itself last.
+    pub(crate) fn last_crash(&self, id: McpServerId) -> Option<i64> {
+        Some(self.find_place(id)?.state().crashed)
+    }
+
+    /// Waits until a server that ended by itself may be started again.
+    ///
+    /// # Errors
+    /// If it ended too often.
+    pub(crate) async fn rest(&self, id: McpServerId, revision: i32) -> Result<(), ConnectError> {
+        let pause = self.place(id).state().pause(revision);
+        match pause {
+            None => Ok(()),
+            Some(Pause::Until(end)) => {
+                tokio::time::sleep_until(end.into()).await;
+                Ok(())
+            }
+            Some(Pause::ForGood(reason)) => Err(ConnectError::Protocol(reason)),
         }
     }
 
@@ -235,6 +257,17 @@ impl ContainerGuard {
             }
             Some(reason)
         }
+    }
+
+    /// Whether the container has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.running.exit().is_some()
+    }
+
+    /// Whether the container ends within a moment; then it counts as ended by itself.
+    pub(crate) async fn ends_soon(&self) -> bool {
+        let ended = tokio::time::timeout(END_WAIT, self.ended());
+        ended.await.is_ok()
     }
 
     fn end_in_words(&self) -> String {
@@ -357,5 +390,8 @@ fn with_log(reason: String, running: &Running) -> String {
 }
 
 pub(super) fn told(error: Error) -> ConnectError {
-    ConnectError::Protocol(error.to_string())
+    match error.is_transient() {
+        true => ConnectError::Unavailable(error.to_string()),
+        false => ConnectError::Protocol(error.to_string()),
+    }
 }

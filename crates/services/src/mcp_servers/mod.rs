@@ -181,7 +181,7 @@ impl McpServers for Session {
         tx.update_mcp_server(&stored).await.or_fault()?;
         tx.commit(id.uuid(), &stored.server.name).await?;
         self.services.tool_servers.containers.pardon(id);
-        self.connect(id, RESTART_WAIT).await
+        self.start_anew(id, RESTART_WAIT).await
     }
 
     async fn stop_mcp_server(&self, id: McpServerId) -> Result<McpServer, Error> {
@@ -229,8 +229,8 @@ impl McpServers for Session {
             None => u64::MAX,
         };
         let servers = &self.services.tool_servers;
-        let seen = servers.seen(self.actor.workspace_id, id).await;
-        let lines = seen.log.into_iter().filter(|line| line.number < before);
+        let log = servers.log(self.actor.workspace_id, id).await;
+        let lines = log.into_iter().filter(|line| line.number < before);
         let lines = lines.take(usize::from(page.limit) + 1).collect();
         Ok(Paged::cut(lines, page.limit, |line| {
             Cursor(line.number.to_string())

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use domain::mcp_servers::{DesiredState, McpServer, McpServerSource, McpServerState};
 use domain::{Error, McpServerId, Timestamp};
+use mcp::ConnectError;
 use store::mcp_servers::StoredMcpServer;
 
 use super::get;
@@ -42,14 +43,41 @@ impl Session {
         id: McpServerId,
         wait: Duration,
     ) -> Result<McpServer, Error> {
+        // What went wrong is told by the server's state.
+        let _ = self.try_to_connect(id, wait).await;
+        self.server_now(id).await
+    }
+
+    /// The same for somebody who wants it to run now, and may try again.
+    ///
+    /// # Errors
+    /// `Unavailable` if the container engine does not answer; it is tried again behind, too.
+    pub(super) async fn start_anew(
+        &self,
+        id: McpServerId,
+        wait: Duration,
+    ) -> Result<McpServer, Error> {
+        match self.try_to_connect(id, wait).await {
+            Err(ConnectError::Unavailable(reason)) => Err(Error::unavailable(reason)),
+            _ => self.server_now(id).await,
+        }
+    }
+
+    async fn try_to_connect(&self, id: McpServerId, wait: Duration) -> Result<(), ConnectError> {
         let servers = self.services.tool_servers.clone();
         let workspace_id = self.actor.workspace_id;
         servers.forget(workspace_id);
         // It ends by itself: connecting and listing have their own limits.
         let connecting = tokio::spawn(async move { servers.reconnect(workspace_id, id).await });
-        let _ = tokio::time::timeout(wait, connecting).await;
+        match tokio::time::timeout(wait, connecting).await {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(_)) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn server_now(&self, id: McpServerId) -> Result<McpServer, Error> {
         let store = &self.services.store;
-        let mut tx = store.begin(workspace_id).await.or_fault()?;
+        let mut tx = store.begin(self.actor.workspace_id).await.or_fault()?;
         Ok(shown(get(&mut tx, id).await?))
     }
 }

@@ -218,6 +218,8 @@ impl Connector {
                 }
             }
         };
+        // In front of all that is shown of a start: until then it is seen why the last one ended.
+        self.containers.rest(id, revision).await?;
         let kept = match &settings.pinned_image {
             Some(image) => self.containers.has_image(image).await?.then_some(image),
             None => None,
@@ -230,9 +232,12 @@ impl Connector {
                 // One that the engine has lost is fetched as it was, if it is known which that is.
                 let wanted = match (wanted, &settings.pinned_digest) {
                     (Wanted::Image(_), Some(digest)) => Wanted::Image(digest.clone()),
+                    // Restarted or changed: its name may lead to a newer one by now.
+                    (Wanted::Image(image), None) if revision > 1 => Wanted::NewestImage(image),
                     (wanted, _) => wanted,
                 };
-                let image = self.containers.find_image(id, wanted).await?;
+                let server = (workspace_id, id);
+                let image = self.containers.find_image(server, wanted).await?;
                 self.pin(workspace_id, id, revision, &image).await?;
                 image.id
             }

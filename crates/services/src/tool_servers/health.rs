@@ -45,7 +45,7 @@ pub(super) struct Health {
     misses: u32,
     starts: VecDeque<Instant>,
     /// Whether somebody is starting it anew.
-    is_recovering: bool,
+    pub(super) is_recovering: bool,
     /// Why it is left alone, as long as its settings are of this revision.
     pub(super) halted: Option<(i32, String)>,
 }

@@ -12,6 +12,8 @@ mod peers;
 mod pool;
 mod reconciling;
 mod refused;
+mod restarting;
+mod seeing;
 
 use std::time::Instant;
 
@@ -135,24 +137,6 @@ impl ToolServers {
         self.directory.forget(Some(workspace_id));
         let connected = self.pool.connection(workspace_id, server_id, revision);
         connected.await.map(drop)
-    }
-
-    /// What is known of a server's container by the process that runs it.
-    pub(crate) async fn seen(&self, workspace_id: WorkspaceId, id: McpServerId) -> Seen {
-        if !self.containers.holds(id)
-            && let Ok(Some(owner)) = self.containers.owner((workspace_id, id)).await
-            && let Some(seen) = self.peers.read(&owner, (workspace_id, id)).await
-        {
-            return seen;
-        }
-        self.seen_here(id).await
-    }
-
-    async fn seen_here(&self, id: McpServerId) -> Seen {
-        Seen {
-            report: self.containers.report(id).await,
-            log: self.containers.log(id),
-        }
     }
 
     /// A server that another process asks this one for, if it is one of the fleet.
@@ -320,9 +304,16 @@ impl ToolServers {
     }
 
     /// Connects to a server anew, asks it for its tools and keeps what it says. What comes of it is
-    /// in the database.
-    pub(crate) async fn reconnect(&self, workspace_id: WorkspaceId, server_id: McpServerId) {
-        self.pool.reconnect(workspace_id, server_id).await;
+    /// in the database, too.
+    ///
+    /// # Errors
+    /// See [`ConnectError`].
+    pub(crate) async fn reconnect(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+    ) -> Result<(), ConnectError> {
+        self.pool.reconnect(workspace_id, server_id).await
     }
 
     /// Ends the connection to a server that is gone.

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::connecting::{Connector, Opened};
 use super::health::{Health, HealthConfig};
 use super::leasing::Lease;
+use super::restarting::Cause;
 use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
@@ -106,12 +107,16 @@ impl Pool {
     }
 
     /// Connects anew, whatever there is; an attempt that is under way is not waited for.
-    pub(super) async fn reconnect(&self, workspace_id: WorkspaceId, server_id: McpServerId) {
+    pub(super) async fn reconnect(
+        &self,
+        workspace_id: WorkspaceId,
+        server_id: McpServerId,
+    ) -> Result<(), ConnectError> {
         self.disconnect(server_id);
         let slot = self.slot(server_id);
         let mut state = slot.state.lock().await;
-        // What comes of it is in the database.
-        let _ = self.open(&mut state, workspace_id, server_id, 0).await;
+        let opened = self.open(&mut state, workspace_id, server_id, 0).await;
+        opened.map(drop)
     }
 
     pub(super) async fn open(
@@ -121,7 +126,12 @@ impl Pool {
         server_id: McpServerId,
         revision: i32,
     ) -> Result<Arc<Live>, ConnectError> {
-        state.live = None;
+        if let Some(old) = state.live.take()
+            && old.connection.is_closed()
+        {
+            // An end that nobody has noticed yet counts, too, however fast the next call comes.
+            old.ends_soon().await;
+        }
         match self.connector.open(workspace_id, server_id).await {
             Ok(opened) => {
                 let live = Arc::new(self.live(workspace_id, server_id, opened));
@@ -131,6 +141,10 @@ impl Pool {
             }
             Err(error) => {
                 state.failed = Some((Instant::now(), revision, error.clone()));
+                if let ConnectError::Unavailable(_) = error {
+                    let server = (workspace_id, server_id);
+                    self.restart_behind(server, revision, Cause::EngineAway);
+                }
                 Err(error)
             }
         }
@@ -144,12 +158,11 @@ impl Pool {
             through,
         } = opened;
         let watcher = container.as_ref().map(|container| {
-            let (connector, ended) = (self.connector.clone(), container.ended());
+            let (this, ended) = (self.clone(), container.ended());
             let watch = async move {
                 if let Some(reason) = ended.await {
-                    connector
-                        .note_crash(workspace_id, server_id, revision, reason)
-                        .await;
+                    let server = (workspace_id, server_id);
+                    this.restart_behind(server, revision, Cause::Ended(reason));
                 }
             };
             tokio::spawn(watch).abort_handle()
@@ -197,13 +210,16 @@ impl Pool {
     /// connection and other calls are under way in it, so it is asked first whether it is there.
     pub(super) fn doubt(&self, lease: &Lease) {
         let (server_id, live) = (lease.server_id, lease.live.clone());
-        if live.container.is_none() || live.connection.is_closed() {
+        if live.container.is_none() {
             return self.forget_connection(server_id, &live);
         }
         let this = self.clone();
         tokio::spawn(async move {
             let answer = live.connection.ping(this.health.timeout).await;
-            if let Err(ConnectError::Timeout { .. } | ConnectError::Unreachable(_)) = answer {
+            if let Err(ConnectError::Timeout { .. } | ConnectError::Unreachable(_)) = answer
+                // Whoever watches the container sees to what comes after its end.
+                && !live.ends_soon().await
+            {
                 this.forget_connection(server_id, &live);
             }
         });
@@ -259,6 +275,21 @@ impl Pool {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<McpServerId, Arc<Slot>>> {
         lock(&self.slots)
+    }
+}
+
+impl Live {
+    /// Whether it can still be used, as far as is known.
+    pub(super) fn runs(&self) -> bool {
+        let has_ended = |container: &ContainerGuard| container.has_ended();
+        !self.connection.is_closed() && !self.container.as_ref().is_some_and(has_ended)
+    }
+
+    async fn ends_soon(&self) -> bool {
+        match &self.container {
+            Some(container) => container.ends_soon().await,
+            None => false,
+        }
     }
 }
 

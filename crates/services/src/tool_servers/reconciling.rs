@@ -33,6 +33,7 @@ impl ToolServers {
             return;
         }
         let this = self.clone();
+        tokio::spawn(provisioner::remove_dead_doors());
         tokio::spawn(async move {
             let all = async { tokio::join!(this.go_round(), this.lead(), this.look()) };
             tokio::select! {

@@ -1,4 +1,4 @@
-//! What a server was refused while a tool of its was at work, told with the tool's answer.
+//! What a server was refused while a tool of its was at work, told with the tool's answer, or with why there is none.
 
 use mcp::{Answer, CallError};
 use provisioner::Refusal;
@@ -36,6 +36,8 @@ pub(super) fn tell(result: &mut Result<Answer, CallError>, note: &str) {
             message.push_str(". ");
             message.push_str(note);
         }
+        // What is blocked ends in silence most often.
+        Err(error) if error.may_have_acted() => *error = error.clone().noted(note),
         Err(_) => {}
     }
 }

@@ -2,6 +2,7 @@
 
 mod api;
 mod daemon;
+mod faults;
 mod host;
 mod tls;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use daemon::Daemon;
+pub use faults::{Fault, FaultyEngine};
 
 /// A static tool server; see `programs/tool_server.rs`.
 const TOOL_SERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tool_server"));
@@ -193,6 +195,11 @@ impl TestEngine {
         let mut containers = self.containers().await;
         containers.retain(|it| it["Labels"]["ai.agentarea.part"] == "server");
         containers
+    }
+
+    /// A way to the engine on which requests fail as they are told to.
+    pub fn behind_faults(&self) -> FaultyEngine {
+        FaultyEngine::start(self.daemon.socket())
     }
 
     /// Looks at the engine from a task of its own.

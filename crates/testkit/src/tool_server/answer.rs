@@ -214,7 +214,7 @@ fn stream(next: impl FnMut(u64) -> Option<Value> + Send + Sync + 'static) -> Res
     response.body(BodyExt::boxed(body)).expect("a response")
 }
 
-/// A stream that tells of changed tools until the server ends.
+/// A stream that tells of changed tools until the server ends, or cuts it.
 pub(super) fn notices(shared: &Arc<Shared>, subscription: Option<Value>) -> Response<Body> {
     let changes = shared.changes.subscribe();
     let meta = subscription
@@ -244,6 +244,10 @@ pub(super) fn notices(shared: &Arc<Shared>, subscription: Option<Value>) -> Resp
         Some((Ok::<_, Infallible>(event(&message)), unasked))
     });
     let later = futures::stream::select(Box::pin(later), Box::pin(unasked));
+    let mut cuts = shared.cuts.subscribe();
+    let later = later.take_until(Box::pin(async move {
+        let _ = cuts.changed().await;
+    }));
     let first = futures::stream::once(async move { Ok(first) });
     events(first.chain(later))
 }

@@ -77,6 +77,8 @@ struct Shared {
     answers: watch::Sender<HashMap<String, Value>>,
     /// Messages for whoever listens.
     unasked: broadcast::Sender<Value>,
+    /// Raised when streams of notices are to end.
+    cuts: watch::Sender<u64>,
 }
 
 struct State {
@@ -104,6 +106,7 @@ impl ToolServer {
             changes: watch::channel(0).0,
             answers: watch::channel(HashMap::new()).0,
             unasked: broadcast::channel(16).0,
+            cuts: watch::channel(0).0,
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Self {
@@ -146,6 +149,11 @@ impl ToolServer {
     pub fn set_tools(&self, tools: Vec<Value>) {
         self.lock().tools = tools;
         self.shared.changes.send_modify(|version| *version += 1);
+    }
+
+    /// Ends every stream on which clients listen, as a proxy or a deploy does.
+    pub fn cut_notices(&self) {
+        self.shared.cuts.send_modify(|count| *count += 1);
     }
 
     /// Treats whoever calls it in another way from now on.

@@ -174,6 +174,40 @@ async fn process_that_runs_no_containers_has_a_manager_run_them() {
 }
 
 #[tokio::test]
+async fn what_a_server_has_said_is_shown_everywhere_although_nobody_runs_it_any_more() {
+    let Some(site) = Site::start(&[("AGENTAREA_ROLES", "api,worker")]).await else {
+        return;
+    };
+    let settings = [
+        ("AGENTAREA_ROLES", "mcp-manager"),
+        ("AGENTAREA_TOOL_SERVERS__IDLE_SECONDS", "2"),
+    ];
+    let _manager = site.beside(&settings).await;
+    let seen = async |id: &str| {
+        let log = site.app.get(&format!("/mcp-servers/{id}/logs")).await.body;
+        let path = format!("/mcp-servers/{id}/container");
+        (log, site.app.get(&path).await.body)
+    };
+
+    let crashing = site.add("crashing", json!({"command": ["crash"]})).await;
+    let crashed = seen(&crashing.created()).await;
+    let id = site.add("tools", json!({})).await.created();
+    let target = "elsewhere.example:443";
+    site.call("tools__fetch", target).await.expect("an answer");
+    site.wait_for(&id, "asleep").await;
+    site.wait_for_no_container().await;
+    let asleep = seen(&id).await;
+
+    let said = &crashed.0["items"][0]["text"];
+    assert_eq!(said, "configuration file not found", "{}", crashed.0);
+    let said = &asleep.0["items"][0]["text"];
+    assert_eq!(said, "tool server is listening", "{}", asleep.0);
+    let refused = &asleep.1["refusals"][0]["target"];
+    assert_eq!(refused, target, "{}", asleep.1);
+    assert_eq!(asleep.1["is_running"], false);
+}
+
+#[tokio::test]
 async fn nobody_without_the_master_key_reaches_a_server_of_another_process() {
     let Some(site) = Site::start(&[]).await else {
         return;

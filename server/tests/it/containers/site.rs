@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use sqlx::Connection;
+use testkit::engine::FaultyEngine;
 use testkit::{TestDb, TestEngine};
 
 use crate::support::{Answer, Program, TestApp};
@@ -25,6 +26,18 @@ impl Site {
         let program = program(&db, &engine, settings);
         let app = TestApp::on(program).await;
         Some(Self { app, engine, db })
+    }
+
+    /// A platform whose engine fails as it is told to.
+    pub async fn start_behind_faults(settings: &[(&str, &str)]) -> Option<(Self, FaultyEngine)> {
+        let engine = TestEngine::start().await?;
+        engine.import_tool_server(IMAGE).await;
+        let faults = engine.behind_faults();
+        let db = TestDb::create().await;
+        let mut program = program(&db, &engine, settings);
+        program.set("DOCKER_HOST", &faults.address());
+        let app = TestApp::on(program).await;
+        Some((Self { app, engine, db }, faults))
     }
 
     /// Another process of the fleet, on the same engine.

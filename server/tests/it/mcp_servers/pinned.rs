@@ -120,6 +120,31 @@ async fn notice_of_changed_tools_is_followed_in_both_eras() {
     }
 }
 
+#[tokio::test]
+async fn changes_are_noticed_although_the_stream_of_notices_ended() {
+    let app = TestApp::start().await;
+    let server = ToolServer::start(Era::Modern).await;
+    let made = app.post("/mcp-servers", remote("cut", &server.url())).await;
+    let id = made.created();
+    let listens = |count| move |server: &ToolServer| server.count("subscriptions/listen") >= count;
+    server.until("somebody who listens", listens(1)).await;
+    let becomes = async |wanted: &[(String, String)]| {
+        let are_so = eventually(async || tools(&app, &id).await == wanted).await;
+        assert!(are_so, "{:?}", tools(&app, &id).await);
+    };
+
+    // Nobody is told of this.
+    server.cut_notices();
+    server.set_tools(changed());
+    becomes(&[state("echo", "quarantined"), state("fail", "active")]).await;
+
+    server.until("somebody who listens", listens(2)).await;
+    let mut tools = changed();
+    tools[1]["description"] = "The tool fail, otherwise".into();
+    server.set_tools(tools);
+    becomes(&[state("echo", "quarantined"), state("fail", "quarantined")]).await;
+}
+
 /// Waits for an open question; gives it.
 async fn question(app: &TestApp) -> Value {
     let open = async || app.get("/approvals?status=pending").await.body["items"][0].clone();
