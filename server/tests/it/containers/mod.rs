@@ -4,7 +4,9 @@ mod calls;
 mod catalog;
 mod fleet;
 mod http;
+mod mirrors;
 mod packages;
+mod recovering;
 pub mod site;
 
 use std::time::{Duration, Instant};
