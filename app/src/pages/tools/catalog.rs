@@ -7,6 +7,7 @@ use leptos::server_fn::ServerFn;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::layout::{LoadedPage, Page, PageHead, load};
+use crate::pages::tools::choice::choice;
 use crate::pages::tools::container_server::{
     AddCatalogEntry, AddCatalogServer, DeleteCatalogEntry, ListCatalog,
 };
@@ -275,22 +276,7 @@ fn control(id: String, setting: &CatalogSetting) -> AnyView {
         .into_any();
     }
     if !setting.choices.is_empty() {
-        let option = |choice: &String| {
-            let is_usual = *choice == value;
-            view! {
-                <option value=choice.clone() selected=is_usual>
-                    {choice.clone()}
-                </option>
-            }
-            .into_any()
-        };
-        return view! {
-            <select class="select" id=id name=name required=required>
-                <option value="">"Choose"</option>
-                {setting.choices.iter().map(option).collect::<Vec<_>>()}
-            </select>
-        }
-        .into_any();
+        return choice(id, name, setting.choices.clone(), &value, required);
     }
     let kind = match (setting.is_secret, setting.kind.as_str()) {
         (true, _) => "password",
