@@ -131,7 +131,7 @@ test("a server is stopped, started again and deleted by its buttons", async ({ p
   await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(before);
   await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
 
-  await page.getByRole("button", { name: "Restart" }).click();
+  await page.getByRole("button", { name: "Restart", exact: true }).click();
   await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
   expect(await engine.countContainers()).toBeGreaterThan(before);
 
@@ -190,10 +190,15 @@ test("a package of npm or PyPI is named in the form in place of an image", async
   problems.allow(...refusal("add_container_server"));
   await open(page, "/tools/new/container");
   await page.getByLabel("Name", { exact: true }).fill("scoped");
-  await page.getByLabel("Image", { exact: true }).fill("npm:@acme/tools");
-  await page.getByRole("button", { name: "Add server" }).click();
-  await expect(page.getByText(/must be exact, such as 1\.2\.3/)).toBeVisible();
-  await expect(page.getByLabel("Image", { exact: true })).toHaveValue("npm:@acme/tools");
+  for (const [typed, words] of [
+    ["npm:@acme/tools", "version: is required"],
+    ["npm:@acme/tools@latest", "must be exact, such as 1.2.3"],
+  ] as const) {
+    await page.getByLabel("Image", { exact: true }).fill(typed);
+    await page.getByRole("button", { name: "Add server" }).click();
+    await expect(page.getByRole("alert")).toContainText(words);
+    await expect(page.getByLabel("Image", { exact: true })).toHaveValue(typed);
+  }
 
   for (const [name, typed, told] of [
     ["scoped", "npm:@acme/tools@1.2.3", "@acme/tools 1.2.3 of npm"],
