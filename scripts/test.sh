@@ -24,10 +24,15 @@ rust_tests() {
   fi
 }
 
+# Tests write here what they could not look at on this machine.
+gaps="$(mktemp)"
+trap 'rm -f "$gaps"' EXIT
+
 rust=passed browser=passed
 step "Rust tests"
-rust_tests || rust=FAILED
+AGENTAREA_TEST_GAPS="$gaps" rust_tests || rust=FAILED
 scripts/e2e.sh || browser=FAILED
 
+sort -u "$gaps" | while read -r gap; do warn "NOT TESTED: $gap"; done
 step "Rust tests $rust, browser tests $browser, containers $engine"
 [[ "$rust$browser" == passedpassed ]]

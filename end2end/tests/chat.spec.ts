@@ -182,6 +182,26 @@ test("messages wait for their turn and are answered in order", async ({ page, ap
   ]);
 });
 
+test("a conversation is called by the first words of its first message", async ({ page, api, agent, model }) => {
+  const first = "How many orders were late last week, and which of them came from the new warehouse in Rotterdam?";
+  model.next({ chunks: ["Twelve."] });
+  model.next({ chunks: ["Four."] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, first);
+  await expect(answerOf(page, agent.name)).toHaveText("Twelve.");
+
+  const heading = page.getByRole("heading", { level: 1, name: /^How many orders were late last week/ });
+  await expect(heading).toBeVisible();
+  await expect(page).toHaveTitle(/^How many orders were late/);
+  const list = page.getByRole("navigation", { name: "Conversations" });
+  await expect(list).toContainText("How many orders were late last week");
+  await ask(page, "And the week before?");
+  await expect(answerOf(page, agent.name)).toHaveText("Four.");
+  await page.reload();
+  await expect(heading).toBeVisible();
+  await expect(list).not.toContainText("And the week before");
+});
+
 test("a conversation is renamed, pinned, exported and deleted", async ({ page, api, agent, model }) => {
   model.next({ chunks: ["**fine**"] });
   await open(page, await startConversation(api, agent));

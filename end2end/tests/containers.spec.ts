@@ -2,34 +2,8 @@
 import { refusal } from "../support/problems";
 import { answerOf, ask, open } from "../support/pages";
 import { createScriptedAgent, postMessage, runEnd, startConversation } from "../support/people";
-import { Engine, IMAGE } from "../support/engine";
-import { AgentArea } from "../support/server";
-import { expect, test as base } from "../support/fixtures";
-
-const MISSING = Engine.missing();
-if (MISSING) console.log(`Tool servers in containers are not tested: ${MISSING}`);
-
-/** Until what happens on the server is on the page by itself. */
-const FOLLOWED_MS = 20_000;
-
-const test = base.extend<{}, { engine: Engine }>({
-  engine: [
-    async ({}, use) => {
-      const engine = await Engine.start();
-      await use(engine);
-      await engine.stop();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
-  sharedServer: [
-    async ({ engine }, use) => {
-      const server = await AgentArea.start("http", { DOCKER_HOST: engine.address });
-      await use(server);
-      await server.stop();
-    },
-    { scope: "worker", timeout: 120_000 },
-  ],
-});
+import { IMAGE } from "../support/engine";
+import { expect, FOLLOWED_MS, MISSING, test, tryTool } from "../support/containers";
 
 test.skip(Boolean(MISSING), MISSING);
 
@@ -140,4 +114,106 @@ test("what was refused and what is used is on the server's page", async ({ page,
   const container = page.getByRole("region", { name: "Container", exact: true });
   await expect(container.getByRole("img", { name: /processor, last ten minutes/ })).toBeVisible({ timeout: 30_000 });
   await expect(container.getByRole("img", { name: /of 64 MiB memory/ })).toBeVisible();
+});
+
+test("a server is stopped, started again and deleted by its buttons", async ({ page, api, engine }) => {
+  test.setTimeout(120_000);
+  const before = await engine.countContainers();
+  const made = await api.post("/api/v1/mcp-servers", {
+    data: { name: "shortlived", source: { type: "container", image: IMAGE, resources: { memory_mb: 64 } } },
+  });
+  const { id } = await made.json();
+  await open(page, `/tools/${id}`);
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await expect(page.getByText("Stopped", { exact: true }).first()).toBeVisible();
+  await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(before);
+  await expect(page.getByRole("button", { name: "Stop", exact: true })).toHaveCount(0);
+
+  await page.getByRole("button", { name: "Restart", exact: true }).click();
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
+  expect(await engine.countContainers()).toBeGreaterThan(before);
+
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  const dialog = page.getByRole("dialog", { name: "Delete shortlived?" });
+  await dialog.getByRole("button", { name: "Keep it" }).click();
+  await expect(dialog).toBeHidden();
+  await page.getByRole("button", { name: "Delete", exact: true }).click();
+  await dialog.getByRole("button", { name: "Delete server" }).click();
+  await expect(page).toHaveURL("/tools");
+  await expect(page.getByText("shortlived")).toHaveCount(0);
+  await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(before);
+});
+
+test("secrets of a container are written, kept, replaced and removed, and never shown", async ({ page }) => {
+  test.setTimeout(120_000);
+  await open(page, "/tools/new/container");
+  await page.getByLabel("Name", { exact: true }).fill("secretive");
+  await page.getByLabel("Image", { exact: true }).fill(IMAGE);
+  await page.getByLabel("Memory, MiB").fill("64");
+  await page.getByLabel("Name of new header 1").fill("TOKEN");
+  const typed = page.getByLabel("Value of new header 1");
+  await expect(typed).toHaveAttribute("type", "password");
+  await typed.fill("hunter2-first");
+  await page.getByRole("button", { name: "Add server" }).click();
+  await expect(page.getByRole("heading", { level: 1, name: "secretive" })).toBeVisible({ timeout: 30_000 });
+  const id = new URL(page.url()).pathname.split("/").at(-1) ?? "";
+  const stored = page.getByLabel("New value of TOKEN; empty keeps the stored one");
+  const save = async (): Promise<void> => {
+    await page.getByRole("button", { name: "Save and restart" }).click();
+    await expect(page.getByText("Saved and started anew")).toBeVisible({ timeout: FOLLOWED_MS });
+  };
+
+  await open(page, `/tools/${id}`);
+  await expect(stored).toHaveValue("");
+  expect(await page.content()).not.toContain("hunter2-first");
+  await page.getByLabel("Environment", { exact: true }).fill("COLOUR=green");
+  await save();
+  expect(await tryTool(page, id, "environment", "TOKEN")).toContain("hunter2-first");
+  expect(await tryTool(page, id, "environment", "COLOUR")).toContain("green");
+
+  await stored.fill("hunter2-second");
+  await save();
+  await open(page, `/tools/${id}`);
+  expect(await page.content()).not.toContain("hunter2");
+  expect(await tryTool(page, id, "environment", "TOKEN")).toContain("hunter2-second");
+
+  await page.getByLabel("Remove TOKEN").check();
+  await save();
+  await open(page, `/tools/${id}`);
+  await expect(stored).toHaveCount(0);
+  expect(await tryTool(page, id, "environment", "TOKEN")).not.toContain("hunter2");
+});
+
+test("a package of npm or PyPI is named in the form in place of an image", async ({ page, problems }) => {
+  problems.allow(...refusal("add_container_server"));
+  await open(page, "/tools/new/container");
+  await page.getByLabel("Name", { exact: true }).fill("scoped");
+  for (const [typed, words] of [
+    ["npm:@acme/tools", "version: is required"],
+    ["npm:@acme/tools@latest", "must be exact, such as 1.2.3"],
+  ] as const) {
+    await page.getByLabel("Image", { exact: true }).fill(typed);
+    await page.getByRole("button", { name: "Add server" }).click();
+    await expect(page.getByRole("alert")).toContainText(words);
+    await expect(page.getByLabel("Image", { exact: true })).toHaveValue(typed);
+  }
+
+  for (const [name, typed, told] of [
+    ["scoped", "npm:@acme/tools@1.2.3", "@acme/tools 1.2.3 of npm"],
+    ["plain", "pypi:acme-tools==2.0", "acme-tools 2.0 of PyPI"],
+  ] as const) {
+    await open(page, "/tools/new/container");
+    await page.getByLabel("Name", { exact: true }).fill(name);
+    await page.getByLabel("Image", { exact: true }).fill(typed);
+    await page.getByRole("button", { name: "Add server" }).click();
+
+    await expect(page.getByRole("heading", { level: 1, name })).toBeVisible({ timeout: 30_000 });
+    await expect(page.getByRole("main")).toContainText(told);
+    // Here is no image to build it on, which the page says.
+    await expect(page.getByText("Failed", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
+    await expect(page.getByRole("main")).toContainText("localhost:1/nowhere/");
+    await expect(page.getByLabel("Version", { exact: true })).toHaveValue(/^(1\.2\.3|2\.0)$/);
+  }
 });

@@ -166,6 +166,36 @@ test("an answer is stopped and asked for again, and a conversation renamed and d
   await expect(page.getByText("Two weeks")).toHaveCount(0);
 });
 
+test("a message sent while an answer is written waits for its turn without JavaScript", async ({ page, api, model }) => {
+  await setUp(api);
+  const agent = await createScriptedAgent(api, model, "Latency Analyst");
+  const created = await api.post("/api/v1/conversations", { data: { agent_id: agent.id } });
+  const conversation = `/conversations/${(await created.json()).id}`;
+  await page.goto("/sign-in");
+  await fillSignIn(page);
+  await expect(page).toHaveURL("/");
+  const gate = model.hold(["one ", "done"]);
+  model.next({ chunks: ["two ", "done"] });
+
+  await page.goto(conversation);
+  await composer(page).fill("One?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
+  await composer(page).fill("Two?");
+  await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect(page).toHaveURL(conversation);
+  await expect(page.getByRole("article", { name: /^You/ })).toHaveText([/One\?/, /Two\?/]);
+  expect(model.requests.length).toBe(1);
+  gate.finish();
+
+  const answers = page.getByRole("article", { name: "Latency Analyst" }).locator(".markdown");
+  await expect(async () => {
+    await page.goto(conversation);
+    await expect(answers).toHaveText(["one done", "two done"], { timeout: 500 });
+  }).toPass({ timeout: 15_000 });
+  await expect(page.getByRole("article")).toHaveCount(4);
+});
+
 test("a connection is tested before it is saved without JavaScript", async ({ page, api, model }) => {
   await setUp(api);
   await page.goto("/sign-in");

@@ -1,14 +1,15 @@
-//! What tests lean on: a database, a container engine, a model that does as it is told, a bad
-//! network, a reader of event streams and inputs with human names. A dev-dependency only; knows
-//! the public contract and nothing of our crates.
-//! What tests lean on: a database, Redis, a model that does as it is told, a bad network, a reader of
-//! event streams and inputs with human names. A dev-dependency only; knows the public contract
-//! and nothing of our crates.
+//! What tests lean on: a database, Redis, a container engine, registries of images and packages, a
+//! model that does as it is told, a bad network, a reader of event streams and inputs with human
+//! names. A dev-dependency only; knows the public contract and nothing of our crates.
 
 pub mod bucket;
 pub mod dns;
 pub mod engine;
+pub mod file_server;
+pub mod gaps;
+pub mod image_registry;
 pub mod inputs;
+pub mod package_registry;
 pub mod proxy;
 pub mod registry;
 pub mod scripted_model;
@@ -19,6 +20,9 @@ pub mod tool_server;
 
 pub use dns::Dns;
 pub use engine::TestEngine;
+pub use gaps::not_tested;
+pub use image_registry::ImageRegistry;
+pub use package_registry::PackageRegistry;
 pub use proxy::Proxy;
 pub use registry::Registry;
 pub use scripted_model::{Answer, Gate, ScriptedModel};

@@ -8,7 +8,7 @@ use testkit::test_redis::Reply;
 use testkit::{ScriptedModel, TestDb, TestRedis, check_gapless, inputs, texts};
 
 use crate::people::Person;
-use crate::support::{Program, TestApp, sign_in};
+use crate::support::{Program, TestApp, eventually, sign_in};
 
 /// How soon news must reach the other server: sooner than anybody looks by themselves.
 const AT_ONCE: Duration = Duration::from_millis(600);
@@ -359,4 +359,25 @@ async fn changed_agent_is_told_and_forgotten() {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
     assert_eq!(message, serde_json::json!({"type": "agent", "id": agent}));
     assert_eq!(redis.ask(&["GET", &key]).await, Reply::Nil);
+}
+
+#[tokio::test]
+async fn told_of_a_changed_agent_a_server_forgets_it() {
+    let fleet = Fleet::with_redis().await;
+    let model = ScriptedModel::start().await;
+    let agent = fleet.first.create_agent(&model).await;
+    let key = format!("agentarea:agent:{agent}:config");
+    let redis = fleet.redis();
+    let other = "agentarea:agent:0197a000-0000-7000-8000-000000000000:config";
+    redis.ask(&["SET", &key, "old"]).await;
+    redis.ask(&["SET", other, "old"]).await;
+
+    let message = serde_json::json!({"type": "agent", "id": agent}).to_string();
+    let is_forgotten = eventually(async || {
+        redis.ask(&["PUBLISH", "cache:invalidate", &message]).await;
+        redis.ask(&["GET", &key]).await == Reply::Nil
+    });
+
+    assert!(is_forgotten.await);
+    assert_ne!(redis.ask(&["GET", other]).await, Reply::Nil);
 }

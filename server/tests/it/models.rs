@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, inputs};
+use testkit::{ScriptedModel, inputs, not_tested};
 
 use crate::people::Person;
 use crate::support::{TestApp, weights};
@@ -110,7 +110,7 @@ async fn failure_of_the_model_is_told_in_words_and_keeps_the_text() {
 #[tokio::test]
 async fn built_in_model_answers() {
     if weights().is_none() {
-        eprintln!("skipped: the built-in model's weights are not installed");
+        not_tested("the built-in model: its weights are not installed (scripts/fetch-model.sh)");
         return;
     }
     let app = TestApp::start().await;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use testkit::{Dns, TestDb};
+use testkit::{Dns, TestDb, not_tested};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast;
@@ -63,7 +63,7 @@ pub fn is_inside(test: &str) -> bool {
     };
     let can = Command::new("unshare").args(own).arg("true").output();
     if !can.is_ok_and(|output| output.status.success()) {
-        eprintln!("not tried: this machine gives nobody a network of his own");
+        not_tested("private networks: this machine gives nobody a network of his own");
         return false;
     }
     let folder = tempfile::tempdir().expect("a folder");

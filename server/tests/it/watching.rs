@@ -1,4 +1,4 @@
-//! Watchers cost the database nothing while they watch.
+//! Watching a conversation: what it costs, and where it begins.
 
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection};
@@ -48,4 +48,35 @@ async fn answer_is_written_as_often_for_fifty_watchers_as_for_one() {
 
     // Text is written every half second: a slow machine takes one or two more.
     assert!(written[1] <= written[0] + 2, "events written: {written:?}");
+}
+
+#[tokio::test]
+async fn watcher_beyond_the_end_waits_until_the_log_has_come_so_far() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::text("fine"));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "first").await;
+    let last = app
+        .log(&conversation)
+        .await
+        .last()
+        .and_then(|event| event.id);
+    let beyond = last.expect("events") + 2;
+
+    let path = format!("/conversations/{conversation}/events?after={beyond}");
+    let json = [("accept", "application/json")];
+    let page = app.send(reqwest::Method::GET, &path, None, &json).await;
+    let mut stream = app.events(&conversation, &format!("?after={beyond}")).await;
+    app.ask(&conversation, "second").await;
+    let came = stream
+        .collect_until(|event| event.event == "run_completed")
+        .await
+        .expect("the rest of the log");
+
+    assert_eq!(page.body["items"], serde_json::json!([]), "{}", page.body);
+    let logged: Vec<u64> = came.iter().filter_map(|event| event.id).collect();
+    assert_eq!(logged.first(), Some(&(beyond + 1)), "{came:?}");
+    testkit::check_gapless_after(&came, beyond).expect("no gap");
 }

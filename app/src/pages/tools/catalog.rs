@@ -7,6 +7,7 @@ use leptos::server_fn::ServerFn;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::layout::{LoadedPage, Page, PageHead, load};
+use crate::pages::tools::choice::choice;
 use crate::pages::tools::container_server::{
     AddCatalogEntry, AddCatalogServer, DeleteCatalogEntry, ListCatalog,
 };
@@ -14,7 +15,7 @@ use crate::pages::tools::form::NameField;
 use crate::pages::tools::mark::mark;
 use crate::ui::{
     Callout, Card, DeleteDialog, DialogButton, Empty, FieldsForm, FormAction, Icon, LinkRow,
-    TextAreaField, Tone, live,
+    TextAreaField, Tone, escaped, live,
 };
 
 const REMOVE: &str = "remove-entry";
@@ -244,11 +245,6 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
 
 fn field(setting: &CatalogSetting) -> AnyView {
     let id = format!("setting-{}", setting.name);
-    let kind = match (setting.is_secret, setting.kind.as_str()) {
-        (true, _) => "password",
-        (_, "url") => "url",
-        _ => "text",
-    };
     let note = if setting.is_required { "" } else { "Optional" };
     view! {
         <div class="field">
@@ -256,17 +252,47 @@ fn field(setting: &CatalogSetting) -> AnyView {
                 <span class="font-mono text-xs">{setting.name.clone()}</span>
                 <small>{note}</small>
             </label>
-            <input
-                class="input"
-                id=id
-                type=kind
-                name=format!("values[{}]", setting.name)
-                value=setting.default.clone().unwrap_or_default()
-                required=setting.is_required
-                autocomplete="off"
-            />
+            {control(id, setting)}
             <p class="field-hint">{setting.description.clone()}</p>
         </div>
+    }
+    .into_any()
+}
+
+fn control(id: String, setting: &CatalogSetting) -> AnyView {
+    let name = format!("values[{}]", setting.name);
+    let required = setting.is_required;
+    let value = setting.default.clone().unwrap_or_default();
+    if setting.kind == "lines" {
+        return view! {
+            <textarea
+                class="textarea"
+                id=id
+                name=name
+                required=required
+                inner_html=escaped(&value)
+            ></textarea>
+        }
+        .into_any();
+    }
+    if !setting.choices.is_empty() {
+        return choice(id, name, setting.choices.clone(), &value, required);
+    }
+    let kind = match (setting.is_secret, setting.kind.as_str()) {
+        (true, _) => "password",
+        (_, "url") => "url",
+        _ => "text",
+    };
+    view! {
+        <input
+            class="input"
+            id=id
+            type=kind
+            name=name
+            value=value
+            required=required
+            autocomplete="off"
+        />
     }
     .into_any()
 }

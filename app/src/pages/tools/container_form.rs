@@ -13,7 +13,19 @@ use crate::ui::{
     Card, FieldsForm, FormAction, FormErrors, TextAreaField, TextField, use_toasts, when_done,
 };
 
-/// Fields that show their own error.
+/// Fields that show their own error, where a server is added.
+const NEW_FIELDS: &[&str] = &[
+    "name",
+    "source.image",
+    "source.command",
+    "source.env",
+    "source.secrets",
+    "source.http",
+    "source.egress",
+    "source.resources.memory_mb",
+    "source.resources.cpu_millis",
+];
+/// The same where one is changed: a package has its version there.
 const FIELDS: &[&str] = &[
     "name",
     "source.image",
@@ -56,7 +68,7 @@ fn NewContainer() -> impl IntoView {
         <Page title="Run an image" section="Tools" href="/tools">
             <div class="page">
                 <h1 class="page-title mb-5">"Run a tool server from an image"</h1>
-                <FieldsForm action=action fields=FIELDS button="Add server" back="/tools">
+                <FieldsForm action=action fields=NEW_FIELDS button="Add server" back="/tools">
                     {fields}
                 </FieldsForm>
             </div>

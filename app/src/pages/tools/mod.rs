@@ -2,6 +2,7 @@
 
 mod catalog;
 mod changed;
+mod choice;
 mod container;
 mod container_form;
 mod container_server;

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use serde_json::Value;
 
+use crate::pages::tools::choice::choice;
 use crate::pages::tools::server::TryTool;
 use crate::ui::{ActionForm, Empty, FormAction, Icon, NeedsScript, SubmitButton, live, sentence};
 
@@ -156,23 +157,7 @@ fn control(
         _ => Vec::new(),
     };
     if !choices.is_empty() {
-        let option = |choice: String| {
-            let selected = choice == start;
-            let value = choice.clone();
-            view! {
-                <option value=value selected=selected>
-                    {choice}
-                </option>
-            }
-            .into_any()
-        };
-        return view! {
-            <select class="select" id=id name=name required=required>
-                <option value="">"Choose"</option>
-                {choices.into_iter().map(option).collect::<Vec<_>>()}
-            </select>
-        }
-        .into_any();
+        return choice(id, name, choices, &start, required);
     }
     match kind {
         "integer" | "number" => {

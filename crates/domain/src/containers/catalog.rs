@@ -52,7 +52,7 @@ pub struct CatalogSetting {
     pub name: String,
     /// What to fill in.
     pub description: String,
-    /// `string`, `number`, `boolean` or `url`.
+    /// `string`, `number`, `boolean`, `url`, or `lines` of several values.
     pub kind: String,
     /// Whether it must be given.
     pub is_required: bool,
@@ -61,6 +61,9 @@ pub struct CatalogSetting {
     /// What it is unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
+    /// The values that it can have; any if there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// Input for a server of the catalog.

@@ -8,6 +8,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
 use provisioner::Provisioner;
+use testkit::not_tested;
 
 use crate::support::{Bench, spec};
 
@@ -148,6 +149,53 @@ fn allowed_name_is_reached_without_knowing_of_the_proxy() {
 }
 
 #[test]
+fn wildcard_lets_through_every_name_below_and_nothing_beside() {
+    in_own_network(
+        "wildcard_lets_through_every_name_below_and_nothing_beside",
+        |canaries| async move {
+            let [.., internet] = canaries[..] else {
+                panic!()
+            };
+            let below = ["api.canary.example", "deep.api.canary.example"];
+            let beside = [
+                "canary.example",
+                "evilcanary.example",
+                "canary.example.evil.example",
+            ];
+            let names = [&below[..], &beside[..]].concat();
+            let private: Vec<String> = names.iter().map(|name| format!("{name}:*")).collect();
+            let private: Vec<&str> = private.iter().map(String::as_str).collect();
+            let Some(bench) = Bench::start_allowing(&private).await else {
+                return;
+            };
+            own_hosts_file(&format!("{INTERNET} {}\n", names.join(" ")));
+            let port = internet.port();
+            let mut open = spec("wild");
+            open.egress = vec![format!("*.canary.example:{port}").parse().unwrap()];
+            let mut session = bench.start_session(&open).await;
+
+            for name in below {
+                let target = format!("{name}:{port}");
+                let through = session.call("tunnel", &target).await.unwrap();
+                assert!(
+                    through.ends_with(&format!("canary {internet}")),
+                    "{through}"
+                );
+            }
+            let other_port = (below[0], port + 1);
+            let refused = beside.iter().map(|name| (*name, port)).chain([other_port]);
+            for (name, port) in refused {
+                let target = format!("{name}:{port}");
+                let refused = session.call("tunnel", &target).await.unwrap();
+                assert!(refused.starts_with("HTTP/1.1 403"), "{target}: {refused}");
+                let noted = &session.running.refusals.list()[0];
+                assert_eq!(noted.target, target);
+            }
+        },
+    );
+}
+
+#[test]
 fn tunnel_leads_only_to_the_host_that_its_tls_client_names() {
     in_own_network(
         "tunnel_leads_only_to_the_host_that_its_tls_client_names",
@@ -198,7 +246,7 @@ fn tunnel_leads_only_to_the_host_that_its_tls_client_names() {
 /// Runs a test in a new network namespace with three listeners that greet with their address.
 fn in_own_network<F: Future<Output = ()>>(name: &str, test: impl FnOnce(Vec<SocketAddr>) -> F) {
     if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
-        eprintln!("no container engine, as AGENTAREA_TEST_ENGINE says: not tested");
+        not_tested("tool servers in containers: AGENTAREA_TEST_ENGINE says there is no engine");
         return;
     }
     if std::env::var_os(INSIDE).is_none() {

@@ -14,6 +14,7 @@ pub(super) struct ServerFile {
     pub(super) description: String,
     pub(super) version: String,
     pub(super) website_url: Option<String>,
+    pub(super) repository: Option<RepositoryFile>,
     #[serde(default)]
     pub(super) packages: Vec<PackageFile>,
     #[serde(default)]
@@ -22,20 +23,31 @@ pub(super) struct ServerFile {
     pub(super) meta: BTreeMap<String, Value>,
 }
 
+/// Where its source is.
+#[derive(Deserialize)]
+pub(super) struct RepositoryFile {
+    #[serde(default)]
+    pub(super) url: String,
+}
+
 /// A package of a registry.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PackageFile {
     pub(super) registry_type: String,
+    pub(super) registry_base_url: Option<String>,
     pub(super) identifier: String,
     /// Images have theirs in the identifier.
     #[serde(default)]
     pub(super) version: String,
+    pub(super) file_sha256: Option<String>,
+    #[serde(default)]
+    pub(super) runtime_arguments: Vec<ArgumentFile>,
     #[serde(default)]
     pub(super) package_arguments: Vec<ArgumentFile>,
     pub(super) transport: Option<TransportFile>,
     #[serde(default)]
-    pub(super) environment_variables: Vec<VariableFile>,
+    pub(super) environment_variables: Vec<InputFile>,
 }
 
 /// How a package speaks; the address of one that speaks HTTP is that of its own machine.
@@ -44,14 +56,23 @@ pub(super) struct TransportFile {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) url: Option<String>,
+    #[serde(default)]
+    pub(super) headers: Vec<InputFile>,
 }
 
-/// An argument of its program: a word, or a name with a word.
+/// An argument of a program: a word, or a name with a word.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ArgumentFile {
-    pub(super) name: Option<String>,
-    pub(super) value: Option<String>,
-    pub(super) default: Option<String>,
+    /// `positional` or `named`.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<String>,
+    /// What a word is called; it stands nowhere in the command.
+    pub(super) value_hint: Option<String>,
+    #[serde(default)]
+    pub(super) is_repeated: bool,
+    #[serde(flatten)]
+    pub(super) input: InputFile,
 }
 
 /// An address that serves it.
@@ -61,26 +82,26 @@ pub(super) struct RemoteFile {
     pub(super) kind: String,
     pub(super) url: String,
     #[serde(default)]
-    pub(super) headers: Vec<VariableFile>,
+    pub(super) headers: Vec<InputFile>,
+    #[serde(default)]
+    pub(super) variables: BTreeMap<String, InputFile>,
 }
 
-/// A setting: a variable of the environment, or a header.
-#[derive(Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct VariableFile {
-    #[serde(default)]
+/// A value: of a variable of the environment, a header, an argument, or for a `{name}` in one of them.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct InputFile {
     pub(super) name: String,
-    #[serde(default)]
     pub(super) description: String,
-    #[serde(default)]
     pub(super) is_required: bool,
-    #[serde(default)]
     pub(super) is_secret: bool,
     pub(super) format: Option<String>,
     pub(super) default: Option<String>,
+    pub(super) placeholder: String,
+    pub(super) choices: Vec<String>,
+    /// What it is; nobody is asked then, except for what `variables` names in it.
     pub(super) value: Option<String>,
-    #[serde(default)]
-    pub(super) variables: BTreeMap<String, VariableFile>,
+    pub(super) variables: BTreeMap<String, InputFile>,
 }
 
 /// Our own words.
@@ -91,22 +112,4 @@ pub(super) struct Ours {
     pub(super) icon: String,
     pub(super) category: String,
     pub(super) egress: Vec<String>,
-}
-
-/// Headers' settings: those that their templates name, else the headers themselves.
-pub(super) fn header_variables(headers: &[VariableFile]) -> Vec<VariableFile> {
-    let mut variables = Vec::new();
-    for header in headers {
-        if header.value.is_none() {
-            variables.push(header.clone());
-        }
-        for (name, variable) in &header.variables {
-            let name = name.clone();
-            variables.push(VariableFile {
-                name,
-                ..variable.clone()
-            });
-        }
-    }
-    variables
 }

@@ -1,22 +1,29 @@
 //! The catalog: servers that can be added in one step, from files in the format of the official
 //! registry (`server.json`) with a few words of our own under `_meta`.
 
+mod arguments;
+mod endpoint;
 mod file;
 mod own;
+mod settings;
+mod template;
+#[cfg(test)]
+mod tests;
+mod way;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::LazyLock;
 
-use domain::containers::{
-    CatalogEntry, CatalogSetting, CatalogSourceInput, ContainerHttp, ContainerSourceInput,
-    PackageRegistry, PackageSourceInput, Resources,
-};
-use domain::mcp_servers::{McpServerSourceInput, RemoteSourceInput};
+use domain::containers::{CatalogEntry, CatalogSetting, CatalogSourceInput};
+use domain::mcp_servers::McpServerSourceInput;
 use domain::{Error, FieldErrors, Secret, expose};
 use serde_json::Value;
 use url::Url;
 
-use self::file::{ArgumentFile, Ours, PackageFile, ServerFile, VariableFile, header_variables};
+use self::file::{Ours, ServerFile};
+use self::template::Template;
+use self::way::Way;
 
 const FILES: &str = include_str!(concat!(env!("OUT_DIR"), "/catalog.json"));
 
@@ -45,7 +52,7 @@ static ENTRIES: LazyLock<Vec<Listed>> = LazyLock::new(|| {
 /// An entry with what it becomes.
 struct Listed {
     entry: CatalogEntry,
-    file: ServerFile,
+    way: Way,
 }
 
 /// Every entry, by title.
@@ -81,47 +88,24 @@ impl Listed {
             .transpose()
             .map_err(|error| error.to_string())?
             .unwrap_or_default();
-        let (kind, variables) = match (file.packages.first(), file.remotes.first()) {
-            (Some(package), _) => {
-                let kind = match package.registry_type.as_str() {
-                    kind @ ("npm" | "pypi") => kind,
-                    "oci" => "image",
-                    other => return Err(format!("packages of {other} cannot be run yet")),
-                };
-                http_of(package)?;
-                (kind, package.environment_variables.clone())
-            }
-            (None, Some(remote)) if remote.kind == "streamable-http" => {
-                ("remote", header_variables(&remote.headers))
-            }
-            _ => return Err("it has neither a package nor a remote address".to_owned()),
-        };
-        let setting = |variable: &VariableFile| CatalogSetting {
-            name: variable.name.clone(),
-            description: variable.description.clone(),
-            kind: variable
-                .format
-                .clone()
-                .unwrap_or_else(|| "string".to_owned()),
-            is_required: variable.is_required,
-            is_secret: variable.is_secret,
-            default: variable.default.clone(),
-        };
+        let way = Way::of(&file)?;
+        let repository = file.repository.map(|repository| repository.url);
+        let homepage = file.website_url.or(repository);
         let entry = CatalogEntry {
             key: key.to_owned(),
-            title: file.title.clone().unwrap_or_else(|| file.name.clone()),
-            description: file.description.clone(),
+            title: file.title.unwrap_or(file.name),
+            description: file.description,
             icon: ours.icon,
             category: ours.category,
-            homepage: file.website_url.clone().unwrap_or_default(),
+            homepage: homepage.unwrap_or_default(),
             licence: ours.licence,
-            version: file.version.clone(),
-            kind: kind.to_owned(),
-            settings: variables.iter().map(setting).collect(),
+            version: file.version,
+            kind: way.kind().to_owned(),
+            settings: way.settings.clone(),
             egress: ours.egress,
             is_own: false,
         };
-        Ok(Self { entry, file })
+        Ok(Self { entry, way })
     }
 
     fn expand(&self, given: &BTreeMap<String, Secret>) -> Result<McpServerSourceInput, Error> {
@@ -133,7 +117,7 @@ impl Listed {
             let field = format!("source.values.{}", setting.name);
             match value.map(str::to_owned).or_else(|| setting.default.clone()) {
                 Some(value) => {
-                    check_kind(&mut errors, &field, &setting.kind, &value);
+                    check(&mut errors, &field, setting, &value);
                     values.insert(setting.name.clone(), value);
                 }
                 None if setting.is_required => errors.push(&field, "is required"),
@@ -149,144 +133,19 @@ impl Listed {
             );
         }
         errors.finish()?;
-        match self.file.packages.first() {
-            Some(package) => Ok(self.package(package, &values)),
-            None => self.remote(&values),
-        }
-    }
-
-    fn package(
-        &self,
-        package: &PackageFile,
-        values: &BTreeMap<String, String>,
-    ) -> McpServerSourceInput {
-        let is_secret = |name: &str| {
-            let setting = self
-                .entry
-                .settings
-                .iter()
-                .find(|setting| setting.name == name);
-            setting.is_none_or(|setting| setting.is_secret)
-        };
-        let (secrets, env): (Vec<_>, Vec<_>) = values
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .partition(|(name, _)| is_secret(name));
-        let secret = |(name, value): (String, String)| (name, Some(Secret::new(value)));
-        let command = package.package_arguments.iter().flat_map(words).collect();
-        let (env, secrets) = (
-            env.into_iter().collect(),
-            secrets.into_iter().map(secret).collect(),
-        );
-        // Reading the entry has checked it.
-        let http = http_of(package).unwrap_or_default();
-        if package.registry_type == "oci" {
-            return McpServerSourceInput::Container(ContainerSourceInput {
-                image: image(package),
-                command,
-                env,
-                secrets,
-                http,
-                resources: Resources::default(),
-                egress: self.egress(values),
-            });
-        }
-        McpServerSourceInput::Package(PackageSourceInput {
-            registry: match package.registry_type.as_str() {
-                "npm" => PackageRegistry::Npm,
-                _ => PackageRegistry::PyPi,
-            },
-            name: package.identifier.clone(),
-            version: package.version.clone(),
-            command,
-            env,
-            secrets,
-            http,
-            resources: Resources::default(),
-            egress: self.egress(values),
-        })
-    }
-
-    fn remote(&self, values: &BTreeMap<String, String>) -> Result<McpServerSourceInput, Error> {
-        let broken = || Error::conflict("the catalog entry is not complete");
-        let remote = self.file.remotes.first().ok_or_else(broken)?;
-        let headers = remote.headers.iter().filter_map(|header| {
-            let value = match &header.value {
-                Some(template) => filled(template, values)?,
-                None => values.get(&header.name)?.clone(),
-            };
-            Some((header.name.clone(), Some(Secret::new(value))))
-        });
-        Ok(McpServerSourceInput::Remote(RemoteSourceInput {
-            url: remote.url.clone(),
-            headers: headers.collect(),
-            sign_in_client: None,
-        }))
+        self.way.with(&values, self.egress(&values))
     }
 
     /// The allow-list, with settings that are addresses or hosts filled in.
     fn egress(&self, values: &BTreeMap<String, String>) -> Vec<String> {
         let lines = self.entry.egress.iter();
-        let filled = lines.filter_map(|line| filled(line, values));
+        let filled = lines.filter_map(|line| {
+            let setting = |name: &str| Ok(Some(Template::setting(name.to_owned())));
+            let Ok(line) = Template::read::<Infallible>(line, setting);
+            line.filled(values)
+        });
         filled.map(|line| host_and_port(&line)).collect()
     }
-}
-
-/// What an argument of a program is in its command line.
-fn words(argument: &ArgumentFile) -> Vec<String> {
-    let value = argument.value.as_ref().or(argument.default.as_ref());
-    match (&argument.name, value) {
-        (Some(name), Some(value)) => vec![name.clone(), value.clone()],
-        (None, Some(value)) => vec![value.clone()],
-        (_, None) => Vec::new(),
-    }
-}
-
-/// The reference of an image; older files have its tag beside it.
-fn image(package: &PackageFile) -> String {
-    let name = package.identifier.rsplit('/').next().unwrap_or_default();
-    match package.version.is_empty() || name.contains([':', '@']) {
-        true => package.identifier.clone(),
-        false => format!("{}:{}", package.identifier, package.version),
-    }
-}
-
-/// Where a package speaks HTTP, if it does.
-fn http_of(package: &PackageFile) -> Result<Option<ContainerHttp>, String> {
-    let Some(transport) = &package.transport else {
-        return Ok(None);
-    };
-    match transport.kind.as_str() {
-        "stdio" => Ok(None),
-        "streamable-http" => {
-            let url = transport
-                .url
-                .as_deref()
-                .and_then(|url| Url::parse(url).ok());
-            let url =
-                url.ok_or("its transport has no address such as http://localhost:3000/mcp")?;
-            let port = url.port_or_known_default();
-            Ok(Some(ContainerHttp {
-                port: port.ok_or("its transport's address has no port")?,
-                path: url.path().to_owned(),
-            }))
-        }
-        other => Err(format!("its transport {other} is not spoken here")),
-    }
-}
-
-/// A template whose `{NAME}` are replaced; `None` if one of them is not given.
-fn filled(template: &str, values: &BTreeMap<String, String>) -> Option<String> {
-    let mut filled = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        filled.push_str(before);
-        filled.push_str(values.get(name)?);
-        rest = after;
-    }
-    filled.push_str(rest);
-    Some(filled)
 }
 
 fn host_and_port(line: &str) -> String {
@@ -298,8 +157,20 @@ fn host_and_port(line: &str) -> String {
     parts.unwrap_or_else(|| line.to_owned())
 }
 
-fn check_kind(errors: &mut FieldErrors, field: &str, kind: &str, value: &str) {
-    let (is_right, message) = match kind {
+fn check(errors: &mut FieldErrors, field: &str, setting: &CatalogSetting, value: &str) {
+    let is_choice = |value: &str| setting.choices.iter().any(|choice| choice == value.trim());
+    let is_chosen = match setting.kind.as_str() {
+        "lines" => value.lines().all(is_choice),
+        _ => is_choice(value),
+    };
+    if !setting.choices.is_empty() && !is_chosen {
+        errors.push(
+            field,
+            format!("must be one of {}", setting.choices.join(", ")),
+        );
+        return;
+    }
+    let (is_right, message) = match setting.kind.as_str() {
         "number" => (value.parse::<f64>().is_ok(), "must be a number"),
         "boolean" => (matches!(value, "true" | "false"), "must be true or false"),
         "url" => (
@@ -310,85 +181,5 @@ fn check_kind(errors: &mut FieldErrors, field: &str, kind: &str, value: &str) {
     };
     if !is_right {
         errors.push(field, message);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::containers::LOGOS;
-
-    use super::*;
-
-    #[test]
-    fn every_file_is_complete_and_can_be_added() {
-        let files: BTreeMap<String, Value> = serde_json::from_str(FILES).expect("JSON");
-        assert!(files.len() >= 25, "{} servers", files.len());
-
-        for (key, file) in &files {
-            let listed = Listed::read(key, file).unwrap_or_else(|error| panic!("{key}: {error}"));
-            let entry = &listed.entry;
-            for text in [
-                &entry.title,
-                &entry.description,
-                &entry.icon,
-                &entry.category,
-                &entry.licence,
-                &entry.version,
-            ] {
-                assert!(!text.trim().is_empty(), "{key} lacks something: {entry:?}");
-            }
-            assert!(Url::parse(&entry.homepage).is_ok(), "{key}");
-            let logos = include_str!("../../../../public/servers.svg");
-            assert!(logos.contains(&format!("id=\"{}\"", entry.icon)), "{key}");
-            assert!(LOGOS.split(' ').any(|it| it == entry.icon), "{key}");
-            let sample = |setting: &CatalogSetting| match setting.kind.as_str() {
-                "url" => "https://service.example.com:8443/x",
-                "number" => "8443",
-                "boolean" => "true",
-                _ => "host.example.com",
-            };
-            let values = entry
-                .settings
-                .iter()
-                .map(|setting| (setting.name.clone(), Secret::new(sample(setting))))
-                .collect();
-            match listed
-                .expand(&values)
-                .unwrap_or_else(|error| panic!("{key}: {error}"))
-            {
-                McpServerSourceInput::Package(package) => {
-                    for line in &package.egress {
-                        line.parse::<provisioner::Rule>()
-                            .unwrap_or_else(|error| panic!("{key}: {error}"));
-                    }
-                    let package = provisioner::Package {
-                        registry: crate::containers::registry(package.registry),
-                        name: package.name,
-                        version: package.version,
-                    };
-                    assert!(package.is_well_formed(), "{key}: {package:?}");
-                }
-                McpServerSourceInput::Remote(remote) => {
-                    assert!(remote.url.starts_with("https://"), "{key}");
-                }
-                other => panic!("{key} becomes {other:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn missing_settings_are_named() {
-        let input = CatalogSourceInput {
-            key: "notion".to_owned(),
-            values: BTreeMap::from([("COLOUR".to_owned(), Secret::new("red"))]),
-        };
-
-        let error = expand(input, None).expect_err("incomplete");
-
-        assert_eq!(
-            error.field("source.values.NOTION_TOKEN"),
-            Some("is required")
-        );
-        assert!(error.field("source.values.COLOUR").is_some());
     }
 }

@@ -2,13 +2,13 @@
 
 use domain::audit::Deed;
 use domain::containers::CatalogEntry;
-use domain::mcp_servers::{CreateMcpServer, McpServerSourceInput};
-use domain::{Action, Error, Secret};
+use domain::mcp_servers::CreateMcpServer;
+use domain::{Action, Error};
 use serde_json::Value;
 use store::mcp_catalog::MAX_ENTRIES;
 use uuid::Uuid;
 
-use super::Listed;
+use super::{Listed, settings};
 use crate::fault::OrFault;
 use crate::{Session, mint};
 
@@ -78,26 +78,13 @@ impl Session {
 /// Reads a file and tries it with made-up values, so that whoever adds it learns what is wrong.
 fn own_entry(key: &str, file: &Value) -> Result<CatalogEntry, String> {
     let listed = Listed::read(key, file)?;
-    let sample = |kind: &str| match kind {
-        "number" => "1",
-        "boolean" => "true",
-        _ => "https://example.com",
-    };
-    let settings = listed.entry.settings.iter();
-    let values = settings
-        .map(|setting| (setting.name.clone(), Secret::new(sample(&setting.kind))))
-        .collect();
-    let source = listed.expand(&values).map_err(|error| error.to_string())?;
-    if let McpServerSourceInput::Package(package) = &source {
-        let package = provisioner::Package {
-            registry: crate::containers::registry(package.registry),
-            name: package.name.clone(),
-            version: package.version.clone(),
-        };
-        if !package.is_well_formed() {
-            return Err("its package has no exact name and version".to_owned());
-        }
+    let rules = listed.entry.egress.iter();
+    for line in rules.filter(|line| !line.contains('{')) {
+        let rule = line.parse::<provisioner::Rule>();
+        rule.map_err(|error| format!("{line}: {error}"))?;
     }
+    let values = settings::samples(&listed.entry.settings);
+    let source = listed.expand(&values).map_err(|error| error.to_string())?;
     let trial = CreateMcpServer {
         call_price_usd_micros: None,
         name: "trial".to_owned(),

@@ -17,6 +17,20 @@ pub(super) fn request(
     path: &str,
     body: &[u8],
 ) -> anyhow::Result<(u16, Value)> {
+    let (status, answer) = exchange(socket, method, path, body)?;
+    let text = String::from_utf8_lossy(&answer);
+    // A progress report is several values; its last one counts.
+    let last = text.trim().lines().last().unwrap_or_default();
+    Ok((status, serde_json::from_str(last).unwrap_or(Value::Null)))
+}
+
+/// Sends a request and reads the answer to its end, whatever it is.
+pub(super) fn exchange(
+    socket: &Path,
+    method: &str,
+    path: &str,
+    body: &[u8],
+) -> anyhow::Result<(u16, Vec<u8>)> {
     let mut stream = UnixStream::connect(socket)
         .with_context(|| format!("connecting to {}", socket.display()))?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -37,18 +51,17 @@ pub(super) fn request(
     stream.write_all(body)?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let text = String::from_utf8_lossy(&answer);
-    let Some((head, body)) = text.split_once("\r\n\r\n") else {
-        bail!("the engine's answer ends early: {text}");
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else {
+        bail!("the engine's answer ends early: {answer:?}");
     };
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8_lossy(&answer);
     let status = head.split(' ').nth(1).context("no status")?.parse()?;
-    // A progress report is several values; its last one counts.
-    let last = body.trim().lines().last().unwrap_or_default();
-    Ok((status, serde_json::from_str(last).unwrap_or(Value::Null)))
+    Ok((status, body))
 }
 
 /// A root filesystem of one program.
-pub(super) fn archive(name: &str, program: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn archive(name: &str, program: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     let mut header = tar::Header::new_gnu();
     header.set_size(program.len() as u64);

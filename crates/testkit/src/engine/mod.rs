@@ -11,11 +11,14 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+pub(crate) use api::archive;
 use daemon::Daemon;
 pub use faults::{Fault, FaultyEngine};
 
+use crate::gaps::not_tested;
+
 /// A static tool server; see `programs/tool_server.rs`.
-const TOOL_SERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tool_server"));
+pub(crate) const TOOL_SERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tool_server"));
 
 /// A running engine with no image but those that were imported.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ impl TestEngine {
     /// If it does not start: Debian's `docker.io` is missing or this is not root.
     pub async fn start() -> Option<Self> {
         if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
-            eprintln!("no container engine, as AGENTAREA_TEST_ENGINE says: not tested");
+            not_tested("tool servers in containers: AGENTAREA_TEST_ENGINE says there is no engine");
             return None;
         }
         let daemon = Daemon::start("docker").await.expect(
@@ -88,20 +91,27 @@ impl TestEngine {
         Some((Self { daemon }, format!("tcp://127.0.0.1:{port}"), folder))
     }
 
-    /// Starts Podman's service instead. `None`, and a printed reason, where there is no Podman.
-    ///
-    /// # Panics
-    /// If it is installed and does not start.
+    /// Starts Podman's service instead. `None`, and a reason that is told, where there is no Podman
+    /// or it cannot run.
     pub async fn start_podman() -> Option<Self> {
         let version = std::process::Command::new("podman")
             .arg("--version")
             .output();
         if !version.is_ok_and(|output| output.status.success()) {
-            eprintln!("not tested with Podman: it is not installed (apt-get install podman)");
+            not_tested("tool servers on Podman: it is not installed (apt-get install podman)");
             return None;
         }
-        let daemon = Daemon::start("podman").await.expect("Podman's service");
-        Some(Self { daemon })
+        match Daemon::start("podman").await {
+            Ok(daemon) => Some(Self { daemon }),
+            Err(error) => {
+                let error = error.to_string();
+                let last = error.lines().last().unwrap_or_default();
+                not_tested(&format!(
+                    "tool servers on Podman: it does not start ({last})"
+                ));
+                None
+            }
+        }
     }
 
     /// Value for `DOCKER_HOST`.
@@ -176,6 +186,26 @@ impl TestEngine {
         self.request(method, path, Vec::new())
             .await
             .expect("the engine's answer")
+    }
+
+    /// Every image there is as an archive of its layers and settings, by its id.
+    ///
+    /// # Panics
+    /// If the engine does not answer.
+    pub async fn images(&self) -> Vec<(String, Vec<u8>)> {
+        let (_, listed) = self.call("GET", "/images/json?all=1").await;
+        let mut images = Vec::new();
+        for image in listed.as_array().into_iter().flatten() {
+            let id = image["Id"].as_str().expect("an id").to_owned();
+            let (socket, path) = (self.daemon.socket(), format!("/images/{id}/get"));
+            let asked =
+                tokio::task::spawn_blocking(move || api::exchange(&socket, "GET", &path, &[]));
+            let answer = asked.await.expect("no panic");
+            let (status, archive) = answer.expect("the engine's answer");
+            assert_eq!(status, 200, "saving {id}");
+            images.push((id, archive));
+        }
+        images
     }
 
     /// Every container there is, running or not, with its labels.

@@ -13,6 +13,7 @@ use testkit::{ScriptedModel, TestDb, TestEngine, inputs};
 
 use self::asker::Asker;
 use self::cages::Cages;
+use crate::files::remains::files_below;
 use crate::support::{Program, client};
 use crate::vault::{superuser, told};
 
@@ -188,7 +189,7 @@ async fn thirty_two_canaries_stay_in_their_cages() {
         );
     }
 
-    tool_servers::plant(&mut cages, &asker, engine.as_ref()).await;
+    let servers = tool_servers::plant(&mut cages, &asker, engine.as_ref()).await;
 
     // The key file before and after a change.
     let file = program.data_dir.path().join("master.key");
@@ -214,6 +215,9 @@ async fn thirty_two_canaries_stay_in_their_cages() {
         "/agents",
         "/conversations",
         "/runs",
+        "/mcp-servers",
+        "/audit-events",
+        "/usage",
     ] {
         cages.see(path, &asker.get(path).await);
     }
@@ -226,14 +230,27 @@ async fn thirty_two_canaries_stay_in_their_cages() {
         "/agents/new",
         "/models",
         "/runs",
-    ] {
+        "/tools",
+        "/settings/audit",
+    ]
+    .into_iter()
+    .map(str::to_owned)
+    .chain(servers.iter().map(|id| format!("/tools/{id}")))
+    {
         let page = client()
-            .get(program.url(path))
+            .get(program.url(&path))
             .header("cookie", &cookie)
             .send()
             .await;
-        cages.see(path, &page.expect("an answer").text().await.expect("text"));
+        let page = page.expect("an answer");
+        assert!(
+            page.status() == StatusCode::OK || ["/sign-in", "/setup"].contains(&path.as_str()),
+            "{path}: {}",
+            page.status()
+        );
+        cages.see(&path, &page.text().await.expect("text"));
     }
+    back_up(&mut cages, &program);
     let metrics = client().get(program.url("/metrics")).send().await;
     cages.see(
         "metrics",
@@ -268,6 +285,29 @@ async fn thirty_two_canaries_stay_in_their_cages() {
     cages.texts.clear();
     cages.see("headers to the model", &format!("{:?}", model.seen()));
     assert!(!cages.escaped().is_empty());
+}
+
+/// Looks at a backup: what is kept of it, and what the command says.
+fn back_up(cages: &mut Cages, program: &Program) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = program
+        .command(&["backup", "create"])
+        .env(
+            "AGENTAREA_BACKUP_STORE",
+            format!("file://{}", folder.path().display()),
+        )
+        .env("RUST_LOG", "trace")
+        .output()
+        .expect("run");
+    assert!(made.status.success(), "{}", told(&made));
+    cages.see("making a backup", &told(&made));
+    let files = files_below(folder.path());
+    assert!(!files.is_empty());
+    for file in files {
+        let content = std::fs::read(&file).expect("a file of the backup");
+        let name = format!("backup: {}", file.display());
+        cages.see(&name, &String::from_utf8_lossy(&content));
+    }
 }
 
 /// Every row of every table, as text.

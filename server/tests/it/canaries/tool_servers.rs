@@ -10,16 +10,23 @@ use super::cages::Cages;
 use crate::containers::site::IMAGE;
 use crate::support::client;
 
-/// Adds servers with secrets, has their tools called and looks at what is shown of them.
-pub async fn plant(cages: &mut Cages, asker: &Asker<'_>, engine: Option<&TestEngine>) {
+/// Adds servers with secrets, has their tools called and looks at what is shown of them; answers
+/// their ids.
+pub async fn plant(
+    cages: &mut Cages,
+    asker: &Asker<'_>,
+    engine: Option<&TestEngine>,
+) -> Vec<String> {
     let tools = ToolServer::start(Era::Modern).await;
     let header = format!("Bearer {}", cages.plant("header of a tool server"));
     let source = json!({
         "type": "remote", "url": tools.url(), "headers": {"authorization": header},
     });
-    add(cages, asker, "remote", source).await;
+    let remote = add(cages, asker, "remote", source).await;
     call(cages, asker, "remote__echo", json!({"text": "hello"})).await;
-    let Some(engine) = engine else { return };
+    let Some(engine) = engine else {
+        return vec![remote];
+    };
 
     engine.import_tool_server(IMAGE).await;
     let secret = cages.plant("environment of a container");
@@ -39,6 +46,25 @@ pub async fn plant(cages: &mut Cages, asker: &Asker<'_>, engine: Option<&TestEng
     let logs = asker.get(&format!("{path}/logs")).await;
     assert!(logs.contains("told to say"), "{logs}");
     cages.see("log of a container", &logs);
+    let images = engine.images().await;
+    assert!(!images.is_empty());
+    for (id, archive) in images {
+        cages.see(&format!("image {id}"), &String::from_utf8_lossy(&archive));
+    }
+    // One whose container runs while its page is looked at.
+    let secret = cages.plant("environment of a container that runs");
+    let source = json!({
+        "type": "container", "image": IMAGE, "resources": {"memory_mb": 32, "pids": 32},
+        "secrets": {"TOKEN": secret},
+    });
+    let running = add(cages, asker, "running", source).await;
+    call(cages, asker, "running__tell", json!({"value": "TOKEN"})).await;
+    let path = format!("/mcp-servers/{running}");
+    for path in [path.clone(), format!("{path}/container")] {
+        let told = asker.get(&path).await;
+        cages.see(&path, &told);
+    }
+    vec![remote, id, running]
 }
 
 async fn add(cages: &mut Cages, asker: &Asker<'_>, name: &str, source: Value) -> String {

@@ -5,7 +5,9 @@ mod catalog;
 mod faults;
 mod fleet;
 mod http;
+mod mirrors;
 mod packages;
+mod recovering;
 pub mod site;
 
 use std::time::{Duration, Instant};
