@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use domain::{McpServerId, WorkspaceId};
 use mcp::ConnectError;
+use store::panics::panics;
 
 use super::pool::{Pool, Slot, lock};
 use crate::mint;
@@ -40,8 +41,7 @@ impl Pool {
         let (this, restarted) = (self.clone(), slot.clone());
         // Owned by the slot: whoever disconnects the server ends it.
         let restarting = tokio::spawn(async move {
-            this.restart((workspace_id, server_id), revision, &restarted, cause)
-                .await;
+            panics(this.restart((workspace_id, server_id), revision, &restarted, cause)).await;
             lock(&restarted.health).is_recovering = false;
         });
         *lock(&slot.recovery) = Some(restarting.abort_handle());
