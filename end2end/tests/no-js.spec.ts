@@ -176,6 +176,7 @@ test("a message sent while an answer is written waits for its turn without JavaS
   await expect(page).toHaveURL("/");
   const gate = model.hold(["one ", "done"]);
   model.next({ chunks: ["two ", "done"] });
+  const asked = model.requests.length;
 
   await page.goto(conversation);
   await composer(page).fill("One?");
@@ -185,7 +186,7 @@ test("a message sent while an answer is written waits for its turn without JavaS
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await expect(page).toHaveURL(conversation);
   await expect(page.getByRole("article", { name: /^You/ })).toHaveText([/One\?/, /Two\?/]);
-  expect(model.requests.length).toBe(1);
+  expect(model.requests.length).toBe(asked + 1);
   gate.finish();
 
   const answers = page.getByRole("article", { name: "Latency Analyst" }).locator(".markdown");
