@@ -211,6 +211,16 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
         }
         .into_any()
     });
+    let separator = if entry.licence.is_empty() { "" } else { " · " };
+    let about = (!entry.homepage.is_empty()).then(|| {
+        view! {
+            <a class="link" href=entry.homepage rel="noopener noreferrer">
+                "About it"
+            </a>
+            " · "
+        }
+        .into_any()
+    });
     view! {
         <Page title=entry.title.clone() section="Catalog" href="/tools/catalog">
             <div class="page">
@@ -220,12 +230,7 @@ fn EntryForm(entry: CatalogEntry) -> impl IntoView {
                 {remove}
                 <p class="page-lead mb-1">{entry.description}</p>
                 <p class="text-ink-3 mb-5">
-                    {entry.licence} " · " {entry.version} " · "
-                    <a class="link" href=entry.homepage rel="noopener noreferrer">
-                        "About it"
-                    </a>
-                    " · "
-                    {reach}
+                    {entry.licence} {separator} {entry.version} " · " {about} {reach}
                 </p>
                 <FieldsForm
                     action=action
