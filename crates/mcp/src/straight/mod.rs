@@ -58,10 +58,6 @@ pub(crate) struct Straight {
 }
 
 /// What comes back for a request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once for a call and taken apart at once"
-)]
 enum Posted {
     Answer(Result<Answer, CallError>),
     Events(Stream),
