@@ -22,6 +22,11 @@ export async function hydrated(page: Page): Promise<void> {
   await page.waitForFunction(() => performance.getEntriesByName("hydrated").length > 0);
 }
 
+/** Waits until what changed just now is drawn. */
+export async function painted(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+}
+
 export async function fillSetUp(page: Page, password: string = ADA.password): Promise<void> {
   await page.getByLabel("Workspace", { exact: true }).fill(ADA.workspace);
   await page.getByLabel("E-mail", { exact: true }).fill(ADA.email);

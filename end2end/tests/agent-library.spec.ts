@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import AxeBuilder from "@axe-core/playwright";
-import { answerOf, ask, fillAgent, fillSignIn, open } from "../support/pages";
+import { answerOf, ask, fillAgent, fillSignIn, open, painted } from "../support/pages";
 import { createScriptedAgent, LOCAL_MODEL, setUp, startConversation } from "../support/people";
 import { refusal, SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
@@ -175,7 +175,7 @@ test("the model names the conversation while one looks", async ({ page, api, mod
   await expect(heading).toBeVisible();
   letThrough();
   await (await isRead).finished();
-  await page.evaluate(() => new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown))));
+  await painted(page);
   await expect(heading).toBeVisible();
   await expect(page).toHaveTitle(/^Trip to Rome/);
   await expect(page.getByRole("navigation", { name: "Conversations" })).toContainText("Trip to Rome");

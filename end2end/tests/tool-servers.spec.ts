@@ -1,4 +1,4 @@
-import { fillAgent, open } from "../support/pages";
+import { fillAgent, open, painted } from "../support/pages";
 import { LOCAL_MODEL } from "../support/people";
 import { refusal } from "../support/problems";
 import { LOOK_UP, ToolServer } from "../support/tool-server";
@@ -72,6 +72,36 @@ test("a server that cannot be reached says why, and works once it can", async ({
   await page.getByRole("button", { name: "Save", exact: true }).click();
 
   await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+});
+
+test("a look at servers that is answered after its page was left does no harm", async ({ page, api, tools }) => {
+  const added = await api.post("/api/v1/mcp-servers", {
+    data: { name: "left", source: { type: "remote", url: tools.url } },
+  });
+  const { id } = await added.json();
+  for (const [path, asked] of [
+    [`/tools/${id}`, "get_tool_server"],
+    ["/tools", "list_tool_servers"],
+  ] as const) {
+    let letThrough = () => {};
+    const isLeft = new Promise<void>((resolve) => (letThrough = resolve));
+    await page.route(`**/api/${asked}*`, async (route) => {
+      const response = await route.fetch();
+      await isLeft;
+      await route.fulfill({ response });
+    });
+    await open(page, path);
+    const look = await page.waitForRequest(new RegExp(`/api/${asked}`));
+
+    await page.getByRole("link", { name: "Usage", exact: true }).click();
+    await expect(page).toHaveTitle(/^Usage/);
+    letThrough();
+
+    await (await look.response())?.finished();
+    await painted(page);
+    await page.getByRole("link", { name: "Models", exact: true }).click();
+    await expect(page).toHaveTitle(/^Models/);
+  }
 });
 
 test("a wrong name is refused and nothing typed is lost", async ({ page, problems }) => {

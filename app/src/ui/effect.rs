@@ -1,6 +1,10 @@
 //! What happens after a change.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
+
+use crate::call::{Answer, Calling};
 
 /// Runs `deed` now and after each change of what it reads; in the browser only.
 ///
@@ -26,6 +30,25 @@ fn repeat(seconds: u64, deed: Box<dyn Fn()>) {
 
 #[cfg(feature = "ssr")]
 fn repeat(_: u64, _: Box<dyn Fn()>) {}
+
+/// Asks every `seconds` while the page is shown, and hands each answer on if it still is; what
+/// fails is left to the next time. In the browser only.
+pub fn follow(seconds: u64, ask: impl Fn() -> Calling + 'static, told: impl Fn(Answer) + 'static) {
+    let page = StoredValue::new(());
+    let told: Rc<dyn Fn(Answer)> = Rc::new(told);
+    every(seconds, move || {
+        let (calling, told) = (ask(), Rc::clone(&told));
+        leptos::task::spawn_local(async move {
+            let answer = calling.await;
+            // The page may be gone by now.
+            if page.try_get_value().is_some()
+                && let Ok(answer) = answer
+            {
+                told(answer);
+            }
+        });
+    });
+}
 
 /// Runs `deed` whenever `is_done` is told to be true.
 pub fn when_done(is_done: Signal<bool>, deed: impl Fn() + 'static) {

@@ -4,10 +4,11 @@ use domain::models::{Model, ModelConnection};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use crate::call::call;
 use crate::pages::agents::fallback_fields::FallbackSection;
 use crate::pages::agents::form::AgentForm;
 use crate::pages::agents::tool_fields::ToolFields;
-use crate::pages::models::server::list_models;
+use crate::pages::models::server::ListModels;
 use crate::pages::tools::server::ServerChoice;
 use crate::ui::{FormErrors, Section, SelectField, TextAreaField, TextField, on_change};
 
@@ -273,7 +274,8 @@ pub(super) fn ModelNames(id: &'static str, chosen: RwSignal<String>) -> impl Int
     on_change(move || {
         spawn_local(async move {
             // Without a list the name is typed.
-            models.try_set(list_models().await.unwrap_or_default());
+            let listed = call(ListModels {}).await.and_then(|answer| answer.read());
+            models.try_set(listed.unwrap_or_default());
         });
     });
     let options = move || {

@@ -5,6 +5,7 @@ use domain::{Action, McpServerId, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
+use crate::call::call;
 use crate::layout::{Loaded, Page, PageSkeleton, load_by_id, may};
 use crate::pages::tools::changed::ChangedTool;
 use crate::pages::tools::container::ContainerCards;
@@ -15,7 +16,6 @@ use crate::pages::tools::headers::HeaderRows;
 use crate::pages::tools::mark::mark;
 use crate::pages::tools::server::{
     ChangeToolServer, DeleteToolServer, GetToolServer, RestartToolServer, ServerDetail,
-    get_tool_server,
 };
 use crate::pages::tools::sign_in::SignInPanel;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
@@ -23,8 +23,8 @@ use crate::pages::tools::tool_list::ToolList;
 use crate::pages::tools::trial::Trial;
 use crate::time::{Age, AsOf};
 use crate::ui::{
-    ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert, Icon,
-    SubmitButton, Tone, every, live, sentence, use_toasts, when_done,
+    self, ActionForm, Callout, Card, DeleteDialog, DialogButton, FieldsForm, FormAction, FormAlert,
+    Icon, SubmitButton, Tone, live, sentence, use_toasts, when_done,
 };
 
 const DELETE: &str = "delete-server";
@@ -102,26 +102,30 @@ fn follow(
     seen: Option<RwSignal<(ContainerDetail, Timestamp)>>,
     refresh: Callback<()>,
 ) {
-    every(5, move || {
+    let ask = move || {
         let id = shown.with_untracked(|shown| shown.0.id);
-        leptos::task::spawn_local(async move {
-            let Ok(AsOf { now, value }) = get_tool_server(id, true).await else {
-                return;
-            };
-            if let (Some(seen), Some(detail)) = (seen, value.container) {
-                seen.set((detail, now));
-            }
-            let was = shown.with_untracked(|shown| (shown.0.state, shown.0.tool_count));
-            let is = (value.server.state, value.server.tool_count);
-            if was == is {
-                return;
-            }
-            let has_come = was.0.is_passing() && !is.0.is_passing();
-            shown.set((value.server, now));
-            if has_come || was.1 != is.1 {
-                refresh.run(());
-            }
-        });
+        call(GetToolServer {
+            id,
+            is_glance: true,
+        })
+    };
+    ui::follow(5, ask, move |answer| {
+        let Ok(AsOf { now, value }) = answer.read::<AsOf<ServerDetail>>() else {
+            return;
+        };
+        if let (Some(seen), Some(detail)) = (seen, value.container) {
+            seen.set((detail, now));
+        }
+        let was = shown.with_untracked(|shown| (shown.0.state, shown.0.tool_count));
+        let is = (value.server.state, value.server.tool_count);
+        if was == is {
+            return;
+        }
+        let has_come = was.0.is_passing() && !is.0.is_passing();
+        shown.set((value.server, now));
+        if has_come || was.1 != is.1 {
+            refresh.run(());
+        }
     });
 }
 

@@ -4,11 +4,12 @@ use domain::Action;
 use domain::mcp_servers::McpServer;
 use leptos::prelude::*;
 
+use crate::call::call;
 use crate::layout::{ListPage, NewButton, load};
 use crate::pages::tools::mark::mark;
-use crate::pages::tools::server::{ListToolServers, list_tool_servers};
+use crate::pages::tools::server::ListToolServers;
 use crate::pages::tools::state::{place, quarantine_pill, state_pill};
-use crate::ui::{Callout, EmptyCard, LinkRow, Tone, every, live, sentence};
+use crate::ui::{Callout, EmptyCard, LinkRow, Tone, follow, live, sentence};
 
 const NEW: NewButton = NewButton {
     action: Action::ManageTools,
@@ -54,20 +55,19 @@ pub fn ToolsPage() -> impl IntoView {
 /// The list, which is looked at again and again and shown again when it has changed.
 fn followed(servers: Vec<McpServer>) -> AnyView {
     let shown = RwSignal::new(servers);
-    every(5, move || {
-        leptos::task::spawn_local(async move {
-            let Ok(servers) = list_tool_servers().await else {
-                return;
-            };
-            let mark = |it: &McpServer| (it.state, it.state_since, it.updated_at, it.tool_count);
-            let is_same = shown.with_untracked(|shown| {
-                let marks = servers.iter().map(mark);
-                marks.eq(shown.iter().map(mark))
-            });
-            if !is_same {
-                shown.set(servers);
-            }
+    let ask = || call(ListToolServers {});
+    follow(5, ask, move |answer| {
+        let Ok(servers) = answer.read::<Vec<McpServer>>() else {
+            return;
+        };
+        let mark = |it: &McpServer| (it.state, it.state_since, it.updated_at, it.tool_count);
+        let is_same = shown.with_untracked(|shown| {
+            let marks = servers.iter().map(mark);
+            marks.eq(shown.iter().map(mark))
         });
+        if !is_same {
+            shown.set(servers);
+        }
     });
     live(move || {
         let servers = shown.get();
