@@ -61,6 +61,23 @@ export AGENTAREA_PASSWORD=correct-horse-battery
 target/release/agentarea admin create-user --email bench@example.com --workspace Bench >/dev/null
 key="$(target/release/agentarea admin create-api-key --email bench@example.com --workspace Bench)"
 
+# own_database: a PostgreSQL beside the platform's; its address is in $database_url.
+own_database() {
+  local postgres as=(env)
+  postgres="$(compgen -G '/usr/lib/postgresql/*/bin' | tail -n 1)"
+  database_url="postgres://postgres@localhost/postgres?host=$folder/postgres"
+  [[ -d "$folder/postgres" ]] && return
+  mkdir "$folder/postgres"
+  if ((EUID == 0)); then
+    as=(setpriv --reuid=postgres --regid=postgres --clear-groups env)
+    chown postgres:postgres "$folder/postgres"
+  fi
+  "${as[@]}" "$postgres/initdb" -D "$folder/postgres/data" -U postgres -A trust >/dev/null
+  background "${as[@]}" "$postgres/postgres" -D "$folder/postgres/data" -k "$folder/postgres" -h '' -c shared_buffers=256MB
+  for _ in $(seq 300); do "${as[@]}" "$postgres/pg_isready" -qh "$folder/postgres" && return; sleep 0.1; done
+  fail "no database in $folder/postgres"
+}
+
 # api METHOD PATH [JSON]: a call of the platform's API; prints the answer.
 api() {
   curl -sf -X "$1" "$url/api/v1$2" -H "authorization: Bearer $key" \
