@@ -27,8 +27,13 @@ use crate::{Session, mint};
 const QUEUE: usize = 8_192;
 /// Lines that are written at once.
 const BATCH: usize = 1_000;
-/// How long lines are gathered.
+/// How long lines are gathered at most.
 const GATHER: Duration = Duration::from_millis(100);
+/// How often it is looked whether there are enough of them.
+const LOOK: Duration = Duration::from_millis(10);
+/// So many are enough: the database is done with them before a call that waits for a processor
+/// meanwhile has waited long.
+const ENOUGH: usize = 32;
 /// Longest wait for the database, which may be gone without a word.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause after a failed write.
@@ -215,11 +220,11 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
                 }
             }
         }
-        // Whoever has enough already does not gather: calls must not wait for their lines' places.
-        if batch.len() < BATCH {
+        let gathering = Instant::now();
+        while batch.len() + lines.len() < ENOUGH && gathering.elapsed() < GATHER {
             tokio::select! {
                 () = closing.cancelled() => break,
-                () = tokio::time::sleep(GATHER) => {}
+                () = tokio::time::sleep(LOOK) => {}
             }
         }
         while batch.len() < BATCH
