@@ -1,6 +1,6 @@
 //! The dashboard: server-rendered pages and their server functions.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use app::context::{CurrentEntrance, CurrentPlatform};
 use axum::body::Body;
@@ -46,7 +46,7 @@ pub async fn page(State(state): State<AppState>, req: Request) -> Response {
             provide_context(names.clone());
             protect_page();
         },
-        || app::shell(LeptosOptions::builder().output_name("agentarea").build()),
+        || app::shell(options()),
     );
     let rendered = tokio::select! {
         rendered = render(req) => rendered,
@@ -140,10 +140,11 @@ fn protect_page() {
     let (Some(nonce), Some(response)) = (use_nonce(), use_context::<ResponseOptions>()) else {
         return;
     };
+    let reload = reload_source();
     let policy = format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; \
          style-src 'self' 'nonce-{nonce}'; img-src 'self' blob:; font-src 'self'; \
-         connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; \
+         connect-src 'self'{reload}; object-src 'none'; base-uri 'none'; form-action 'self'; \
          frame-ancestors 'none'; report-to policy"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -151,6 +152,20 @@ fn protect_page() {
     }
     response.insert_header(CONTENT_SECURITY_POLICY_REPORT_ONLY, TRUSTED_TYPES);
     response.insert_header(REPORTING_ENDPOINTS, ENDPOINTS);
+}
+
+/// Where pages hear from `cargo leptos watch` that they are to be loaded again; nowhere without it.
+fn reload_source() -> &'static str {
+    static SOURCE: LazyLock<String> = LazyLock::new(|| match std::env::var("LEPTOS_WATCH") {
+        Ok(_) => format!(" ws://*:{}", options().reload_port),
+        Err(_) => String::new(),
+    });
+    &SOURCE
+}
+
+/// What Leptos is told of the site.
+fn options() -> LeptosOptions {
+    LeptosOptions::builder().output_name("agentarea").build()
 }
 
 /// Pages show what one person may see: no cache in between keeps them.

@@ -2,10 +2,10 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use testkit::inputs;
+use testkit::{TestDb, inputs};
 
 use crate::people::Person;
-use crate::support::{TestApp, client};
+use crate::support::{Program, TestApp, client};
 
 #[tokio::test]
 async fn pages_tell_where_breaches_are_reported() {
@@ -24,6 +24,26 @@ async fn pages_tell_where_breaches_are_reported() {
             .expect("text")
             .starts_with("require-trusted-types-for 'script'")
     );
+}
+
+#[tokio::test]
+async fn pages_may_hear_from_a_watcher_that_has_rebuilt_them() {
+    let db = TestDb::create().await;
+    let mut watched = Program::new(Some(db.url()));
+    watched.set("LEPTOS_WATCH", "on");
+    let watched = TestApp::on(watched).await;
+
+    let page = client().get(watched.url("/sign-in")).send().await;
+    let page = page.expect("a page");
+
+    let policy = page.headers()["content-security-policy"].to_str();
+    let policy = policy.expect("text").to_owned();
+    assert!(
+        policy.contains("connect-src 'self' ws://*:3001;"),
+        "{policy}"
+    );
+    let html = page.text().await.expect("text");
+    assert!(html.contains("/live_reload"), "the page listens");
 }
 
 #[tokio::test]
