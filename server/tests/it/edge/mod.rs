@@ -1,5 +1,6 @@
 //! What is refused before any handler sees it, and what every answer carries.
 
+mod compression;
 mod headers;
 mod hosts;
 mod origins;
