@@ -10,9 +10,9 @@ use crate::log::{RunLog, Said};
 
 /// Longest time that text which comes soon after other text waits before it is looked at. Readers
 /// see no difference, and a fast model costs less.
-const SHOW_AFTER: Duration = Duration::from_millis(40);
+const SHOW_AFTER: Duration = Duration::from_millis(45);
 /// Distance of the moments at which it is.
-const SHOW_GRID: Duration = Duration::from_millis(10);
+const SHOW_GRID: Duration = Duration::from_millis(15);
 /// Pieces of text that are shown as they come before that begins, so that short answers end at once.
 const SHOWN_AS_THEY_COME: u32 = 8;
 /// How long what came meanwhile is then gathered: the connection gives it piece by piece.
