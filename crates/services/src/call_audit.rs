@@ -9,12 +9,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use domain::audit::{Deed, DeedResult};
+use domain::audit::DeedResult;
 use domain::usage::CallVia;
 use domain::{AuditId, McpServerId, Timestamp, WorkspaceId};
-use store::audit::{Author, NewAuditEvent};
+use store::audit::Author;
+use store::calls::{BookedCall, CallWithoutRun};
 use store::panics::caught;
-use store::usage::CallWithoutRun;
 use store::{Store, within};
 use tokio::sync::mpsc::{self, OwnedPermit};
 use tokio::task::JoinHandle;
@@ -33,7 +33,7 @@ const GATHER: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(10);
 /// So many are enough: the database is done with them before a call that waits for a processor
 /// meanwhile has waited long.
-const ENOUGH: usize = 32;
+const ENOUGH: usize = 16;
 /// Longest wait for the database, which may be gone without a word.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause after a failed write.
@@ -258,50 +258,36 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
 
 /// Writing again what was written already changes nothing: lines have their ids from the beginning.
 async fn write(store: &Store, lines: &[Line]) -> store::Result<()> {
-    let mut by_workspace: HashMap<WorkspaceId, Vec<&Line>> = HashMap::new();
+    let mut by_workspace: HashMap<WorkspaceId, Vec<CallWithoutRun<'_>>> = HashMap::new();
     for line in lines {
         let of_workspace = by_workspace.entry(line.workspace_id).or_default();
-        of_workspace.push(line);
+        of_workspace.push(line.call());
     }
     for (workspace_id, lines) in by_workspace {
-        let mut tx = store.begin(workspace_id).await?;
         for part in lines.chunks(BATCH) {
-            let events: Vec<_> = part.iter().filter_map(|line| line.event()).collect();
-            tx.create_audit_events(&events).await?;
-            let calls: Vec<_> = part.iter().filter_map(|line| line.call()).collect();
-            tx.create_calls_without_runs(&calls).await?;
+            store.append_calls(workspace_id, part).await?;
         }
-        tx.commit().await?;
     }
     Ok(())
 }
 
 impl Line {
-    fn event(&self) -> Option<NewAuditEvent<'_>> {
-        self.is_audited.then(|| NewAuditEvent {
+    fn call(&self) -> CallWithoutRun<'_> {
+        CallWithoutRun {
             id: self.id,
             time: self.time,
             author: &self.author,
-            action: Deed::McpToolCall,
-            object_id: self.server_id.map(McpServerId::uuid),
-            object_name: &self.tool,
+            is_audited: self.is_audited,
+            server_id: self.server_id,
+            tool: &self.tool,
             result: self.result,
-        })
-    }
-
-    fn call(&self) -> Option<CallWithoutRun<'_>> {
-        let booked = self.booked.as_ref()?;
-        Some(CallWithoutRun {
-            id: self.id,
-            time: self.time,
-            author_id: self.author.user_id,
-            via: booked.via,
-            target: &self.tool,
-            server: &booked.server,
-            is_error: self.result != DeedResult::Done,
-            cost_usd_micros: booked.cost_usd_micros,
-            duration_ms: booked.duration_ms,
-        })
+            booked: self.booked.as_ref().map(|booked| BookedCall {
+                via: booked.via,
+                server: &booked.server,
+                cost_usd_micros: booked.cost_usd_micros,
+                duration_ms: booked.duration_ms,
+            }),
+        }
     }
 }
 

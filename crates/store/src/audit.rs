@@ -63,42 +63,6 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Writes many lines at once.
-    pub async fn create_audit_events(&mut self, events: &[NewAuditEvent<'_>]) -> Result<()> {
-        let of = |text: for<'a> fn(&'a NewAuditEvent<'a>) -> &'a str| -> Vec<String> {
-            events.iter().map(|event| text(event).to_owned()).collect()
-        };
-        let ids: Vec<Uuid> = events.iter().map(|event| event.id.uuid()).collect();
-        let times: Vec<_> = events.iter().map(|event| event.time.date_time()).collect();
-        let actors = events.iter().map(|event| event.author.user_id.uuid());
-        let actors: Vec<Uuid> = actors.collect();
-        let objects: Vec<Option<Uuid>> = events.iter().map(|event| event.object_id).collect();
-        sqlx::query!(
-            "insert into audit_events
-               (id, workspace_id, time, actor_id, via, action, object_id, object_name, result,
-                request_id)
-             select new.id, $1, new.time, new.actor_id, new.via, new.action, new.object_id,
-               new.object_name, new.result, new.request_id
-             from unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[],
-                 $7::uuid[], $8::text[], $9::text[], $10::text[])
-               as new (id, time, actor_id, via, action, object_id, object_name, result, request_id)
-             on conflict do nothing",
-            self.workspace_id().uuid(),
-            &ids,
-            &times,
-            &actors,
-            &of(|event| event.author.via.as_str()),
-            &of(|event| event.action.as_str()),
-            &objects as &[Option<Uuid>],
-            &of(|event| event.object_name),
-            &of(|event| event.result.as_str()),
-            &of(|event| &event.author.request_id)
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
-    }
-
     /// The lines that match, newest first.
     pub async fn list_audit_events(
         &mut self,

@@ -1,8 +1,8 @@
 //! The ledger of model and tool calls.
 
 use domain::runs::Usage;
-use domain::usage::{CallVia, UsageCall, UsageRow, UsageSum};
-use domain::{AuditId, Cursor, Page, Paged, Timestamp, UserId};
+use domain::usage::{UsageCall, UsageRow, UsageSum};
+use domain::{Cursor, Page, Paged, Timestamp};
 use uuid::Uuid;
 
 use crate::Result;
@@ -12,29 +12,6 @@ use crate::runs::unreadable;
 
 /// Rows of one part of a report.
 const ROWS: i64 = 50;
-
-/// A call of a tool that belongs to no run.
-#[derive(Clone, Debug)]
-pub struct CallWithoutRun<'a> {
-    /// The id, also of its line in the audit log if it has one.
-    pub id: AuditId,
-    /// When it ended.
-    pub time: Timestamp,
-    /// Who called.
-    pub author_id: UserId,
-    /// How.
-    pub via: CallVia,
-    /// The tool's name with its server's in front.
-    pub target: &'a str,
-    /// The server's name.
-    pub server: &'a str,
-    /// Whether it failed.
-    pub is_error: bool,
-    /// What it costs.
-    pub cost_usd_micros: u64,
-    /// How long it took.
-    pub duration_ms: u64,
-}
 
 struct SumRow {
     name: String,
@@ -182,47 +159,6 @@ impl TenantTx {
         Ok(Paged::cut(calls, page.limit, |call: &UsageCall| {
             Cursor(call.id.to_string())
         }))
-    }
-
-    /// Writes calls into the ledger and gives back what was set aside for them; those that are there
-    /// already stay as they are.
-    pub async fn create_calls_without_runs(&mut self, calls: &[CallWithoutRun<'_>]) -> Result<()> {
-        let ids: Vec<Uuid> = calls.iter().map(|call| call.id.uuid()).collect();
-        let times: Vec<_> = calls.iter().map(|call| call.time.date_time()).collect();
-        let authors: Vec<Uuid> = calls.iter().map(|call| call.author_id.uuid()).collect();
-        let vias: Vec<String> = calls.iter().map(|it| it.via.as_str().to_owned()).collect();
-        let targets: Vec<String> = calls.iter().map(|call| call.target.to_owned()).collect();
-        let servers: Vec<String> = calls.iter().map(|call| call.server.to_owned()).collect();
-        let errors: Vec<bool> = calls.iter().map(|call| call.is_error).collect();
-        let costs: Vec<i64> = calls.iter().map(|it| it.cost_usd_micros as i64).collect();
-        let durations: Vec<i64> = calls.iter().map(|it| it.duration_ms as i64).collect();
-        sqlx::query!(
-            "with settled as (
-               delete from call_reservations where workspace_id = $1 and call_id = any($2)
-             )
-             insert into usage_entries
-               (id, workspace_id, time, author_id, kind, via, target, server, is_error,
-                input_tokens, output_tokens, cost_usd_micros, duration_ms)
-             select new.id, $1, new.time, new.author_id, 'tool_call', new.via, new.target, new.server,
-               new.is_error, 0, 0, new.cost, new.duration
-             from unnest($2::uuid[], $3::timestamptz[], $4::uuid[], $5::text[], $6::text[],
-                 $7::text[], $8::bool[], $9::bigint[], $10::bigint[])
-               as new (id, time, author_id, via, target, server, is_error, cost, duration)
-             on conflict do nothing",
-            self.workspace_id().uuid(),
-            &ids,
-            &times,
-            &authors,
-            &vias,
-            &targets,
-            &servers,
-            &errors,
-            &costs,
-            &durations
-        )
-        .execute(self.connection())
-        .await?;
-        Ok(())
     }
 
     /// What was used up since then by model (`model_call`) or tool (`tool_call`).

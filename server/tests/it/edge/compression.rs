@@ -34,7 +34,9 @@ async fn files_are_compressed_as_the_browser_takes_them() {
         assert!(bytes.len() * 2 < plain.len(), "{accepted}");
         if sent == "gzip" {
             let mut read = Vec::new();
-            GzDecoder::new(&*bytes).read_to_end(&mut read).expect("gzip");
+            GzDecoder::new(&*bytes)
+                .read_to_end(&mut read)
+                .expect("gzip");
             assert_eq!(read, plain);
         }
     }
