@@ -1,6 +1,6 @@
 //! A Redis server on a port of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,19 @@ rm -rf "$dir"
 #[derive(Debug)]
 pub struct TestRedis {
     port: u16,
+    kind: Kind,
+    /// Further lines of its configuration.
+    settings: Vec<String>,
     running: Option<Running>,
+}
+
+/// What a server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It keeps data.
+    Data,
+    /// It watches over others.
+    Sentinel,
 }
 
 #[derive(Debug)]
@@ -41,13 +53,23 @@ impl TestRedis {
     /// # Panics
     /// If Redis is not installed or does not start; says how to install it.
     pub async fn start() -> Self {
-        let port = free_port().await;
+        Self::start_as(Kind::Data, Vec::new()).await
+    }
+
+    pub(super) async fn start_as(kind: Kind, settings: Vec<String>) -> Self {
         let mut redis = Self {
-            port,
+            port: free_port().await,
+            kind,
+            settings,
             running: None,
         };
         redis.restart().await;
         redis
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address for `REDIS_URL`.
@@ -118,20 +140,33 @@ impl TestRedis {
         self.running.as_ref().expect("the server runs")
     }
 
+    fn configuration(&self, dir: &Path) -> String {
+        let (port, dir) = (self.port, dir.display());
+        let mut lines = vec![
+            format!("port {port}"),
+            format!("dir {dir}"),
+            "bind 127.0.0.1".to_owned(),
+            "save \"\"".to_owned(),
+            "appendonly no".to_owned(),
+        ];
+        lines.extend_from_slice(&self.settings);
+        lines.join("\n") + "\n"
+    }
+
     async fn try_start(&self) -> anyhow::Result<Running> {
         let dir = tempfile::Builder::new()
             .prefix("aa-redis-")
             .tempdir()
             .context("making a folder for Redis")?
             .keep();
-        let port = self.port.to_string();
+        let configuration = dir.join("redis.conf");
+        std::fs::write(&configuration, self.configuration(&dir))?;
         let watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&dir)
             .arg(find()?)
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "no", "--daemonize", "no", "--dir"])
-            .arg(&dir)
+            .arg(&configuration)
+            .args((self.kind == Kind::Sentinel).then_some("--sentinel"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -175,7 +210,16 @@ fn find() -> anyhow::Result<PathBuf> {
     found.context("Redis is not installed; try apt-get install redis-server")
 }
 
-async fn free_port() -> u16 {
+pub(super) async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("an address").port()
+}
+
+/// Asks again until the answer is yes.
+pub(super) async fn eventually(what: &str, question: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !question().await {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -71,6 +71,25 @@ impl Reply {
         }
     }
 
+    /// The first of several answers.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn first(self) -> Self {
+        match self {
+            Self::List(items) => items.into_iter().next().expect("an answer"),
+            other => panic!("{other:?} is no list"),
+        }
+    }
+
+    /// How many answers these are; 0 of a single one.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::List(items) => items.len(),
+            _ => 0,
+        }
+    }
+
     /// The number.
     ///
     /// # Panics
