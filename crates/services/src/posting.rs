@@ -85,6 +85,8 @@ impl Session {
         let Some(slot) = services.worker.try_reserve() else {
             return Ok(None);
         };
+        // Whatever comes of this, it is out of date: the next message would call a model in vain.
+        services.recents.forget(id);
         let unchanged = Unchanged {
             connection_id: recent.agent.config.model.connection_id,
             connection_updated_at,
@@ -196,6 +198,7 @@ impl Session {
                 .or_fault()?;
         }
         tx.commit().await.or_fault()?;
+        services.recents.forget(id);
         match begun {
             Some(begun) => begun.written(&logged),
             None => {
