@@ -158,6 +158,34 @@ test("another tab follows to the branch that is shown", async ({ page, context, 
   await expect(second.getByRole("article")).toHaveCount(2);
 });
 
+test("a message goes to the branch that its tab shows", async ({ page, context, api, agent, model }) => {
+  model.next({ chunks: ["Paris"] });
+  model.next({ chunks: ["Rome"] });
+  model.next({ chunks: ["2 million"] });
+  const path = await startConversation(api, agent);
+  await open(page, path);
+  await ask(page, "Capital of France?");
+  await expect(answerOf(page, agent.name)).toHaveText("Paris");
+  await question(page, "France").getByRole("link", { name: "Edit" }).click();
+  await composer(page).fill("Capital of Italy?");
+  await composer(page).press("Enter");
+  await expect(answerOf(page, agent.name)).toHaveText("Rome");
+  await page.getByRole("button", { name: "Version before" }).click();
+  await expect(answerOf(page, agent.name)).toHaveText("Paris");
+  const second = await context.newPage();
+  await open(second, path);
+  await expect(answerOf(second, agent.name)).toHaveText("Paris");
+  await page.getByRole("button", { name: "Version after" }).click();
+  await expect(answerOf(page, agent.name)).toHaveText("Rome");
+
+  await ask(second, "How many live there?");
+
+  await expect(answerOf(second, agent.name)).toHaveText("2 million");
+  await expect(question(second, "France")).toHaveCount(1);
+  await expect(answerOf(page, agent.name)).toHaveText("2 million");
+  await expect(question(page, "France")).toHaveCount(1);
+});
+
 test("messages wait for their turn and are answered in order", async ({ page, api, agent, model }) => {
   const gate = model.hold(["one ", "done"]);
   model.next({ chunks: ["two ", "done"] });
@@ -319,6 +347,33 @@ test.describe("without JavaScript", () => {
     await settled("third");
     await expect(question(page, "France")).toHaveCount(0);
     await expect(page.getByRole("button", { name: "Copy" }).first()).toBeHidden();
+  });
+
+  test("a message goes to the branch that its page shows", async ({ page, api, agent, model }) => {
+    model.next({ chunks: ["first"] });
+    const path = await startConversation(api, agent);
+    await runEnd(api, await postMessage(api, path, "Capital of France?"));
+    model.next({ chunks: ["second"] });
+    await page.goto(path);
+    await page.getByRole("button", { name: "Regenerate" }).click();
+    await expect(async () => {
+      await page.reload();
+      await expect(answerOf(page, agent.name)).toHaveText("second", { timeout: 500 });
+    }).toPass({ timeout: 15_000 });
+    const other = await page.context().newPage();
+    await other.goto(path);
+    await other.getByRole("button", { name: "Version before" }).click();
+    await expect(answerOf(other, agent.name)).toHaveText("first");
+    model.next({ chunks: ["third"] });
+
+    await composer(page).fill("How many live there?");
+    await page.getByRole("button", { name: "Send", exact: true }).click();
+
+    await expect(async () => {
+      await page.reload();
+      await expect(answerOf(page, agent.name)).toHaveText("third", { timeout: 500 });
+    }).toPass({ timeout: 15_000 });
+    await expect(page.getByRole("article", { name: agent.name }).first()).toContainText("second");
   });
 
   test("conversations are pinned, searched and exported", async ({ page, api, agent }) => {

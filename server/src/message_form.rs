@@ -38,13 +38,16 @@ async fn take(
     let id: ConversationId = id(conversation)?;
     let mut form = form.map_err(|_| Problem::malformed("the form cannot be read"))?;
     let (mut text, mut key) = (String::new(), String::new());
-    let (mut replaces, mut attachments) = (None, Vec::new());
+    let (mut replaces, mut head_run_id) = (None, None);
+    let mut attachments = Vec::new();
     while let Some(field) = form.next_field().await.map_err(|error| broken(&error))? {
         match field.name() {
             // Line breaks of forms are CRLF.
             Some("text") => text = read(field).await?.replace("\r\n", "\n"),
             Some("key") => key = read(field).await?,
             Some("replaces") => replaces = read(field).await?.parse().ok(),
+            // Empty before the first message.
+            Some("head_run_id") => head_run_id = read(field).await?.parse().ok(),
             // A form in which no file was chosen has a part without a name.
             Some("file") if field.file_name().is_none_or(str::is_empty) => {}
             Some("file") => {
@@ -65,6 +68,7 @@ async fn take(
         text,
         attachments,
         replaces,
+        head_run_id,
     };
     session.post_message(id, input, Some(key)).await?;
     Ok(())

@@ -176,6 +176,11 @@ pub struct PostMessage {
     /// A person's message that this one replaces on a branch of its own.
     #[serde(default)]
     pub replaces: Option<MessageId>,
+    /// Last run of the branch that its author sees, as the conversation's `head_run_id` was: the
+    /// message goes to the end of that branch, whichever is shown by now. Without it the message
+    /// goes to the one that is shown.
+    #[serde(default)]
+    pub head_run_id: Option<RunId>,
 }
 
 /// A message was accepted; its run is under way or queued.
@@ -306,11 +311,11 @@ pub trait Conversations: Send + Sync {
     /// Writes a message and starts the run that answers it, or queues it behind the active run.
     /// The same `idempotency_key` again gives the first answer and starts nothing.
     ///
-    /// With `replaces` it begins a branch beside that message.
+    /// With `replaces` it begins a branch beside that message, whatever `head_run_id` says.
     ///
     /// # Errors
-    /// `NotFound`; `Invalid`; `Conflict` if the agent is deleted, or if a message shall be replaced
-    /// while a run is under way.
+    /// `NotFound`; `Invalid`, also for a run of another conversation; `Conflict` if the agent is
+    /// deleted, or if a message shall be replaced while a run is under way.
     async fn post_message(
         &self,
         id: ConversationId,

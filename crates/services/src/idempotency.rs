@@ -136,7 +136,9 @@ pub(crate) async fn find_posted(
         return Ok(None);
     };
     match ask {
-        Ask::Next(text) | Ask::Instead(_, text) if text != posted.text => Err(key_is_taken()),
+        Ask::Next(text) | Ask::Behind(_, text) | Ask::Instead(_, text) if text != posted.text => {
+            Err(key_is_taken())
+        }
         _ => Ok(Some(PostedMessage {
             message_id: posted.message_id,
             run_id: posted.run_id,

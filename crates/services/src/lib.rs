@@ -13,6 +13,7 @@ mod approvals;
 mod attachments;
 mod audit;
 mod authentication;
+mod branches;
 mod budgets;
 mod call_audit;
 mod call_costs;

@@ -10,14 +10,13 @@ use domain::{Action, AuditId, ConversationId, Error, MessageId, RunId, StepId, T
 use engine::Spent;
 use futures::future::join;
 use llm::ModelMessage;
-use store::TenantTx;
 use store::attachments::Attachment;
 use store::audit::Author;
 use store::events::NewEvent;
-use store::questions::Question;
 use store::runs::{AnsweringAgent, Lease, NewRun, NewStep, Unchanged};
 
 use crate::attachments::{self, as_read, pictures};
+use crate::branches::{find_end, find_question};
 use crate::conversations::{agent_deleted, answer_created, created, new_event};
 use crate::fault::OrFault;
 use crate::history::{History, PRIOR_MESSAGES, history};
@@ -33,6 +32,8 @@ const TITLE_CHARS: usize = 60;
 pub(crate) enum Ask<'a> {
     /// A new message, at the end of the branch that is shown.
     Next(&'a str),
+    /// A new message, at the end of the branch that a run is on.
+    Behind(RunId, &'a str),
     /// A new message, beside one that is there.
     Instead(MessageId, &'a str),
     /// What a message was asked, or asks, again.
@@ -60,18 +61,23 @@ struct Posting<'a> {
 }
 
 impl Session {
-    /// Posts to a conversation that this process remembers, in one round trip.
+    /// Posts a new message to a conversation that this process remembers, in one round trip.
     ///
     /// `None` if it does not, or something has changed, or the run has no turn.
     pub(crate) async fn post_known(
         &self,
         id: ConversationId,
-        text: &str,
+        ask: Ask<'_>,
         idempotency_key: Option<&str>,
     ) -> Result<Option<PostedMessage>, Error> {
         let services = &self.services;
         let Some(recent) = services.recents.find(self.actor.workspace_id, id) else {
             return Ok(None);
+        };
+        let text = match ask {
+            Ask::Next(text) => text,
+            Ask::Behind(seen, text) if seen == recent.head => text,
+            _ => return Ok(None),
         };
         let Some(connection_updated_at) = recent.agent.connection_updated_at else {
             return Ok(None);
@@ -79,6 +85,8 @@ impl Session {
         let Some(slot) = services.worker.try_reserve() else {
             return Ok(None);
         };
+        // Whatever comes of this, it is out of date: the next message would call a model in vain.
+        services.recents.forget(id);
         let unchanged = Unchanged {
             connection_id: recent.agent.config.model.connection_id,
             connection_updated_at,
@@ -155,7 +163,7 @@ impl Session {
                 posting.asking_again(question.message_id)
             }
             (Ask::Again(_), None) => return Err(Error::NotFound),
-            (Ask::Next(text) | Ask::Instead(_, text), _) => {
+            (Ask::Next(text) | Ask::Behind(_, text) | Ask::Instead(_, text), _) => {
                 Posting::new(self.author(), id, text, agent)
             }
         };
@@ -166,7 +174,7 @@ impl Session {
         posting.idempotency_key = idempotency_key;
         posting.parent_id = match &question {
             Some(question) => question.parent_id,
-            None => context.head,
+            None => find_end(&mut tx, id, ask, context.head).await?,
         };
         let slot = has_turn.then(|| services.worker.try_reserve()).flatten();
         let prior = match &slot {
@@ -190,6 +198,7 @@ impl Session {
                 .or_fault()?;
         }
         tx.commit().await.or_fault()?;
+        services.recents.forget(id);
         match begun {
             Some(begun) => begun.written(&logged),
             None => {
@@ -329,35 +338,6 @@ impl<'a> Posting<'a> {
             run_id: self.run_id,
         }
     }
-}
-
-/// The message beside which a branch shall begin; `None` if none shall.
-async fn find_question(
-    tx: &mut TenantTx,
-    id: ConversationId,
-    ask: Ask<'_>,
-    has_active_run: bool,
-) -> Result<Option<Question>, Error> {
-    let message_id = match ask {
-        Ask::Next(_) => return Ok(None),
-        Ask::Instead(message_id, _) | Ask::Again(message_id) => message_id,
-    };
-    let question = tx.find_question(id, message_id).await.or_fault()?;
-    let question = match (ask, question) {
-        (Ask::Instead(..), None) => {
-            let text = "there is no such message in this conversation";
-            return Err(Error::invalid("replaces", text));
-        }
-        (Ask::Instead(..), Some(question)) if question.found == MessageRole::Assistant => {
-            return Err(Error::invalid("replaces", "is no message of a person"));
-        }
-        (_, question) => question.ok_or(Error::NotFound)?,
-    };
-    if has_active_run {
-        let text = "an answer is being written here; stop it or wait for its end";
-        return Err(Error::conflict(text));
-    }
-    Ok(Some(question))
 }
 
 /// The first line of a message that says something, without marks of Markdown, cut at a word.

@@ -48,13 +48,13 @@ impl TenantTx {
         Ok(knots.collect())
     }
 
-    /// The newest run among `run_id` and those behind it, which is the end of a branch; `None` if
+    /// A run and all that stand behind it, oldest first: the last is the end of a branch. Empty if
     /// the conversation has no such run.
-    pub async fn find_newest_leaf(
+    pub async fn list_behind(
         &mut self,
         conversation_id: ConversationId,
         run_id: RunId,
-    ) -> Result<Option<RunId>> {
+    ) -> Result<Vec<RunId>> {
         let rows = sqlx::query!(
             "select id, parent_id from runs where workspace_id = $1 and conversation_id = $2
              order by id",
@@ -65,15 +65,15 @@ impl TenantTx {
         .await?;
         // Whatever stands behind a run is newer.
         let mut is_behind = HashMap::new();
-        let mut newest = None;
+        let mut runs = Vec::new();
         for row in rows {
             let parent = row.parent_id.and_then(|id| is_behind.get(&id).copied());
             let counts = row.id == run_id.uuid() || parent.unwrap_or(false);
             is_behind.insert(row.id, counts);
             if counts {
-                newest = Some(row.id.into());
+                runs.push(row.id.into());
             }
         }
-        Ok(newest)
+        Ok(runs)
     }
 }

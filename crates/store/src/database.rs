@@ -23,6 +23,9 @@ const PROOF_LASTS: Duration = Duration::from_secs(1);
 /// Longest time that a connection may take to prove that it lives.
 const PROOF_TAKES: Duration = Duration::from_secs(2);
 
+/// Longest time that closing all connections may take.
+const CLOSING_TAKES: Duration = Duration::from_secs(5);
+
 /// How to reach the database.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -167,10 +170,14 @@ impl Store {
         (self.pool.size(), self.pool.num_idle())
     }
 
-    /// Closes every connection.
+    /// Closes every connection. Those that a silent database was asked something on go with the
+    /// process: nobody waits for them for longer than 5 s.
     pub async fn close(&self) {
         self.at_hand.clear();
-        self.pool.close().await;
+        let closed = tokio::time::timeout(CLOSING_TAKES, self.pool.close()).await;
+        if closed.is_err() {
+            tracing::warn!("some connections to the database are still in use; leaving them");
+        }
     }
 
     pub(crate) fn connections_at_hand(&self) -> &AtHand {

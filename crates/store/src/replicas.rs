@@ -17,6 +17,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::database::{Store, TenantTx, enter_statement, pool};
+use crate::panics::panics;
 
 /// A copy further behind is not asked.
 pub const MAX_LAG: Duration = Duration::from_secs(5);
@@ -180,7 +181,8 @@ impl Store {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return,
-                _ = ticks.tick() => replicas.look(self, &mut ends).await,
+                // Reads go to the copies for as long as somebody looks at them.
+                _ = ticks.tick() => drop(panics(replicas.look(self, &mut ends)).await),
             }
         }
     }

@@ -28,5 +28,5 @@ pub use registry::Registry;
 pub use scripted_model::{Answer, Gate, ScriptedModel};
 pub use sse::{EventStream, SseEvent, check_gapless, check_gapless_after, texts};
 pub use test_db::{CrashableDb, TestDb};
-pub use test_redis::TestRedis;
+pub use test_redis::{TestCluster, TestRedis, TestSentinels};
 pub use tool_server::ToolServer;

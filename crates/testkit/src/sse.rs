@@ -65,14 +65,37 @@ impl EventStream {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            let Some(frame) = self.body.frame().await else {
+            if !self.read().await? {
                 return Ok(None);
-            };
-            if let Some(piece) = frame.context("reading the stream")?.data_ref() {
-                self.buffer.extend_from_slice(piece);
-                self.parse()?;
             }
         }
+    }
+
+    /// Waits for the next sign of life between events.
+    ///
+    /// # Errors
+    /// As [`EventStream::next`], and if an event or the end comes before.
+    pub async fn next_comment(&mut self) -> anyhow::Result<()> {
+        let before = self.comments;
+        let deadline = Instant::now() + PATIENCE;
+        while self.comments == before {
+            let read = timeout_at(deadline, self.read()).await;
+            ensure!(read.context("no comment came")??, "the stream ended");
+            ensure!(self.ready.is_empty(), "{:?} came", self.ready);
+        }
+        Ok(())
+    }
+
+    /// Reads on; `false` at the end of the stream. Safe to cancel.
+    async fn read(&mut self) -> anyhow::Result<bool> {
+        let Some(frame) = self.body.frame().await else {
+            return Ok(false);
+        };
+        if let Some(piece) = frame.context("reading the stream")?.data_ref() {
+            self.buffer.extend_from_slice(piece);
+            self.parse()?;
+        }
+        Ok(true)
     }
 
     /// Collects events up to and including the first that `is_last` holds of.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
-use testkit::{ScriptedModel, TestDb, inputs};
+use testkit::scripted_model::Answer as Scripted;
+use testkit::{Proxy, ScriptedModel, TestDb, inputs};
 
 use crate::people::{Person, cookies, text, token};
 use crate::support::{Program, TestApp, client};
@@ -178,6 +179,63 @@ async fn live_streams_end_at_every_server_when_access_changes() {
 
             assert!(ended.is_ok(), "{change}: open after {:?}", since.elapsed());
         }
+    }
+}
+
+/// What was not heard is found out as soon as anything is heard again.
+// The proxy must go on while the test waits for a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_ends_although_its_server_could_not_hear_of_the_change() {
+    let db = TestDb::create().await;
+    let proxy = Proxy::to_database(&db).await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let far = Program::new(Some(db.url_through(&proxy)));
+    let far = app.beside(far).await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let ada = Person::sign_in(&app, inputs::ADA).await;
+    let mel = ada.invites(&app, "mel@example.com", "member").await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    let path = format!("/api/v1/conversations/{conversation}/events");
+    let mut streams = Vec::new();
+    for person in [&mel, &ada] {
+        let cookie = person.cookie.as_deref().expect("a cookie");
+        let req = client().get(far.url(&path)).header("cookie", cookie);
+        let stream = req.send().await.expect("a stream");
+        assert_eq!(stream.status(), StatusCode::OK);
+        streams.push(stream);
+    }
+    far.ask(&conversation, "count").await;
+    gate.release(1);
+    for stream in &mut streams {
+        read_until(stream, "event: text_live").await;
+    }
+    gate.finish();
+    for stream in &mut streams {
+        read_until(stream, "event: run_completed").await;
+    }
+
+    // The streams want nothing of the database now.
+    proxy.refuse();
+    proxy.wait_for_open_connections(0).await;
+    let removed = ada.delete(&app, &format!("/members/{}", mel.id)).await;
+    proxy.restore();
+    let ended = tokio::time::timeout(CLOSED_WITHIN, streams[0].chunk()).await;
+    let others = tokio::time::timeout(Duration::from_millis(1), streams[1].chunk()).await;
+
+    assert!(removed.status.is_success(), "{}", removed.body);
+    assert!(matches!(ended, Ok(Ok(None))), "no good end: {ended:?}");
+    assert!(others.is_err(), "nothing was taken from her: {others:?}");
+}
+
+/// Reads a stream until it has said some words.
+async fn read_until(stream: &mut reqwest::Response, words: &str) {
+    let mut said = String::new();
+    while !said.contains(words) {
+        let piece = stream.chunk().await.expect("a stream").expect("more");
+        said.push_str(&String::from_utf8_lossy(&piece));
     }
 }
 

@@ -134,6 +134,73 @@ async fn edited_message_begins_a_branch_of_its_own() {
 }
 
 #[tokio::test]
+async fn message_goes_to_the_branch_that_its_author_sees() {
+    let chat = Chat::start().await;
+    let seen = chat.ask("one?", "first").await;
+    let question = chat.branch().await[0].0.clone();
+    chat.model.next(Scripted::text("other"));
+    // Somebody else begins another branch, which is shown from now on.
+    chat.post(json!({"text": "otherwise?", "replaces": question}))
+        .await;
+    chat.app.log(&chat.id).await;
+    assert_eq!(chat.texts().await, ["otherwise?", "other"]);
+    chat.model.next(Scripted::text("second"));
+
+    let posted = chat
+        .post(json!({"text": "two?", "head_run_id": seen}))
+        .await;
+    let log = chat.app.log(&chat.id).await;
+
+    assert_eq!(posted.status, StatusCode::ACCEPTED, "{}", posted.body);
+    assert_eq!(chat.asked(), ["one?", "first", "two?"]);
+    assert_eq!(chat.texts().await, ["one?", "first", "two?", "second"]);
+    let queued = log.iter().rfind(|event| event.event == "run_queued");
+    assert_eq!(queued.expect("the run").data["data"]["parent_id"], seen);
+}
+
+/// Who writes while others do begins no branch.
+#[tokio::test]
+async fn message_goes_to_the_end_of_a_branch_that_has_grown_meanwhile() {
+    let chat = Chat::start().await;
+    let seen = chat.ask("one?", "first").await;
+    chat.ask("two?", "second").await;
+    chat.model.next(Scripted::text("third"));
+
+    let posted = chat
+        .post(json!({"text": "three?", "head_run_id": seen}))
+        .await;
+    chat.app.log(&chat.id).await;
+
+    assert_eq!(posted.status, StatusCode::ACCEPTED, "{}", posted.body);
+    assert_eq!(chat.asked(), ["one?", "first", "two?", "second", "three?"]);
+}
+
+#[tokio::test]
+async fn message_for_another_branch_waits_for_the_answer_that_is_written() {
+    let chat = Chat::start().await;
+    let seen = chat.ask("one?", "first").await;
+    let question = chat.branch().await[0].0.clone();
+    let (answer, gate) = Scripted::text("other").held();
+    chat.model.next(answer);
+    chat.post(json!({"text": "otherwise?", "replaces": question}))
+        .await;
+    chat.model.wait_for_requests(2).await;
+    chat.model.next(Scripted::text("second"));
+
+    let posted = chat
+        .post(json!({"text": "two?", "head_run_id": seen}))
+        .await;
+    let run = posted.body["run_id"].as_str().expect("a run").to_owned();
+    let waiting = chat.app.get(&format!("/runs/{run}")).await;
+    gate.finish();
+    chat.app.log(&chat.id).await;
+
+    assert_eq!(waiting.body["status"], "queued");
+    assert_eq!(chat.asked(), ["one?", "first", "two?"]);
+    assert_eq!(chat.texts().await, ["one?", "first", "two?", "second"]);
+}
+
+#[tokio::test]
 async fn failed_answer_is_tried_again_without_the_failure() {
     let chat = Chat::start().await;
     chat.model.next(Scripted::status(401));
@@ -181,11 +248,13 @@ async fn foreign_messages_and_runs_are_refused() {
 
     let unknown = chat.post(json!({"text": "x", "replaces": nobody})).await;
     let of_agent = chat.post(json!({"text": "x", "replaces": answer})).await;
+    let elsewhere = chat.post(json!({"text": "x", "head_run_id": nobody})).await;
     let run = chat.show(&nobody).await;
     let message = chat.regenerate(&nobody).await.status;
 
     assert_eq!(unknown.wrong_fields(), ["replaces"]);
     assert_eq!(of_agent.wrong_fields(), ["replaces"]);
+    assert_eq!(elsewhere.wrong_fields(), ["head_run_id"]);
     assert_eq!(run.wrong_fields(), ["head_run_id"]);
     assert_eq!(message, StatusCode::NOT_FOUND);
 }

@@ -51,6 +51,7 @@ mod posting;
 mod reasoning;
 mod rebinding;
 mod redis_faults;
+mod redis_groups;
 mod rendering;
 mod renewal;
 mod replicas;

@@ -1,5 +1,6 @@
 //! Whatever a model's server does wrong ends in plain words, in time, and keeps what was said.
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -160,6 +161,32 @@ async fn server_that_is_gone_is_told_within_its_time() {
     assert!(started.elapsed() < Duration::from_secs(6));
 }
 
+/// Connected, and then nothing: neither an answer nor, with https, a certificate.
+#[tokio::test]
+async fn server_that_takes_connections_and_says_nothing_is_told_within_its_time() {
+    let (app, _db) = start().await;
+    for scheme in ["http", "https"] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let base_url = format!("{scheme}://{address}/v1");
+        let input = inputs::model_connection(scheme, &base_url);
+        let connection = app.post("/model-connections", input).await.created();
+        let agent = app.post("/agents", inputs::agent(scheme, &connection, "m"));
+        let agent = agent.await.created();
+        let started = Instant::now();
+
+        let end = ask(&app, &agent).await;
+
+        let took = started.elapsed();
+        assert_eq!(end.kind, "timeout", "{scheme}: {}", end.message);
+        assert!(end.message.contains("nothing for 1 s"), "{}", end.message);
+        assert_eq!(end.finish_reason, "error");
+        assert!(took < Duration::from_secs(5), "{scheme}: {took:?}");
+        listener.set_nonblocking(true).expect("a listener");
+        assert!(listener.accept().is_ok(), "{scheme}: nobody connected");
+    }
+}
+
 #[tokio::test]
 async fn garbage_keeps_the_text_before_it() {
     let (app, _db) = start().await;
@@ -267,4 +294,39 @@ async fn run_at_its_time_limit_ends_and_keeps_what_was_said() {
     assert_eq!(end.text, "0 1 2 ");
     assert!(started.elapsed() < Duration::from_secs(10));
     model.wait_for_open_streams(0).await;
+}
+
+/// Bytes that come faster than they are read leave the reader no pause.
+#[tokio::test]
+async fn model_that_floods_cannot_keep_a_run_beyond_its_time() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let limits = json!({"max_iterations": 5, "max_seconds": 2});
+    let path = format!("/agents/{agent}");
+    let changed = app.patch(&path, json!({ "limits": limits })).await;
+    assert_eq!(changed.status, reqwest::StatusCode::OK);
+    for (event, kind) in [
+        // Not one event in 8 MiB.
+        (":\n\n", "too_large"),
+        ("data: {\"choices\":[]}\n\n", "time_limit"),
+        (
+            "data: {\"choices\":[{\"delta\":{\"content\":\"\"}}]}\n\n",
+            "time_limit",
+        ),
+        (
+            "data: {\"choices\":[{\"delta\":{\"reasoning_content\":\"so \"}}]}\n\n",
+            "time_limit",
+        ),
+    ] {
+        model.next(Scripted::flood(event.repeat(4_096).into()));
+        let started = Instant::now();
+
+        let end = ask(&app, &agent).await;
+
+        let took = started.elapsed();
+        assert_eq!(end.kind, kind, "{event}: {}", end.message);
+        assert!(took < Duration::from_secs(6), "{event}: {took:?}");
+        model.wait_for_open_streams(0).await;
+    }
 }

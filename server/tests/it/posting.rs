@@ -72,6 +72,26 @@ async fn messages_posted_at_once_are_all_taken_and_answered_one_after_another() 
     }
 }
 
+/// What is remembered of a conversation is out of date once a message was posted to it.
+#[tokio::test]
+async fn message_behind_one_that_is_answered_asks_the_model_once() {
+    let (app, model, conversation) = chat().await;
+    app.ask(&conversation, "one").await;
+    app.log(&conversation).await;
+    let (answer, gate) = Scripted::numbered(3).held();
+    model.next(answer);
+    app.ask(&conversation, "two").await;
+    model.wait_for_requests(2).await;
+
+    for text in ["three", "four"] {
+        app.ask(&conversation, text).await;
+    }
+    gate.finish();
+    app.log(&conversation).await;
+
+    assert_eq!(model.request_count(), 4, "one request for each message");
+}
+
 #[tokio::test]
 async fn one_key_of_two_kinds_of_requests_names_two() {
     let (app, model, conversation) = chat().await;

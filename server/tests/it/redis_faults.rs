@@ -7,10 +7,13 @@ use testkit::scripted_model::Answer as Scripted;
 use testkit::{EventStream, ScriptedModel, TestDb, TestRedis, check_gapless, inputs, texts};
 
 use crate::people::Person;
-use crate::support::{Program, TestApp, sign_in};
+use crate::support::{Program, TestApp, eventually, sign_in};
 
 /// No request may take longer, whatever Redis does.
 const SLOWEST: Duration = Duration::from_secs(2);
+/// Longest that something may take longer than with a Redis that is well: the 250 ms that one waits for
+/// it, and what a busy machine adds.
+const HELD_UP: Duration = Duration::from_millis(750);
 
 struct Shop {
     app: TestApp,
@@ -60,6 +63,27 @@ impl Shop {
         let answer = crate::support::Answer::read(answer.expect("an answer")).await;
         let status = answer.body["status"].as_str().expect("a status");
         (answer.status, status.to_owned())
+    }
+
+    /// A conversation, with something to watch in it.
+    async fn prepare(&self) -> String {
+        let conversation = self.app.create_conversation(&self.agent).await;
+        self.app.ask(&conversation, "count").await;
+        conversation
+    }
+
+    /// How long a deed takes.
+    async fn time(&self, deed: Deed, conversation: &str) -> Duration {
+        let begun = Instant::now();
+        match deed {
+            Deed::SignIn => drop(sign_in(&self.app, inputs::ADA).await),
+            Deed::Post => drop(self.app.ask(conversation, "count").await),
+            Deed::Watch => {
+                let mut stream = self.app.events(conversation, "").await;
+                stream.next().await.expect("a stream").expect("an event");
+            }
+        }
+        begun.elapsed()
     }
 
     /// Signs in, asks, drops the stream in the middle and resumes it; each step in time.
@@ -119,7 +143,16 @@ impl Shop {
     }
 }
 
-fn in_time(what: &str, begun: Instant) {
+/// What somebody waits for.
+#[derive(Clone, Copy, Debug)]
+enum Deed {
+    SignIn,
+    Post,
+    /// From opening a stream to its first event.
+    Watch,
+}
+
+pub fn in_time(what: &str, begun: Instant) {
     assert!(
         begun.elapsed() < SLOWEST,
         "{what} took {:?}",
@@ -140,12 +173,16 @@ async fn everything_works_while_redis_is_down_and_after_it_came_back() {
     shop.redis.restart().await;
     shop.wait_for("ok").await;
     shop.works().await;
+    // Empty after the restart; nothing is kept there before changes are heard of again.
+    let is_used = eventually(async || {
+        shop.ada.get(&shop.app, "/me").await;
+        !shop.redis.keys("agentarea:session:*").await.is_empty()
+    });
 
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(overall_status, StatusCode::OK);
     assert_eq!(overall, "degraded");
-    // Empty after the restart, and used again.
-    assert!(!shop.redis.keys("agentarea:session:*").await.is_empty());
+    assert!(is_used.await, "Redis is not used again");
 }
 
 #[tokio::test]
@@ -159,6 +196,36 @@ async fn everything_works_while_redis_is_frozen() {
     shop.redis.thaw();
     shop.wait_for("ok").await;
     shop.works().await;
+}
+
+/// A Redis that takes connections and says nothing is waited for once, and then by nobody.
+#[tokio::test]
+async fn frozen_redis_holds_up_no_deed_longer_than_its_patience() {
+    let shop = Shop::open().await;
+    let (answer, _gate) = Scripted::numbered(20).held();
+    shop.model.always(answer);
+
+    for deed in [Deed::SignIn, Deed::Post, Deed::Watch] {
+        let conversation = shop.prepare().await;
+        let usually = shop.time(deed, &conversation).await;
+        let conversation = shop.prepare().await;
+        shop.redis.freeze();
+        let frozen = shop.time(deed, &conversation).await;
+        let begun = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
+        }
+        let later = begun.elapsed();
+        shop.wait_for("down").await;
+        shop.redis.thaw();
+        shop.wait_for("ok").await;
+
+        assert!(
+            frozen < usually + HELD_UP,
+            "{deed:?}: {frozen:?}, usually {usually:?}"
+        );
+        assert!(later < SLOWEST, "{deed:?}: 20 requests later {later:?}");
+    }
 }
 
 #[tokio::test]

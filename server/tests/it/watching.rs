@@ -1,11 +1,17 @@
 //! Watching a conversation: what it costs, and where it begins.
 
+use std::time::{Duration, Instant};
+
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection};
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{ScriptedModel, TestDb};
 
 use crate::support::{Program, TestApp};
+
+/// How often an idle stream says that it is there, and what may be added to that.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+const SLACK: Duration = Duration::from_secs(2);
 
 /// Has a question answered before so many watchers; gives the conversation.
 async fn answer_with(app: &TestApp, model: &ScriptedModel, agent: &str, watchers: usize) -> String {
@@ -79,4 +85,28 @@ async fn watcher_beyond_the_end_waits_until_the_log_has_come_so_far() {
     let logged: Vec<u64> = came.iter().filter_map(|event| event.id).collect();
     assert_eq!(logged.first(), Some(&(beyond + 1)), "{came:?}");
     testkit::check_gapless_after(&came, beyond).expect("no gap");
+}
+
+#[tokio::test]
+async fn idle_stream_says_every_15_s_that_it_is_there() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    model.always(Scripted::text("fine"));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "hello").await;
+    let mut stream = app.events(&conversation, "").await;
+    stream
+        .collect_until(|event| event.event == "run_completed")
+        .await
+        .expect("the answer");
+
+    for _ in 0..2 {
+        let quiet = Instant::now();
+        stream.next_comment().await.expect("a comment");
+
+        let after = quiet.elapsed();
+        assert!(after <= SIGN_OF_LIFE + SLACK, "{after:?}");
+        assert!(after >= SIGN_OF_LIFE - SLACK, "{after:?}");
+    }
 }

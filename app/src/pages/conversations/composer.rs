@@ -27,7 +27,7 @@ pub fn Composer(
     agent_name: String,
     /// Marks the messages of this page.
     message_key: String,
-    /// Tells which run can be stopped.
+    /// Tells which run can be stopped, and what the writer sees.
     thread: LiveThread,
 ) -> impl IntoView {
     let post = FormAction::<PostMessage>::new();
@@ -68,6 +68,7 @@ pub fn Composer(
                 text,
                 key,
                 replaces,
+                head_run_id: thread.head(),
                 attachments,
             });
         }
@@ -96,6 +97,7 @@ pub fn Composer(
             send();
         }
     };
+    let head = thread.head().map(|id| id.to_string()).unwrap_or_default();
     let prompt = format!("Message {agent_name}");
     view! {
         <form
@@ -115,6 +117,7 @@ pub fn Composer(
         >
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="key" value=message_key />
+            <input type="hidden" name="head_run_id" value=head />
             <div class="max-w-(--container-form) mx-auto grid gap-2">
                 <FormAlert errors fields=&[] />
                 {edit_note(edited)}

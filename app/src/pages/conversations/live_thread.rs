@@ -105,6 +105,11 @@ impl LiveThread {
             .unwrap_or_default()
     }
 
+    /// Last run of the branch that is shown.
+    pub fn head(self) -> Option<RunId> {
+        self.state.try_with_value(ThreadState::head).flatten()
+    }
+
     /// Applies a logged event.
     pub fn apply(self, event: Event) {
         let changes = self.state.try_update_value(|state| state.apply(event));

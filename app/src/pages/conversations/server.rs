@@ -182,6 +182,7 @@ pub async fn post_message(
     text: String,
     key: String,
     replaces: Option<MessageId>,
+    head_run_id: Option<RunId>,
     #[server(default)] attachments: Vec<FileId>,
 ) -> Result<PostedMessage, Error> {
     let attachments: Vec<String> = attachments.iter().map(FileId::to_string).collect();
@@ -191,6 +192,7 @@ pub async fn post_message(
         text: text.replace("\r\n", "\n"),
         attachments,
         replaces,
+        head_run_id,
     };
     let posted = crate::context::platform()?
         .post_message(id, input, Some(key))

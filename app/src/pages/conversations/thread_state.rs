@@ -68,6 +68,11 @@ impl ThreadState {
         self.last_seq
     }
 
+    /// Last run of the branch that is shown.
+    pub fn head(&self) -> Option<RunId> {
+        self.head
+    }
+
     /// One message.
     pub fn message(&self, id: MessageId) -> Option<&Message> {
         self.messages.iter().rev().find(|message| message.id == id)

@@ -17,6 +17,7 @@ use store::conversations::{ConversationChange, ConversationState};
 use store::events::NewEvent;
 use store::{Store, TenantTx};
 
+use crate::branches::find_branch;
 use crate::fault::OrFault;
 use crate::posting::Ask;
 use crate::{Session, mint};
@@ -166,17 +167,17 @@ impl Conversations for Session {
         let text = input.text;
         let key = idempotency_key.map(|key| self.own_key_for("message", &key));
         let (key, files) = (key.as_deref(), input.attachments.as_slice());
-        if let Some(message_id) = input.replaces {
-            let ask = Ask::Instead(message_id, &text);
-            return self.post(id, ask, files, key).await;
+        let ask = match (input.replaces, input.head_run_id) {
+            (Some(message_id), _) => Ask::Instead(message_id, &text),
+            (None, Some(seen)) => Ask::Behind(seen, &text),
+            (None, None) => Ask::Next(&text),
+        };
+        if files.is_empty()
+            && let Some(posted) = self.post_known(id, ask, key).await?
+        {
+            return Ok(posted);
         }
-        if !files.is_empty() {
-            return self.post(id, Ask::Next(&text), files, key).await;
-        }
-        match self.post_known(id, &text, key).await? {
-            Some(posted) => Ok(posted),
-            None => self.post(id, Ask::Next(&text), files, key).await,
-        }
+        self.post(id, ask, files, key).await
     }
 
     async fn regenerate(
@@ -253,12 +254,6 @@ async fn get(tx: &mut TenantTx, id: ConversationId) -> Result<ConversationState,
         .await
         .or_fault()?
         .ok_or(Error::NotFound)
-}
-
-/// The newest end of the branch that a run is on.
-async fn find_branch(tx: &mut TenantTx, id: ConversationId, run_id: RunId) -> Result<RunId, Error> {
-    let leaf = tx.find_newest_leaf(id, run_id).await.or_fault()?;
-    leaf.ok_or_else(|| Error::invalid("head_run_id", "there is no such run in this conversation"))
 }
 
 /// Puts what is logged into answers that have not ended, how long it took into those that thought,

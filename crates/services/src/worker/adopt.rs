@@ -150,24 +150,26 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
 }
 
 /// Claims up to `room` runs: those of dead workers first. What is claimed by an answer that comes
-/// too late is nobody's until its lease runs out.
+/// too late is nobody's until its lease runs out, and begun by nobody.
 async fn claim(worker: &Worker, room: usize, door: Door) -> store::Result<Vec<ClaimedRun>> {
     // A lease of this process that ran out, as when the database was away, is about to be renewed.
     let own: Vec<RunId> = worker.lock().keys().copied().collect();
-    let id = worker.inner.id;
     let claimed = async {
         let mut db = worker.inner.store.system_by(door).await?;
-        let mut claimed = store::runs::claim_orphaned(&mut db, id, room as u32, &own).await?;
+        let mut claimed = store::runs::claim_orphaned(&mut db, room as u32, &own).await?;
         let room = room - claimed.len();
         if room > 0 {
             // Cleared before looking: whoever queues a run from now on sets it again.
             let was_queued = worker.inner.may_be_queued.swap(false, Ordering::AcqRel);
             let limit = worker.inner.runs_per_workspace;
-            let queued = store::runs::claim_queued(&mut db, id, room as u32, limit);
+            let queued = store::runs::claim_queued(&mut db, room as u32, limit);
             claimed.extend(queued.await?);
             if was_queued && store::runs::has_queued(&mut db).await? {
                 worker.inner.may_be_queued.store(true, Ordering::Release);
             }
+        }
+        if !claimed.is_empty() {
+            store::runs::take_up(&mut db, worker.inner.id, &claimed).await?;
         }
         Ok(claimed)
     };

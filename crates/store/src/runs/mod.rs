@@ -16,7 +16,9 @@ pub use journal::{Attempt, NewStep, StartedCall, WholeMessage};
 pub use posting::{AnsweringAgent, NewRun, Posted, PostingContext, Unchanged};
 pub use progress::RunMessage;
 pub use queue::{ClaimedRun, HeldRun, Lease};
-pub use queue::{claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew};
+pub use queue::{
+    claim_orphaned, claim_queued, expire_all_leases, has_queued, release, renew, take_up,
+};
 pub use texts::SaidText;
 
 pub(crate) use posting::parse_message_role;

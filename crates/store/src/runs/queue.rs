@@ -97,10 +97,9 @@ pub(super) const LEASE_SECONDS: f64 = 10.0;
 ///
 /// A run's turn comes when the run before it on its branch has ended, no other run of its
 /// conversation is before it, and its workspace has fewer than `per_workspace` running, however many
-/// workers look at one moment. One that shall be ended needs no such room.
+/// workers look at one moment. One that shall be ended needs no such room. [`take_up`] must follow.
 pub async fn claim_queued(
     db: &mut PgConnection,
-    worker: Uuid,
     limit: u32,
     per_workspace: u32,
 ) -> Result<Vec<ClaimedRun>> {
@@ -112,7 +111,7 @@ pub async fn claim_queued(
              message_id as "message_id!", answer_id as "answer_id!", attempt as "attempt!",
              fence as "fence!", cancel_requested_at
            from claim_queued_runs($1, $2, $3, $4)"#,
-        worker,
+        None::<Uuid>,
         LEASE_SECONDS,
         i64::from(limit),
         i64::from(per_workspace)
@@ -135,10 +134,10 @@ pub async fn has_queued(db: &mut PgConnection) -> Result<bool> {
     Ok(has_queued)
 }
 
-/// Takes up to `limit` running runs whose lease has run out, but none of `spared`.
+/// Takes up to `limit` running runs whose lease has run out, but none of `spared`. [`take_up`] must
+/// follow.
 pub async fn claim_orphaned(
     db: &mut PgConnection,
-    worker: Uuid,
     limit: u32,
     spared: &[RunId],
 ) -> Result<Vec<ClaimedRun>> {
@@ -147,17 +146,16 @@ pub async fn claim_orphaned(
         ClaimedRow,
         "with orphaned as (
            select workspace_id, id from runs
-           where status = 'running' and lease_expires_at < now() and id <> all($4)
-           order by lease_expires_at limit $3
+           where status = 'running' and lease_expires_at < now() and id <> all($3)
+           order by lease_expires_at limit $2
            for update skip locked
          )
-         update runs set fence = fence + 1, lease_owner = $1,
+         update runs set fence = fence + 1, lease_owner = null,
            attempt = attempt + case when lease_owner is null then 0 else 1 end,
-           lease_expires_at = now() + make_interval(secs => $2)
+           lease_expires_at = now() + make_interval(secs => $1)
          from orphaned where runs.workspace_id = orphaned.workspace_id and runs.id = orphaned.id
          returning runs.id, runs.workspace_id, conversation_id, agent_id, agent_version, author_id,
            message_id, answer_id, attempt, fence, cancel_requested_at",
-        worker,
         LEASE_SECONDS,
         i64::from(limit),
         &spared
@@ -165,6 +163,26 @@ pub async fn claim_orphaned(
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|row| row.into_claimed(true)).collect())
+}
+
+/// Notes that a worker has heard of its claims. One that comes too late is nobody's when its lease
+/// runs out, and counts as no attempt.
+pub async fn take_up(db: &mut PgConnection, worker: Uuid, claimed: &[ClaimedRun]) -> Result<()> {
+    let leases = claimed.iter().map(|run| run.lease);
+    let (ids, fences): (Vec<Uuid>, Vec<i64>) = leases
+        .map(|lease| (lease.run_id.uuid(), lease.fence))
+        .unzip();
+    sqlx::query!(
+        "update runs set lease_owner = $1
+         from unnest($2::uuid[], $3::bigint[]) as held (id, fence)
+         where runs.id = held.id and runs.fence = held.fence and runs.status = 'running'",
+        worker,
+        &ids,
+        &fences
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Renews leases; a run that is missing from the answer is no longer this worker's.

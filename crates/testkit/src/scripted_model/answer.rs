@@ -33,6 +33,8 @@ pub(super) enum Content {
     Json(Value),
     /// Bytes as they are, each piece written by itself.
     Raw(Vec<Bytes>),
+    /// The same bytes again and again.
+    Flood(Bytes),
 }
 
 /// Where an answer breaks, counted in chunks sent before.
@@ -121,6 +123,11 @@ impl Answer {
         Self::new(200, Content::Raw(pieces))
     }
 
+    /// Sends these bytes again and again, as fast as they are taken, until the client hangs up.
+    pub fn flood(piece: Bytes) -> Self {
+        Self::new(200, Content::Flood(piece))
+    }
+
     /// Takes the request and never answers; the client has to give up.
     pub fn silent() -> Self {
         Self {
@@ -200,7 +207,7 @@ impl Answer {
     pub fn full_text(&self) -> String {
         match &self.content {
             Content::Chunks(chunks) => chunks.concat(),
-            Content::Deltas(_) | Content::Json(_) | Content::Raw(_) => String::new(),
+            _ => String::new(),
         }
     }
 

@@ -44,6 +44,12 @@ pub(super) async fn send(
         }
         Content::Chunks(_) => send_json(connection, answer, &completion(answer, body)).await,
         Content::Raw(pieces) => send_stream(connection, answer, pieces.clone(), None).await,
+        Content::Flood(piece) => {
+            send_head_of_stream(connection, answer).await?;
+            loop {
+                connection.write_chunk(piece).await?;
+            }
+        }
     }
 }
 
@@ -67,8 +73,7 @@ async fn send_stream(
     pieces: Vec<Bytes>,
     completion: Option<(Dialect, &Value)>,
 ) -> io::Result<After> {
-    let head = head(answer, "text/event-stream") + "transfer-encoding: chunked\r\n\r\n";
-    connection.stream.write_all(head.as_bytes()).await?;
+    send_head_of_stream(connection, answer).await?;
     if let Some((dialect, request)) = completion
         && let Some(beginning) = dialect.beginning(answer, request)
     {
@@ -99,6 +104,11 @@ async fn send_stream(
     }
     connection.write_chunk(b"").await?;
     Ok(After::KeepOpen)
+}
+
+async fn send_head_of_stream(connection: &mut Connection, answer: &Answer) -> io::Result<()> {
+    let head = head(answer, "text/event-stream") + "transfer-encoding: chunked\r\n\r\n";
+    connection.stream.write_all(head.as_bytes()).await
 }
 
 /// Breaks the answer here if its script says so.

@@ -174,11 +174,10 @@ async fn old_fence_and_ended_run_are_refused_by_the_store() {
             .await
             .expect("an answer");
         assert_eq!(renewed.len(), 0, "{end:?}: an ended run is not renewed");
-        let worker = Uuid::now_v7();
         store::runs::expire_all_leases(&mut db).await.expect("done");
-        let taken = store::runs::claim_orphaned(&mut db, worker, 10, &[]).await;
+        let taken = store::runs::claim_orphaned(&mut db, 10, &[]).await;
         assert_eq!(taken.expect("an answer").len(), 0, "{end:?}");
-        let taken = store::runs::claim_queued(&mut db, worker, 10, 100).await;
+        let taken = store::runs::claim_queued(&mut db, 10, 100).await;
         assert_eq!(taken.expect("an answer").len(), 0, "{end:?}");
         let mut tx = store.begin(held.lease.workspace_id).await.expect("begun");
         let cancelled = tx.request_cancellation(held.lease.run_id).await;

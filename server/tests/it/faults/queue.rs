@@ -135,6 +135,62 @@ async fn same_submit_is_the_same_run_at_every_server_and_door() {
     assert_eq!(model.request_count(), 2, "the model was asked once each");
 }
 
+/// Claims that wait in the database for longer than their worker does are made when nobody expects
+/// them any more.
+#[tokio::test]
+async fn claim_that_comes_too_late_is_no_attempt() {
+    let db = TestDb::create().await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let (answer, gate) = Scripted::numbered(2).held();
+    model.next(answer);
+    model.always(Scripted::text("done"));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "first").await;
+    model.wait_for_requests(1).await;
+    let run = app.ask(&conversation, "second").await;
+    let mut superuser = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+    let mut watcher = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("connect");
+
+    // Whoever takes runs from the queue waits for this.
+    lock_queue(&mut superuser, "pg_advisory_lock").await;
+    gate.finish();
+    let begun = Instant::now();
+    while waiting_claims(&mut watcher).await < 2 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no claim waits");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    lock_queue(&mut superuser, "pg_advisory_unlock").await;
+    let log = app.log(&conversation).await;
+    let run = app.get(&format!("/runs/{run}")).await.body;
+
+    check_gapless(&log).expect("no gap");
+    let adopted = log.iter().filter(|event| event.event == "run_adopted");
+    assert_eq!(adopted.count(), 1, "the first claim came too late");
+    assert_eq!(run["status"], "completed", "{run}");
+    assert_eq!(run["attempt"], 1, "{run}");
+}
+
+async fn lock_queue(db: &mut PgConnection, function: &str) {
+    let sql = format!("select {function}(hashtext('agentarea run queue'))");
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(db).await;
+    done.expect("lock or unlock the queue");
+}
+
+/// How many connections wait for the lock of the queue.
+async fn waiting_claims(db: &mut PgConnection) -> i64 {
+    let sql = "select count(*) from pg_stat_activity
+        where wait_event_type = 'Lock' and wait_event = 'advisory'
+          and datname = current_database()";
+    let count = sqlx::query_scalar(sql).fetch_one(db);
+    count.await.expect("a count")
+}
+
 async fn count(db: &mut PgConnection, condition: &str) -> i64 {
     let sql = format!("select count(*) from runs where {condition}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql))

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{EventStream, ScriptedModel, check_gapless, texts};
+use testkit::{CrashableDb, EventStream, ScriptedModel, check_gapless, inputs, texts};
 
 use super::rounds;
-use crate::support::TestApp;
+use crate::support::{Program, TestApp, client};
 
 /// Conversations with a run under way, and clients that watch each.
 const CONVERSATIONS: usize = 5;
@@ -15,6 +15,9 @@ const WATCHERS: usize = 10;
 /// Chunks of each answer, and time between them.
 const CHUNKS: usize = 300;
 const PACE: Duration = Duration::from_millis(20);
+
+/// Longest time that a server takes to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
 /// A client of one conversation, with what it has seen.
 struct Watcher {
@@ -71,7 +74,7 @@ async fn stopped_server_tells_every_stream_to_come_back_and_nothing_is_lost() {
         let took = told.elapsed();
         println!("round {round}: ended after {took:?}");
 
-        assert!(took < Duration::from_secs(30), "{took:?}");
+        assert!(took < ENDS_WITHIN, "{took:?}");
         assert_eq!(pauses.len(), CONVERSATIONS * WATCHERS);
         for pause in pauses {
             let pause = pause.expect("every stream is told when to come back");
@@ -107,4 +110,53 @@ async fn resume(app: &TestApp, mut watcher: Watcher) -> Vec<testkit::SseEvent> {
     watcher.seen.extend(rest.expect("the rest"));
     watcher.seen.retain(|event| event.id.is_some());
     watcher.seen
+}
+
+/// Runs, streams and requests that wait for a database that says nothing keep nobody.
+#[tokio::test]
+async fn server_that_is_told_to_stop_while_the_database_is_frozen_ends_in_time() {
+    let db = CrashableDb::start().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    model.always(Scripted::numbered(10));
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    app.ask(&conversation, "count").await;
+    gate.release(5);
+    let mut stream = app.events(&conversation, "").await;
+    let seen = stream.collect_until(|event| event.event == "text_delta");
+    seen.await.expect("some text");
+
+    db.pause();
+    gate.release(1);
+    let path = format!("/api/v1/conversations/{conversation}/messages");
+    let waiting = client()
+        .post(app.url(&path))
+        .bearer_auth(&app.key)
+        .json(&inputs::message("are you there?"))
+        .send();
+    let waiting = tokio::spawn(waiting);
+    app.program().signal("TERM");
+    let told = Instant::now();
+    while app.program().is_running() {
+        assert!(told.elapsed() < ENDS_WITHIN, "it does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    println!("ended after {:?}", told.elapsed());
+    // However that ended.
+    let _ = waiting.await.expect("the request is over");
+    db.resume();
+    gate.finish();
+    app.program().start().await;
+    let log = app.log(&conversation).await;
+
+    check_gapless(&log).expect("no gap");
+    let expected = Scripted::numbered(10).full_text();
+    let answers = texts(&log).expect("exact");
+    assert!(
+        answers.values().any(|text| *text == expected),
+        "{answers:?}"
+    );
 }

@@ -1,15 +1,13 @@
-//! A private Redis server for a test, and everything bad that can happen to it.
+//! A Redis server on a port of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use anyhow::{Context, ensure};
+use tokio::net::TcpListener;
 
-/// Longest wait for the server to answer, or to end.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::wire::{PATIENCE, Reply, Subscriber, ask};
 
 /// Starts the server and waits for the test process to go: its end of the pipe closes however it
 /// dies. `KILL`, because the server may be frozen.
@@ -27,7 +25,19 @@ rm -rf "$dir"
 #[derive(Debug)]
 pub struct TestRedis {
     port: u16,
+    kind: Kind,
+    /// Further lines of its configuration.
+    settings: Vec<String>,
     running: Option<Running>,
+}
+
+/// What a server is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It keeps data.
+    Data,
+    /// It watches over others.
+    Sentinel,
 }
 
 #[derive(Debug)]
@@ -37,32 +47,29 @@ struct Running {
     pid: String,
 }
 
-/// An answer of the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// A text, a status or an error.
-    Text(String),
-    /// A number.
-    Number(i64),
-    /// Nothing.
-    Nil,
-    /// Several answers.
-    List(Vec<Reply>),
-}
-
 impl TestRedis {
     /// Starts a server that keeps nothing on disk.
     ///
     /// # Panics
     /// If Redis is not installed or does not start; says how to install it.
     pub async fn start() -> Self {
-        let port = free_port().await;
+        Self::start_as(Kind::Data, Vec::new()).await
+    }
+
+    pub(super) async fn start_as(kind: Kind, settings: Vec<String>) -> Self {
         let mut redis = Self {
-            port,
+            port: free_port().await,
+            kind,
+            settings,
             running: None,
         };
         redis.restart().await;
         redis
+    }
+
+    /// Its port on this machine.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Address for `REDIS_URL`.
@@ -126,19 +133,24 @@ impl TestRedis {
 
     /// Hears what is published on a channel from now on.
     pub async fn subscribe(&self, channel: &str) -> Subscriber {
-        let mut stream = connect(self.port).await.expect("connect");
-        write(&mut stream, &["SUBSCRIBE", channel])
-            .await
-            .expect("subscribe");
-        let mut subscriber = Subscriber {
-            stream: BufReader::new(stream),
-        };
-        subscriber.next_list().await;
-        subscriber
+        Subscriber::of(self.port, channel).await
     }
 
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the server runs")
+    }
+
+    fn configuration(&self, dir: &Path) -> String {
+        let (port, dir) = (self.port, dir.display());
+        let mut lines = vec![
+            format!("port {port}"),
+            format!("dir {dir}"),
+            "bind 127.0.0.1".to_owned(),
+            "save \"\"".to_owned(),
+            "appendonly no".to_owned(),
+        ];
+        lines.extend_from_slice(&self.settings);
+        lines.join("\n") + "\n"
     }
 
     async fn try_start(&self) -> anyhow::Result<Running> {
@@ -147,14 +159,14 @@ impl TestRedis {
             .tempdir()
             .context("making a folder for Redis")?
             .keep();
-        let port = self.port.to_string();
+        let configuration = dir.join("redis.conf");
+        std::fs::write(&configuration, self.configuration(&dir))?;
         let watchdog = Command::new("/bin/sh")
             .args(["-c", WATCHDOG, "watchdog"])
             .arg(&dir)
             .arg(find()?)
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
-            .args(["--appendonly", "no", "--daemonize", "no", "--dir"])
-            .arg(&dir)
+            .arg(&configuration)
+            .args((self.kind == Kind::Sentinel).then_some("--sentinel"))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -190,55 +202,6 @@ impl Running {
     }
 }
 
-/// Hears a channel.
-#[derive(Debug)]
-pub struct Subscriber {
-    stream: BufReader<TcpStream>,
-}
-
-impl Subscriber {
-    /// The next message.
-    ///
-    /// # Panics
-    /// After 30 s without one.
-    pub async fn next(&mut self) -> String {
-        let message = self.next_list().await.pop().expect("a message");
-        message.text()
-    }
-
-    async fn next_list(&mut self) -> Vec<Reply> {
-        let reply = tokio::time::timeout(PATIENCE, read(&mut self.stream)).await;
-        match reply.expect("a message in time").expect("a message") {
-            Reply::List(items) => items,
-            other => panic!("{other:?} is no message"),
-        }
-    }
-}
-
-impl Reply {
-    /// The text.
-    ///
-    /// # Panics
-    /// If it is none.
-    pub fn text(self) -> String {
-        match self {
-            Self::Text(text) => text,
-            other => panic!("{other:?} is no text"),
-        }
-    }
-
-    /// The number.
-    ///
-    /// # Panics
-    /// If it is none.
-    pub fn number(self) -> i64 {
-        match self {
-            Self::Number(number) => number,
-            other => panic!("{other:?} is no number"),
-        }
-    }
-}
-
 fn find() -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
@@ -247,51 +210,16 @@ fn find() -> anyhow::Result<PathBuf> {
     found.context("Redis is not installed; try apt-get install redis-server")
 }
 
-async fn free_port() -> u16 {
+pub(super) async fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     listener.local_addr().expect("an address").port()
 }
 
-async fn connect(port: u16) -> anyhow::Result<TcpStream> {
-    Ok(TcpStream::connect(("127.0.0.1", port)).await?)
-}
-
-async fn ask(port: u16, words: &[&str]) -> anyhow::Result<Reply> {
-    let mut stream = connect(port).await?;
-    write(&mut stream, words).await?;
-    read(&mut BufReader::new(stream)).await
-}
-
-async fn write(stream: &mut TcpStream, words: &[&str]) -> anyhow::Result<()> {
-    let mut command = format!("*{}\r\n", words.len());
-    for word in words {
-        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
-    Ok(stream.write_all(command.as_bytes()).await?)
-}
-
-async fn read(stream: &mut BufReader<TcpStream>) -> anyhow::Result<Reply> {
-    let mut line = String::new();
-    ensure!(stream.read_line(&mut line).await? > 0, "the server hung up");
-    let line = line.trim_end();
-    let (kind, rest) = line.split_at(1);
-    match kind {
-        "+" | "-" => Ok(Reply::Text(rest.to_owned())),
-        ":" => Ok(Reply::Number(rest.parse()?)),
-        "$" | "*" if rest == "-1" => Ok(Reply::Nil),
-        "$" => {
-            let mut bytes = vec![0; rest.parse::<usize>()? + 2];
-            stream.read_exact(&mut bytes).await?;
-            bytes.truncate(bytes.len() - 2);
-            Ok(Reply::Text(String::from_utf8_lossy(&bytes).into_owned()))
-        }
-        "*" => {
-            let mut items = Vec::new();
-            for _ in 0..rest.parse::<usize>()? {
-                items.push(Box::pin(read(stream)).await?);
-            }
-            Ok(Reply::List(items))
-        }
-        _ => bail!("not understood: {line}"),
+/// Asks again until the answer is yes.
+pub(super) async fn eventually(what: &str, question: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !question().await {
+        assert!(begun.elapsed() < PATIENCE, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
