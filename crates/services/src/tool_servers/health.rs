@@ -12,7 +12,6 @@ use store::panics::panics;
 use tokio_util::sync::CancellationToken;
 
 use super::pool::{Live, Pool, Slot, lock};
-use crate::mint;
 
 /// How connected servers are looked after.
 #[derive(Clone, Copy, Debug)]
@@ -175,8 +174,7 @@ impl Pool {
                 self.note(id, &silent, state, Some(told)).await;
                 return;
             };
-            let jitter = mint::jitter(pause);
-            tokio::time::sleep(pause + jitter).await;
+            tokio::time::sleep(pause + outbound::jitter(pause / 4)).await;
             let mut state = slot.state.lock().await;
             let is_other = |live: &Arc<Live>| !Arc::ptr_eq(live, &silent);
             if state.live.as_ref().is_some_and(is_other) {

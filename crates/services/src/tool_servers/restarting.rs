@@ -8,7 +8,6 @@ use mcp::ConnectError;
 use store::panics::panics;
 
 use super::pool::{Pool, Slot, lock};
-use crate::mint;
 
 /// Pause before an engine is tried again; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -68,7 +67,7 @@ impl Pool {
         for _ in 0..MAX_TRIES {
             // After a crash the start itself waits, and with it whoever calls meanwhile.
             if is_away {
-                tokio::time::sleep(pause + mint::jitter(pause)).await;
+                tokio::time::sleep(pause + outbound::jitter(pause / 4)).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
             let mut state = slot.state.lock().await;
