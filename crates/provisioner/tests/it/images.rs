@@ -3,20 +3,20 @@
 use std::collections::HashSet;
 
 use provisioner::{Error, Provisioner};
-use testkit::Registry;
+use testkit::ImageRegistry;
 
 use crate::support::{Bench, IMAGE};
 
 #[tokio::test]
 async fn name_leads_to_the_newest_image_only_when_that_is_asked_for() {
-    let registry = Registry::start().await;
-    let Some(bench) = Bench::start_allowing(&[&registry.host()]).await else {
+    let registry = ImageRegistry::start().await;
+    let Some(bench) = Bench::start_allowing(&[registry.authority()]).await else {
         return;
     };
-    let name = registry.put("acme/tools", "latest", "the first");
+    let name = registry.push_text("acme/tools", "latest", "the first");
     let first = bench.docker.resolve(&name).await.unwrap();
 
-    registry.put("acme/tools", "latest", "the second");
+    registry.push_text("acme/tools", "latest", "the second");
     let again = bench.docker.resolve(&name).await.unwrap();
     let second = bench.docker.resolve_newest(&name).await.unwrap();
     let digest = first.digest.clone().unwrap();
@@ -35,12 +35,12 @@ async fn name_leads_to_the_newest_image_only_when_that_is_asked_for() {
 
 #[tokio::test]
 async fn newest_image_is_not_fetched_from_where_images_may_not_come_from() {
-    let registry = Registry::start().await;
+    let registry = ImageRegistry::start().await;
     let Some(bench) = Bench::start().await else {
         return;
     };
     // The engine would go there, and users may not send it.
-    let name = registry.put("acme/tools", "latest", "the first");
+    let name = registry.push_text("acme/tools", "latest", "the first");
 
     let refused = bench.docker.resolve_newest(&name).await.unwrap_err();
 
