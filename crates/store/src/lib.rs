@@ -16,6 +16,7 @@ pub mod branches;
 pub mod budgets;
 pub mod bus;
 pub mod cache;
+pub mod container_images;
 pub mod conversation_files;
 pub mod conversations;
 mod database;

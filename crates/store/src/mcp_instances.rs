@@ -141,17 +141,6 @@ pub async fn find_last_owner(
     }))
 }
 
-/// The images of packages that servers have pinned, by their ids on the engine.
-pub async fn list_pinned_packages(db: &mut PgConnection) -> Result<Vec<String>> {
-    let ids = sqlx::query_scalar!(
-        r#"select distinct source->>'pinned_image' as "image!" from mcp_servers
-           where source->>'type' = 'package' and source->>'pinned_image' is not null"#
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(ids)
-}
-
 /// Prolongs starts of a process, and gives them. What has run out, or was taken, is not among them.
 pub async fn prolong(
     db: &mut PgConnection,
@@ -318,7 +307,7 @@ fn desired(text: &str) -> Result<DesiredState> {
     Ok(state.map_err(|error| anyhow::anyhow!(error))?)
 }
 
-fn interval(time: Duration) -> PgInterval {
+pub(crate) fn interval(time: Duration) -> PgInterval {
     PgInterval {
         months: 0,
         days: 0,

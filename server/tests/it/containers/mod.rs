@@ -5,6 +5,7 @@ mod catalog;
 mod faults;
 mod fleet;
 mod http;
+mod images;
 mod mirrors;
 mod packages;
 mod recovering;
