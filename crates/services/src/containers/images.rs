@@ -34,6 +34,15 @@ impl Wanted {
 }
 
 impl Containers {
+    /// Asks the engine whether it is there.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(crate) async fn reach_engine(&self) -> Result<(), ConnectError> {
+        let provisioner = self.provisioner().await.map_err(told)?;
+        provisioner.engine().await.map(drop).map_err(told)
+    }
+
     /// Whether the engine still has an image of that id.
     ///
     /// # Errors

@@ -146,14 +146,8 @@ impl Pool {
         let reason = format!("it did not answer {MAX_MISSES} checks in a row: {silence}");
         let state = McpServerState::Unhealthy;
         self.note(id, &live, state, Some(reason.clone())).await;
-        lock(&slot.health).is_recovering = true;
-        // Owned by the slot: whoever disconnects the server ends it.
         let (this, recovered) = (self.clone(), slot.clone());
-        let recovering = tokio::spawn(async move {
-            panics(this.recover(id, &recovered, live, reason)).await;
-            lock(&recovered.health).is_recovering = false;
-        });
-        *lock(&slot.recovery) = Some(recovering.abort_handle());
+        slot.recover_by(async move { this.recover(id, &recovered, live, reason).await });
     }
 
     /// Starts a server anew, again and again with growing pauses, unless somebody else has.
@@ -186,6 +180,8 @@ impl Pool {
                     lock(&slot.health).misses = 0;
                     return;
                 }
+                // Whoever leads the fleet starts it once its engine is back.
+                Err(ConnectError::Unavailable(_)) => return,
                 Err(error) => reason = error.to_string(),
             }
         }

@@ -129,11 +129,13 @@ impl ToolServers {
 
     async fn settle(&self, astray: Astray) {
         let (workspace_id, id) = (astray.workspace_id, astray.server_id);
-        tracing::info!(
-            mcp_server.id = %id,
-            desired = astray.desired.as_str(),
-            "a tool server is brought to where it should be"
-        );
+        if !astray.is_waiting {
+            tracing::info!(
+                mcp_server.id = %id,
+                desired = astray.desired.as_str(),
+                "a tool server is brought to where it should be"
+            );
+        }
         match astray.desired {
             DesiredState::Running => {
                 // It never waits for long: what takes longer goes on by itself, and is held.
