@@ -45,12 +45,13 @@ async fn make_ready(State(inside): State<Inside>, server: Server, headers: Heade
     match held.make_ready().await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(NotHere::Elsewhere) => StatusCode::CONFLICT.into_response(),
-        Err(NotHere::Failed(reason)) => (
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Json(json!({"reason": reason})),
-        )
-            .into_response(),
+        Err(NotHere::Failed(reason)) => told(StatusCode::UNPROCESSABLE_ENTITY, &reason),
+        Err(NotHere::NotNow(reason)) => told(StatusCode::SERVICE_UNAVAILABLE, &reason),
     }
+}
+
+fn told(status: StatusCode, reason: &str) -> Response {
+    (status, Json(json!({"reason": reason}))).into_response()
 }
 
 async fn tools(State(inside): State<Inside>, server: Server, req: Request) -> Response {

@@ -58,14 +58,12 @@ pub struct AppState {
 }
 
 /// All routes of the server, and the short way to one of them.
-///
-/// # Errors
-/// If the metrics recorder cannot be installed.
 pub fn front(
     config: &Config,
     services: Services,
+    metrics: PrometheusHandle,
     stopping: CancellationToken,
-) -> anyhow::Result<Front> {
+) -> Front {
     page_tasks::start();
     let public_url = config.public_url();
     let roles = config.roles;
@@ -81,7 +79,7 @@ pub fn front(
         cookie,
         assets: Arc::new(asset_names),
         rate_limit: RateLimit::new(config.limits.requests_per_minute),
-        metrics: rest::metrics::install()?,
+        metrics,
         gateway: gateway::service(&public_url, stopping.clone()),
         stopping,
     };
@@ -156,7 +154,7 @@ pub fn front(
         SecurityHeaders::new(&public_url),
         request::identify,
     ));
-    Ok(Front { routes, short_way })
+    Front { routes, short_way }
 }
 
 /// What pages link to of the REST interface, for servers that have pages and not that.

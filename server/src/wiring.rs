@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use outbound::{Dialler, Outbound, Policy};
 use secrecy::ExposeSecret;
-use services::{ContainersConfig, PackageBase, Quota, Services};
+use services::{ContainersConfig, PackageBase, Quota, Services, UnusedImages};
 use store::embedded::{Embedded, Joining};
 use store::{Config as DatabaseConfig, Store};
 
@@ -173,8 +173,9 @@ fn policy(config: &Config) -> anyhow::Result<Policy> {
 
 fn containers(config: &Config) -> anyhow::Result<ContainersConfig> {
     let containers = &config.containers;
-    let days = u64::from(containers.base_image_days);
-    let lives = (days > 0).then(|| Duration::from_secs(days * 24 * 3600));
+    let days = |days: u32| (days > 0).then(|| Duration::from_secs(u64::from(days) * 24 * 3600));
+    let lives = days(containers.base_image_days);
+    let mib = Some(containers.images_mib).filter(|mib| *mib > 0);
     Ok(ContainersConfig {
         engines: config.container_engines()?,
         certificates: config.container_certificates()?,
@@ -185,6 +186,10 @@ fn containers(config: &Config) -> anyhow::Result<ContainersConfig> {
         python: base(&containers.python_image, &containers.python_from, lives),
         npm_registry: containers.npm_registry.clone(),
         pypi_index: containers.pypi_index.clone(),
+        images: UnusedImages {
+            after: days(containers.unused_image_days),
+            above_bytes: mib.map(|mib| mib.saturating_mul(1024 * 1024)),
+        },
     })
 }
 

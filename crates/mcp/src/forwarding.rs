@@ -17,6 +17,8 @@ const MAX_BYTES: usize = 8 * 1024 * 1024;
 pub enum NotReady {
     /// It tried, and this is why it could not.
     Failed(String),
+    /// The same, and it can once what it runs servers on is back.
+    Later(String),
     /// It does not answer, or does not run the server any more.
     Away,
 }
@@ -40,14 +42,14 @@ pub async fn make_ready(
     let request = request.map_err(|_| NotReady::Away)?;
     let sent = request.bearer_auth(bearer).timeout(timeout).send().await;
     let answer = sent.map_err(|_| NotReady::Away)?;
-    match answer.status().as_u16() {
-        204 => Ok(()),
-        422 => {
-            let told = answer.json::<Told>().await;
-            Err(told.map_or(NotReady::Away, |told| NotReady::Failed(told.reason)))
-        }
-        _ => Err(NotReady::Away),
-    }
+    let why = match answer.status().as_u16() {
+        204 => return Ok(()),
+        422 => NotReady::Failed,
+        503 => NotReady::Later,
+        _ => return Err(NotReady::Away),
+    };
+    let told = answer.json::<Told>().await;
+    Err(told.map_or(NotReady::Away, |told| why(told.reason)))
 }
 
 /// What another process knows of a server; `None` if it does not answer.

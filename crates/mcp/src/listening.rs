@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use outbound::jitter;
 use rmcp::model::{ErrorCode, ServerCapabilities, SubscriptionFilter};
 use rmcp::service::{Peer, RoleClient, RunningService, ServiceError};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
 use crate::handler::Handler;
 
@@ -58,7 +58,7 @@ async fn keep_listening(peer: Peer<RoleClient>, filter: SubscriptionFilter, chan
         if begun.elapsed() >= LASTING {
             pause = FIRST_PAUSE;
         }
-        sleep(pause + jitter(pause)).await;
+        sleep(pause + jitter(pause / 4)).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
@@ -83,9 +83,4 @@ fn notices(has: &ServerCapabilities) -> Option<SubscriptionFilter> {
     }
     let tells = [tools, prompts, resources].contains(&Some(true));
     tells.then(|| filter.build())
-}
-
-/// A random part of a quarter of a pause: all clients of a server lose it at the same moment.
-fn jitter(pause: Duration) -> Duration {
-    pause * u32::from(Uuid::new_v4().as_bytes()[0]) / (4 * 255)
 }

@@ -24,7 +24,7 @@ pub use egress::{Refusal, Refusals, Rule, RuleError};
 pub use error::Error;
 pub use logs::{LogBook, LogLine};
 pub use package::{Base, Package, PackageConfig, Registry};
-pub use provisioner::{Engine, Held, Image, Instance, Provisioner, State, Stats};
+pub use provisioner::{Engine, Fetched, Held, Image, Instance, Provisioner, State, Stats};
 pub use running::{Exit, Reader, Running, Started, Writer};
 pub use spec::{Limits, Spec};
 pub use veil::Veil;

@@ -1,7 +1,5 @@
 //! What every engine can do.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 
 use crate::{Error, Exit, LogBook, Package, PackageConfig, Spec, Started};
@@ -15,6 +13,12 @@ pub trait Provisioner: Send + Sync {
     /// # Errors
     /// `NoEngine`, with every address that was tried.
     async fn engine(&self) -> Result<Engine, Error>;
+
+    /// What tells the engine from every other one, by whatever address it is reached.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    async fn engine_id(&self) -> Result<String, Error>;
 
     /// Finds an image on the engine or pulls it, and pins it by its id. Idempotent.
     ///
@@ -52,12 +56,19 @@ pub trait Provisioner: Send + Sync {
         log: &LogBook,
     ) -> Result<Image, Error>;
 
-    /// Removes the oldest images of packages beyond the newest `keep`, but none whose id is in
-    /// `spare`. One that a container runs stays, too.
+    /// The images that this installation has pulled or built, in no order; what was on the engine
+    /// before, or came to it in another way, is not among them.
     ///
     /// # Errors
     /// When the engine fails.
-    async fn drop_packages(&self, keep: usize, spare: &HashSet<String>) -> Result<(), Error>;
+    async fn list_fetched(&self, config: &PackageConfig) -> Result<Vec<Fetched>, Error>;
+
+    /// Removes one of those images, and tells whether it is gone: not while a container has it, and
+    /// not where somebody else has given it a name. Idempotent.
+    ///
+    /// # Errors
+    /// When the engine fails or refuses.
+    async fn drop_fetched(&self, id: &str) -> Result<bool, Error>;
 
     /// Starts the one container of `spec.id` and attaches to it before its first byte.
     ///
@@ -125,6 +136,21 @@ pub struct Image {
     pub id: String,
     /// The digest in its registry, if it came from one: `name@sha256:…`.
     pub digest: Option<String>,
+}
+
+/// An image that this installation has put on the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The id on the engine: `sha256:…`.
+    pub id: String,
+    /// What it is called there; none if it was pulled by its digest, or its name has moved on.
+    pub names: Vec<String>,
+    /// Its digests in registries: `name@sha256:…`.
+    pub digests: Vec<String>,
+    /// What it takes beyond the largest of the others that it stands on.
+    pub size_bytes: u64,
+    /// Whether a container has it, another of these images stands on it, or new servers start with it.
+    pub is_needed: bool,
 }
 
 /// A container that this installation made.

@@ -52,7 +52,7 @@ mod worker;
 
 pub use access::AccessWatch;
 pub use authentication::{Credential, Recognized};
-pub use containers::{ContainersConfig, Quota};
+pub use containers::{ContainersConfig, Quota, UnusedImages};
 pub use domain::conversations::PostedMessage;
 pub use entrance::{Client, ClientEntrance};
 pub use fault::{REQUEST_ID, internal};

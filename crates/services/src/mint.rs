@@ -1,7 +1,5 @@
 //! The only place where ids, times and tokens are made.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::Timestamp;
@@ -18,11 +16,6 @@ pub(crate) fn id<Id: From<Uuid>>() -> Id {
 /// Now.
 pub(crate) fn now() -> Timestamp {
     OffsetDateTime::now_utc().into()
-}
-
-/// A random part of a quarter of a pause, so that many do not try again at once.
-pub(crate) fn jitter(pause: Duration) -> Duration {
-    pause.mul_f64(f64::from(rand::rng().next_u32()) / f64::from(u32::MAX) / 4.0)
 }
 
 /// 256 random bits as URL-safe text.

@@ -20,23 +20,35 @@ pub async fn find_or_create(db: &mut PgConnection, fresh: Uuid) -> Result<Uuid> 
     Ok(id)
 }
 
-/// Notes that a process lives until then and where the others reach it; forgets those that have been
-/// silent.
+/// A process that runs containers.
+#[derive(Clone, Copy, Debug)]
+pub struct ContainerProcess<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// Where the others reach it.
+    pub address: &'a str,
+    /// Its engine's id; empty while none answers.
+    pub engine: &'a str,
+}
+
+/// Notes that a process lives until then; forgets those that have been silent.
 pub async fn put_process(
     db: &mut PgConnection,
-    process: Uuid,
-    address: &str,
+    process: ContainerProcess<'_>,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<()> {
     sqlx::query!(
         "with silent as (delete from container_processes where alive_until < $2 and id <> $1)
-         insert into container_processes (id, alive_until, address) values ($1, $3, $4)
-         on conflict (id) do update set alive_until = excluded.alive_until",
-        process,
+         insert into container_processes (id, alive_until, address, engine)
+         values ($1, $3, $4, $5)
+         on conflict (id) do update
+           set alive_until = excluded.alive_until, engine = excluded.engine",
+        process.id,
         now.date_time(),
         until.date_time(),
-        address
+        process.address,
+        process.engine
     )
     .execute(db)
     .await?;

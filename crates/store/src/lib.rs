@@ -17,6 +17,7 @@ pub mod budgets;
 pub mod bus;
 pub mod cache;
 pub mod calls;
+pub mod container_images;
 pub mod conversation_files;
 pub mod conversations;
 mod database;

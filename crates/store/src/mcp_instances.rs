@@ -35,6 +35,15 @@ pub struct Owner {
     pub address: String,
 }
 
+/// A process that may run a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Manager {
+    /// The process.
+    pub owner: Owner,
+    /// Whether its engine answered lately.
+    pub has_engine: bool,
+}
+
 /// A container that its owner goes on holding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -61,6 +70,8 @@ pub struct Astray {
     pub desired: DesiredState,
     /// Its settings' revision.
     pub revision: i32,
+    /// Whether it could not be started before, for what it runs on was away.
+    pub is_waiting: bool,
 }
 
 /// Takes a server for a process that means to start it with the settings of `revision`, for `life`.
@@ -139,17 +150,6 @@ pub async fn find_last_owner(
         process: row.id,
         address: row.address,
     }))
-}
-
-/// The images of packages that servers have pinned, by their ids on the engine.
-pub async fn list_pinned_packages(db: &mut PgConnection) -> Result<Vec<String>> {
-    let ids = sqlx::query_scalar!(
-        r#"select distinct source->>'pinned_image' as "image!" from mcp_servers
-           where source->>'type' = 'package' and source->>'pinned_image' is not null"#
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(ids)
 }
 
 /// Prolongs starts of a process, and gives them. What has run out, or was taken, is not among them.
@@ -233,7 +233,7 @@ pub async fn list_there(db: &mut PgConnection, servers: &[Uuid]) -> Result<Vec<M
 }
 
 /// Servers that nobody holds and whose observed state says otherwise or is not the desired one, for
-/// longer than `patience`; the longest first.
+/// longer than `patience`; the longest first, and after them those that wait for what they run on.
 pub async fn list_astray(
     db: &mut PgConnection,
     patience: Duration,
@@ -248,14 +248,17 @@ pub async fn list_astray(
     ];
     let has_container = has_container.map(|state| state.as_str().to_owned());
     let rows = sqlx::query!(
-        "select s.workspace_id, s.id, s.desired_state, s.revision from mcp_servers s
+        r#"select s.workspace_id, s.id, s.desired_state, s.revision,
+           s.state = 'requested' and s.reason is not null as "is_waiting!"
+         from mcp_servers s
          left join mcp_instances i on i.workspace_id = s.workspace_id and i.server_id = s.id
          where s.source->>'type' in ('container', 'package')
            and (i.owner is null or i.held_until < now())
            and ((s.desired_state = 'stopped' and s.state <> 'stopped')
              or (s.desired_state = 'running' and s.state = any($1)
-               and s.state_since < now() - $2::interval))
-         order by s.state_since limit $3",
+               and (s.state_since < now() - $2::interval
+                 or s.state = 'requested' and s.reason is not null)))
+         order by 5, s.state_since limit $3"#,
         &has_container,
         interval(patience),
         limit
@@ -268,6 +271,7 @@ pub async fn list_astray(
             server_id: row.id.into(),
             desired: desired(&row.desired_state)?,
             revision: row.revision,
+            is_waiting: row.is_waiting,
         })
     });
     astray.collect()
@@ -298,18 +302,23 @@ pub async fn release_all(db: &mut PgConnection, process: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// A process that runs containers, is alive and says where it is; the one that said so last.
-pub async fn find_manager(db: &mut PgConnection, now: Timestamp) -> Result<Option<Owner>> {
+/// A process that runs containers, is alive and says where it is: of those with an engine that
+/// answers, or else of all, the one that said so last.
+pub async fn find_manager(db: &mut PgConnection, now: Timestamp) -> Result<Option<Manager>> {
     let row = sqlx::query!(
-        "select id, address from container_processes
-         where alive_until >= $1 and address <> '' order by alive_until desc limit 1",
+        r#"select id, address, engine <> '' as "has_engine!" from container_processes
+         where alive_until >= $1 and address <> ''
+         order by engine = '', alive_until desc limit 1"#,
         now.date_time()
     )
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|row| Owner {
-        process: row.id,
-        address: row.address,
+    Ok(row.map(|row| Manager {
+        owner: Owner {
+            process: row.id,
+            address: row.address,
+        },
+        has_engine: row.has_engine,
     }))
 }
 
@@ -318,7 +327,7 @@ fn desired(text: &str) -> Result<DesiredState> {
     Ok(state.map_err(|error| anyhow::anyhow!(error))?)
 }
 
-fn interval(time: Duration) -> PgInterval {
+pub(crate) fn interval(time: Duration) -> PgInterval {
     PgInterval {
         months: 0,
         days: 0,

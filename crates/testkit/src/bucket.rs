@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
-
-use crate::scripted_model::http::{Connection, Request};
+use crate::scripted_model::http::Request;
+use crate::web_server::{Reply, WebServer};
 
 /// Name of the bucket.
 pub const BUCKET: &str = "agents";
@@ -15,9 +12,8 @@ pub const BUCKET: &str = "agents";
 /// A server with an empty bucket. It goes with this value.
 #[derive(Debug)]
 pub struct Bucket {
-    address: String,
     shared: Arc<Mutex<Content>>,
-    acceptor: JoinHandle<()>,
+    server: WebServer,
 }
 
 #[derive(Debug, Default)]
@@ -27,33 +23,28 @@ struct Content {
     is_down: bool,
 }
 
-struct Reply {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
 impl Bucket {
     /// Starts the server.
     ///
     /// # Panics
     /// If there is no free port.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address").to_string();
         let shared = Arc::<Mutex<Content>>::default();
-        let acceptor = tokio::spawn(accept(listener, shared.clone()));
+        let answering = shared.clone();
+        let answer = move |request: &Request| Some(lock(&answering).answer(request));
         Self {
-            address,
             shared,
-            acceptor,
+            server: WebServer::start("127.0.0.1", answer).await,
         }
     }
 
     /// Variables for a program that uses the bucket.
     pub fn variables(&self) -> [(&'static str, String); 4] {
         [
-            ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),
+            (
+                "AWS_ENDPOINT_URL",
+                format!("http://{}", self.server.authority()),
+            ),
             ("AWS_ACCESS_KEY_ID", "AKIATEST".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "a-secret-of-the-bucket".to_owned()),
             ("AWS_REGION", "eu-central-1".to_owned()),
@@ -76,48 +67,8 @@ impl Bucket {
     }
 }
 
-impl Drop for Bucket {
-    fn drop(&mut self) {
-        self.acceptor.abort();
-    }
-}
-
 fn lock(shared: &Mutex<Content>) -> MutexGuard<'_, Content> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Mutex<Content>>) {
-    let mut connections = JoinSet::new();
-    while let Ok((stream, _)) = listener.accept().await {
-        let shared = shared.clone();
-        connections.spawn(async move {
-            let mut connection = Connection::new(stream);
-            while let Ok(Some(request)) = connection.read_request().await {
-                let reply = lock(&shared).answer(&request);
-                let is_sent = send(&mut connection, &request, reply).await;
-                if is_sent.is_err() {
-                    break;
-                }
-            }
-        });
-    }
-}
-
-async fn send(connection: &mut Connection, request: &Request, reply: Reply) -> std::io::Result<()> {
-    let mut head = format!(
-        "HTTP/1.1 {} -\r\ncontent-length: {}\r\n",
-        reply.status,
-        reply.body.len()
-    );
-    for (name, value) in &reply.headers {
-        head += &format!("{name}: {value}\r\n");
-    }
-    head += "\r\n";
-    connection.stream.write_all(head.as_bytes()).await?;
-    match request.method.as_str() {
-        "HEAD" => Ok(()),
-        _ => connection.stream.write_all(&reply.body).await,
-    }
 }
 
 impl Content {
@@ -140,13 +91,13 @@ impl Content {
             ("PUT", Some(upload), Some(part)) => match self.uploads.get_mut(&upload) {
                 Some(parts) => {
                     parts.insert(part, request.body.clone());
-                    Reply::new(200, "").tagged(&format!("part-{part}"))
+                    tagged(Reply::new(200, ""), &format!("part-{part}"))
                 }
                 None => Reply::new(404, "<Error><Code>NoSuchUpload</Code></Error>"),
             },
             ("PUT", ..) => {
                 self.objects.insert(key, request.body.clone());
-                Reply::new(200, "").tagged("whole")
+                tagged(Reply::new(200, ""), "whole")
             }
             ("POST", Some(upload), _) => {
                 let parts = self.uploads.remove(&upload).unwrap_or_default();
@@ -156,7 +107,7 @@ impl Content {
                     "<CompleteMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{key}</Key>\
                      <ETag>\"parts\"</ETag></CompleteMultipartUploadResult>"
                 );
-                Reply::new(200, &xml)
+                Reply::new(200, xml)
             }
             ("POST", None, _) if query.split('&').any(|it| it.starts_with("uploads")) => {
                 let upload = format!("upload-{}", self.uploads.len() + self.objects.len());
@@ -165,7 +116,7 @@ impl Content {
                     "<InitiateMultipartUploadResult><Bucket>{BUCKET}</Bucket><Key>{key}</Key>\
                      <UploadId>{upload}</UploadId></InitiateMultipartUploadResult>"
                 );
-                Reply::new(200, &xml)
+                Reply::new(200, xml)
             }
             ("POST", ..) => self.delete_many(&String::from_utf8_lossy(&request.body)),
             ("DELETE", Some(upload), _) => {
@@ -180,10 +131,7 @@ impl Content {
                 self.list(&parameter(query, "prefix").unwrap_or_default())
             }
             ("GET" | "HEAD", ..) => match self.objects.get(&key) {
-                Some(content) => Reply {
-                    body: content.clone(),
-                    ..Reply::new(200, "").tagged("whole")
-                },
+                Some(content) => tagged(Reply::new(200, content.clone()), "whole"),
                 None => Reply::new(404, "<Error><Code>NoSuchKey</Code></Error>"),
             },
             _ => Reply::new(405, ""),
@@ -197,7 +145,7 @@ impl Content {
             self.objects.remove(key);
             deleted += &format!("<Deleted><Key>{key}</Key></Deleted>");
         }
-        Reply::new(200, &format!("<DeleteResult>{deleted}</DeleteResult>"))
+        Reply::new(200, format!("<DeleteResult>{deleted}</DeleteResult>"))
     }
 
     fn list(&self, prefix: &str) -> Reply {
@@ -217,25 +165,15 @@ impl Content {
             "<ListBucketResult><Name>{BUCKET}</Name><IsTruncated>false</IsTruncated>{found}\
              </ListBucketResult>"
         );
-        Reply::new(200, &xml)
+        Reply::new(200, xml)
     }
 }
 
-impl Reply {
-    fn new(status: u16, body: &str) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
-    }
-
-    fn tagged(mut self, tag: &str) -> Self {
-        self.headers.push(("etag", format!("\"{tag}\"")));
-        let modified = "Wed, 25 Nov 2026 22:00:00 GMT".to_owned();
-        self.headers.push(("last-modified", modified));
-        self
-    }
+/// A reply with what is told of an object.
+fn tagged(reply: Reply, tag: &str) -> Reply {
+    reply
+        .with("etag", &format!("\"{tag}\""))
+        .with("last-modified", "Wed, 25 Nov 2026 22:00:00 GMT")
 }
 
 fn parameter(query: &str, name: &str) -> Option<String> {

@@ -41,8 +41,21 @@ impl ImageRegistry {
     /// had one; `variable` is `NAME=value` of its environment. Answers its digest.
     pub fn push_tool_server(&self, name: &str, tag: &str, variable: &str) -> String {
         let layer = archive("tool-server", TOOL_SERVER).expect("an archive");
+        let settings = json!({"Entrypoint": ["/tool-server"], "Env": [variable]});
+        self.push((name, tag), &layer, settings)
+    }
+
+    /// Puts an image there in which there is nothing to run, only a file of this text. Answers the
+    /// reference by which an engine pulls it.
+    pub fn push_text(&self, name: &str, tag: &str, text: &str) -> String {
+        let layer = archive("readme", text.as_bytes()).expect("an archive");
+        self.push((name, tag), &layer, json!({}));
+        format!("{}/{name}:{tag}", self.authority())
+    }
+
+    fn push(&self, (name, tag): (&str, &str), layer: &[u8], settings: Value) -> String {
         let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-        packed.write_all(&layer).expect("written to memory");
+        packed.write_all(layer).expect("written to memory");
         let packed = packed.finish().expect("written to memory");
         let architecture = match std::env::consts::ARCH {
             "aarch64" => "arm64",
@@ -51,8 +64,8 @@ impl ImageRegistry {
         let config = json!({
             "architecture": architecture,
             "os": "linux",
-            "config": {"Entrypoint": ["/tool-server"], "Env": [variable]},
-            "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+            "config": settings,
+            "rootfs": {"type": "layers", "diff_ids": [digest(layer)]},
             "history": [{"created_by": "a test"}],
         });
         let manifest = json!({

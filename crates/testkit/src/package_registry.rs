@@ -16,6 +16,8 @@ pub const WITH_SCRIPT: &str = "with-script";
 pub const READY: &str = "ready-server";
 /// A package of PyPI that has to be built, which runs what it brings.
 pub const UNBUILT: &str = "unbuilt-server";
+/// What names of packages of npm begin with that nobody ever gets.
+pub const ENDLESS: &str = "endless";
 /// The only version of each.
 pub const VERSION: &str = "1.0.0";
 
@@ -80,6 +82,7 @@ impl PackageRegistry {
         let registry = Self {
             files: FileServer::start("127.0.0.2").await,
         };
+        registry.files.hold(&format!("/npm/{ENDLESS}"));
         registry.add_npm();
         registry.add_pypi();
         registry

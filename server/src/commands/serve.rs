@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::crowds::Crowds;
+use crate::rest::metrics;
 use crate::roles::Role;
 use crate::wiring::Backend;
 use crate::{listener, router, telemetry};
@@ -37,6 +38,8 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("watch for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("watch for SIGTERM")?;
 
+    // Before anything that is measured begins.
+    let metrics = metrics::install()?;
     let backend = Backend::open(&config, Joining::Succeed).await?;
     backend.services.start(&stopping);
     if config.roles.has(Role::Worker) {
@@ -44,7 +47,7 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     } else if is_embedded {
         tracing::warn!("no other server can use an embedded database: nothing runs agents here");
     }
-    let front = router::front(&config, backend.services.clone(), stopping.clone())?;
+    let front = router::front(&config, backend.services.clone(), metrics, stopping.clone());
     println!(
         "AgentArea is ready: {}",
         config.public_url().as_str().trim_end_matches('/')

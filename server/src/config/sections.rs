@@ -65,6 +65,10 @@ pub struct Containers {
     pub npm_registry: Url,
     /// The simple interface of PyPI or its mirror.
     pub pypi_index: Url,
+    /// Days after which an image that no server uses any more is removed; 0 for never.
+    pub unused_image_days: u32,
+    /// MiB above which images that no server uses are removed before that; 0 for no bound.
+    pub images_mib: u64,
 }
 
 /// How much of everything.

@@ -13,23 +13,11 @@ use crate::ui::{
     Card, FieldsForm, FormAction, FormErrors, TextAreaField, TextField, use_toasts, when_done,
 };
 
-/// Fields that show their own error, where a server is added.
-const NEW_FIELDS: &[&str] = &[
-    "name",
-    "source.image",
-    "source.command",
-    "source.env",
-    "source.secrets",
-    "source.http",
-    "source.egress",
-    "source.resources.memory_mb",
-    "source.resources.cpu_millis",
-];
-/// The same where one is changed: a package has its version there.
+/// Fields that show their own error. The first is there only where a package is changed.
 const FIELDS: &[&str] = &[
+    "source.version",
     "name",
     "source.image",
-    "source.version",
     "source.command",
     "source.env",
     "source.secrets",
@@ -38,6 +26,8 @@ const FIELDS: &[&str] = &[
     "source.resources.memory_mb",
     "source.resources.cpu_millis",
 ];
+/// The same where a server is added.
+const NEW_FIELDS: &[&str] = FIELDS.split_at(1).1;
 
 /// Adds a server from an image.
 #[component]

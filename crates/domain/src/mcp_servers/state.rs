@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// A container goes `requested → building → starting → ready`, is `asleep` while nobody uses it
-/// and starts again with the next call, and is `stopped` when a person said so. What may follow what
-/// says [`McpServerState::can_become`].
+/// and starts again with the next call, and is `stopped` when a person said so. Without an engine it
+/// is `requested` again. What may follow what says [`McpServerState::can_become`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum McpServerState {
     /// It is being asked for its tools.
     Connecting,
-    /// Its container is to be made.
+    /// Its container is to be made; the reason says what it waits for, if it has to.
     Requested,
     /// Its image is being fetched or built.
     Building,
@@ -35,7 +35,7 @@ pub enum McpServerState {
     /// It wants a person to sign in before it answers.
     SignInNeeded,
     /// It did not; the reason says why. It is tried again with the next call, or by itself if its
-    /// container ended or its engine was away.
+    /// container ended.
     Failed,
     /// Its container was ended because nobody used it; the next call starts it again.
     Asleep,
@@ -102,14 +102,16 @@ impl McpServerState {
                 // Only a person wakes it.
                 S::Stopped => false,
                 S::Connecting => matches!(next, S::Ready | S::SignInNeeded | S::Failed),
+                S::SignInNeeded => matches!(next, S::Ready | S::Failed),
+                // From here on whatever a container may be: what it runs on may go away any time.
+                _ if next == S::Requested => true,
                 // An image that is known needs no building, and another process may be further.
                 S::Requested => matches!(next, S::Building | S::Starting | S::Ready | S::Failed),
                 S::Building => matches!(next, S::Starting | S::Ready | S::Failed),
                 // Who was starting it may have died: another process begins again.
                 S::Starting => matches!(next, S::Building | S::Ready | S::Failed),
                 // Its owner may have died: another process starts it from the beginning.
-                S::Ready | S::Unhealthy => !matches!(next, S::Connecting | S::Requested),
-                S::SignInNeeded => matches!(next, S::Ready | S::Failed),
+                S::Ready | S::Unhealthy => next != S::Connecting,
                 S::Failed => matches!(next, S::Ready | S::SignInNeeded | S::Building | S::Starting),
                 S::Asleep => matches!(next, S::Ready | S::Building | S::Starting | S::Failed),
             }

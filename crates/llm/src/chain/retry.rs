@@ -1,7 +1,8 @@
 //! When to ask again, and after how long.
 
-use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
+
+use outbound::jitter;
 
 use crate::ModelError;
 
@@ -34,12 +35,6 @@ pub(super) fn pause(error: &ModelError, attempt: u32, elapsed: Duration) -> Opti
         _ => WINDOW,
     };
     (elapsed + pause < window).then_some(pause)
-}
-
-/// Some time below `most`: every hasher is seeded differently.
-fn jitter(most: Duration) -> Duration {
-    let share = RandomState::new().hash_one(()) >> 48;
-    most.mul_f64(share as f64 / f64::from(1_u32 << 16))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Docker;
 use super::fault::fault;
+use super::fetched::stands_on;
 use crate::package::{Base, Registry};
 use crate::{Error, LogBook};
 
@@ -86,9 +87,11 @@ impl Docker {
         made.map_err(|_| late())?
             .map_err(|error| no_base(registry, from, error))?;
         let found = self.find_image(&name).await?;
-        found.ok_or_else(|| Error::Refused {
+        let found = found.ok_or_else(|| Error::Refused {
             reason: format!("the engine made {name} but does not have it"),
-        })
+        })?;
+        self.mark_made(&found).await;
+        Ok(found)
     }
 
     /// The same if there is nothing to be made, fetched or looked for first.
@@ -134,7 +137,9 @@ impl Docker {
         if !matches!(made, Ok(Ok(()))) {
             log.note(&format!("[AgentArea] {name} stays as it is"));
         }
-        Ok(self.find_image(name).await?.unwrap_or(found))
+        let made = self.find_image(name).await?.unwrap_or(found);
+        self.mark_made(&made).await;
+        Ok(made)
     }
 
     async fn make(
@@ -176,21 +181,19 @@ impl Docker {
     }
 }
 
-/// Whether an image was made from exactly another one.
-fn stands_on(image: &ImageInspect, from: &ImageInspect) -> bool {
-    let layers = |image: &ImageInspect| {
-        let root = image.root_fs.clone().unwrap_or_default();
-        root.layers.unwrap_or_default()
-    };
-    let below = layers(from);
-    !below.is_empty() && layers(image).starts_with(&below)
-}
-
 /// Whether an image was made so long ago.
 fn is_older(image: &ImageInspect, age: Duration) -> bool {
     let made = image.created.as_deref().unwrap_or_default();
     let made = OffsetDateTime::parse(made, &Rfc3339);
     made.is_ok_and(|made| OffsetDateTime::now_utc() - made > age)
+}
+
+/// What the engine has for a base: the image, and what that is made from.
+pub(super) fn names(registry: Registry, base: &Base) -> Vec<String> {
+    match base {
+        Base::Given(image) => vec![image.clone()],
+        Base::Made { from, .. } => vec![name(registry, from), from.clone()],
+    }
 }
 
 /// The same instructions on the same image are the same image.

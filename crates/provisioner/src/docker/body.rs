@@ -7,6 +7,7 @@ use bollard::models::{
     ImageConfig, ImageInspect, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 use domain::expose;
+use rustix::process::{Resource, getrlimit};
 
 use crate::{Limits, Rule, Spec};
 
@@ -212,17 +213,19 @@ fn ulimit(name: &str, limit: i64) -> ResourcesUlimits {
     }
 }
 
-/// Podman asks for more processes of one user than the host may allow, unless told otherwise; the
-/// limit of the container itself is `pids_limit`.
+/// Podman lets nothing have more than the host allows, and asks for more processes of one user than
+/// that may be unless told otherwise; the limit of the container itself is `pids_limit`.
 pub(super) fn limit_as_the_host(body: &mut ContainerCreateBody) {
-    let most = rustix::process::getrlimit(rustix::process::Resource::Nproc).maximum;
+    let within = |resource, limit: i64| {
+        let most = getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        i64::try_from(most).unwrap_or(i64::MAX).min(limit)
+    };
     if let Some(host) = &mut body.host_config {
-        let most = most.map_or(MAX_PROCESSES, |most| {
-            i64::try_from(most).unwrap_or(i64::MAX).min(MAX_PROCESSES)
-        });
-        host.ulimits
-            .get_or_insert_default()
-            .push(ulimit("nproc", most));
+        host.ulimits = Some(vec![
+            ulimit("nofile", within(Resource::Nofile, OPEN_FILES)),
+            ulimit("nproc", within(Resource::Nproc, MAX_PROCESSES)),
+            ulimit("core", 0),
+        ]);
     }
 }
 

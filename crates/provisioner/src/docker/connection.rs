@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bollard::API_DEFAULT_VERSION;
 
+use super::fault::fault;
 use super::{Docker, Known};
 use crate::{Engine, Error};
 
@@ -46,6 +47,19 @@ impl Docker {
         }
         Err(Error::NoEngine {
             tried: tried.join("; "),
+        })
+    }
+
+    pub(super) async fn read_id(&self) -> Result<String, Error> {
+        let about = self.client().await?.info().await.map_err(fault)?;
+        Ok(match about.id {
+            Some(id) if !self.is_podman() => id,
+            // Podman makes up another id for each answer.
+            _ => format!(
+                "{}:{}",
+                about.name.unwrap_or_default(),
+                about.docker_root_dir.unwrap_or_default()
+            ),
         })
     }
 

@@ -8,6 +8,7 @@ use futures::TryStreamExt;
 
 use super::Docker;
 use super::fault::{answer, fault};
+use super::fetched::{Names, digests_of};
 use crate::{Error, Image};
 
 const PULL_TIMEOUT: Duration = Duration::from_secs(600);
@@ -99,16 +100,26 @@ impl Docker {
     /// Fetches an image, whether or not there is one of that name.
     async fn pull(&self, image: &str) -> Result<(), Error> {
         let client = self.client().await?;
+        let before = self.names().await?;
         let pulled = client.create_image(Some(of(image)), None, None);
         pulled
             .try_for_each(|_progress| async { Ok(()) })
             .await
-            .map_err(fault)
+            .map_err(fault)?;
+        self.note_pulled(image, &before).await
+    }
+
+    async fn note_pulled(&self, image: &str, before: &Names) -> Result<(), Error> {
+        if let Some(found) = self.find_image(image).await? {
+            self.mark_pulled(&found, before).await;
+        }
+        Ok(())
     }
 
     /// The same for an image that is there: a registry that is silent is not waited for.
     pub(super) async fn pull_newer(&self, image: &str) -> Result<(), Error> {
         let client = self.client().await?;
+        let before = self.names().await?;
         let mut pulled = client.create_image(Some(of(image)), None, None);
         let pulling = async {
             loop {
@@ -121,7 +132,8 @@ impl Docker {
             }
         };
         let pulled = tokio::time::timeout(PULL_TIMEOUT, pulling).await;
-        pulled.unwrap_or_else(|_| Err(silent(PULL_TIMEOUT)))
+        pulled.unwrap_or_else(|_| Err(silent(PULL_TIMEOUT)))?;
+        self.note_pulled(image, &before).await
     }
 }
 
@@ -145,13 +157,12 @@ pub(super) fn pinned(image: &str, found: &ImageInspect) -> Image {
         Some((name, tag)) if !tag.contains('/') => name,
         _ => name,
     };
-    let digests = found.repo_digests.iter().flatten();
-    let digest = digests.clone().find(|digest| digest.starts_with(name));
+    let digest = digests_of(found).find(|digest| digest.starts_with(name));
     Image {
         id: found.id.clone().unwrap_or_else(|| image.to_owned()),
         digest: digest
-            .or_else(|| found.repo_digests.iter().flatten().next())
-            .cloned(),
+            .or_else(|| digests_of(found).next())
+            .map(str::to_owned),
     }
 }
 

@@ -5,13 +5,14 @@ mod base;
 mod body;
 mod connection;
 mod fault;
+mod fetched;
 mod image;
 mod lifecycle;
 mod package;
 mod reading;
 mod relay_image;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -20,8 +21,8 @@ use outbound::Dialler;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
-    Engine, Error, Held, Image, Instance, LogBook, Package, PackageConfig, Provisioner, Spec,
-    Started, Stats,
+    Engine, Error, Fetched, Held, Image, Instance, LogBook, Package, PackageConfig, Provisioner,
+    Spec, Started, Stats,
 };
 
 /// How to reach an engine, and who we are to it.
@@ -94,6 +95,10 @@ impl Provisioner for Docker {
         self.connect().await.map(|(engine, _)| engine)
     }
 
+    async fn engine_id(&self) -> Result<String, Error> {
+        self.read_id().await
+    }
+
     async fn resolve(&self, image: &str) -> Result<Image, Error> {
         let found = self.find_or_pull(image).await?;
         Ok(image::pinned(image, &found))
@@ -122,8 +127,12 @@ impl Provisioner for Docker {
         self.package_image(id, package, config, log).await
     }
 
-    async fn drop_packages(&self, keep: usize, spare: &HashSet<String>) -> Result<(), Error> {
-        self.drop_old_packages(keep, spare).await
+    async fn list_fetched(&self, config: &PackageConfig) -> Result<Vec<Fetched>, Error> {
+        self.list_fetched_images(config).await
+    }
+
+    async fn drop_fetched(&self, id: &str) -> Result<bool, Error> {
+        self.drop_fetched_image(id).await
     }
 
     async fn start(&self, spec: &Spec) -> Result<Started, Error> {

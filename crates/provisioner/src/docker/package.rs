@@ -1,10 +1,9 @@
 //! Building a package's image: installed in a container without secrets, then committed.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use bollard::models::ContainerConfig;
-use bollard::query_parameters::{CommitContainerOptions, ListImagesOptions, RemoveImageOptions};
+use bollard::query_parameters::CommitContainerOptions;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
@@ -79,6 +78,7 @@ impl Docker {
         let name = format!("{REPOSITORY}:{tag}");
         let _turn = self.turn(&name).await;
         if let Some(found) = self.find_image(&name).await? {
+            self.mark_made(&found).await;
             return Ok(super::image::pinned(&name, &found));
         }
         let spec = builder(id, package, config, base_id);
@@ -94,6 +94,7 @@ impl Docker {
         }
         let found = self.find_image(&name).await?;
         let found = found.ok_or_else(|| failed("its image is missing".to_owned()))?;
+        self.mark_made(&found).await;
         Ok(super::image::pinned(&name, &found))
     }
 
@@ -111,33 +112,11 @@ impl Docker {
             "{REPOSITORY}:{}",
             tag(package, &base.id.unwrap_or_default())
         );
-        let found = self.find_image(&name).await?;
-        Ok(found.map(|found| super::image::pinned(&name, &found)))
-    }
-
-    pub(super) async fn drop_old_packages(
-        &self,
-        keep: usize,
-        spare: &HashSet<String>,
-    ) -> Result<(), Error> {
-        let options = ListImagesOptions {
-            filters: Some(HashMap::from([(
-                "reference".to_owned(),
-                vec![REPOSITORY.to_owned()],
-            )])),
-            ..ListImagesOptions::default()
+        let Some(found) = self.find_image(&name).await? else {
+            return Ok(None);
         };
-        let client = self.client().await?;
-        let mut images = client.list_images(Some(options)).await.map_err(fault)?;
-        images.sort_by_key(|image| std::cmp::Reverse(image.created));
-        let old = images.iter().skip(keep);
-        for image in old.filter(|image| !spare.contains(&image.id)) {
-            // Fails while it is in use.
-            let _ = client
-                .remove_image(&image.id, None::<RemoveImageOptions>, None)
-                .await;
-        }
-        Ok(())
+        self.mark_made(&found).await;
+        Ok(Some(super::image::pinned(&name, &found)))
     }
 
     async fn build(

@@ -24,14 +24,20 @@ impl Docker {
                                link it statically",
             ));
         }
-        let hash = Sha256::digest(PROGRAM);
-        let tag: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        let name = format!("{REPOSITORY}:{tag}");
+        let name = name();
         if let Some(id) = id_of(self.find_image(&name).await?) {
             return Ok(id);
         }
         self.import_relay(&name).await?;
-        id_of(self.find_image(&name).await?).ok_or_else(|| failed("the relay's image is missing"))
+        let found = self.find_image(&name).await?;
+        let found = found.ok_or_else(|| failed("the relay's image is missing"))?;
+        self.mark_made(&found).await;
+        id_of(Some(found)).ok_or_else(|| failed("the relay's image has no id"))
+    }
+
+    /// The same if it is there already.
+    pub(super) async fn present_relay(&self) -> Result<Option<String>, Error> {
+        Ok(id_of(self.find_image(&name()).await?))
     }
 
     async fn import_relay(&self, name: &str) -> Result<(), Error> {
@@ -52,6 +58,12 @@ impl Docker {
             .await
             .map_err(fault)
     }
+}
+
+fn name() -> String {
+    let hash = Sha256::digest(PROGRAM);
+    let tag: String = hash[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{REPOSITORY}:{tag}")
 }
 
 fn archive() -> std::io::Result<Vec<u8>> {

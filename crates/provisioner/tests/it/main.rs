@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod descriptors;
 mod egress;
 mod endings;
 mod images;

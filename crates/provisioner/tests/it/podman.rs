@@ -3,7 +3,7 @@
 use provisioner::{Provisioner, State};
 use testkit::TestEngine;
 
-use crate::support::{Bench, IMAGE, docker, spec, sweep};
+use crate::support::{Bench, IMAGE, docker, fetched, spec, sweep};
 
 #[tokio::test]
 async fn servers_are_made_confined_called_and_removed_on_podman() {
@@ -73,4 +73,19 @@ async fn servers_are_made_confined_called_and_removed_on_podman() {
     assert_eq!(bench.docker.inspect("open").await.unwrap(), None);
     assert_eq!(sweep(&bench.docker, |_| false).await, 1);
     assert_eq!(bench.engine.containers().await.len(), 0);
+
+    // What was made for us is known and can be removed, and nothing else.
+    let package = "localhost/agentarea/package";
+    bench.engine.derive(IMAGE, package, "made").await;
+    let fetched = fetched(&bench).await;
+    let made = format!("{package}:made");
+    let made = fetched.iter().find(|image| image.names == [made.as_str()]);
+    let made = &made.unwrap_or_else(|| panic!("{fetched:?}")).id;
+    assert!(bench.docker.drop_fetched(made).await.unwrap());
+    let left = bench.engine.image_names().await;
+    assert!(
+        !left.iter().any(|name| name.contains("package")),
+        "{left:?}"
+    );
+    assert!(left.iter().any(|name| name.contains(IMAGE)), "{left:?}");
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use domain::WorkspaceId;
 use outbound::{AllowedHost, Dialler, Policy};
 use provisioner::{
-    Docker, DockerConfig, Limits, Provisioner, Reader, Running, Spec, Started, Writer,
+    Base, Docker, DockerConfig, Fetched, Limits, PackageConfig, Provisioner, Reader, Running, Spec,
+    Started, Writer,
 };
 use serde_json::{Value, json};
 use testkit::TestEngine;
@@ -68,6 +69,19 @@ pub async fn sweep(docker: &Docker, is_used: impl Fn(&str) -> bool) -> usize {
         }
     }
     count
+}
+
+/// What the installation has fetched, where packages are installed in images that are not there.
+pub async fn fetched(bench: &Bench) -> Vec<Fetched> {
+    let none = Base::Given("localhost/none:1".to_owned());
+    let config = PackageConfig {
+        node: none.clone(),
+        python: none,
+        npm_registry: String::new(),
+        pypi_index: String::new(),
+        egress: Vec::new(),
+    };
+    bench.docker.list_fetched(&config).await.unwrap()
 }
 
 /// A small server without network.

@@ -6,17 +6,12 @@ use std::sync::{MutexGuard, PoisonError};
 use domain::containers::{PackageRegistry, PackageSource};
 use domain::{McpServerId, WorkspaceId};
 use mcp::ConnectError;
-use provisioner::{Error, Image, LogBook, Package, Provisioner, Registry};
-use store::mcp_instances;
+use provisioner::{Error, Image, LogBook, Package, Registry};
 use uuid::Uuid;
 
 use super::Containers;
-use super::leases::{PATIENCE, within};
 use super::starting::told;
 use crate::mint;
-
-/// The newest images of packages, which are kept although no server has pinned them.
-const MAX_PACKAGES: usize = 50;
 
 /// What an image is to be found for.
 pub(crate) enum Wanted {
@@ -39,6 +34,15 @@ impl Wanted {
 }
 
 impl Containers {
+    /// Asks the engine whether it is there.
+    ///
+    /// # Errors
+    /// If it does not answer.
+    pub(crate) async fn reach_engine(&self) -> Result<(), ConnectError> {
+        let provisioner = self.provisioner().await.map_err(told)?;
+        provisioner.engine().await.map(drop).map_err(told)
+    }
+
     /// Whether the engine still has an image of that id.
     ///
     /// # Errors
@@ -70,7 +74,9 @@ impl Containers {
                 Wanted::Package(package) => self.find_package((workspace_id, id), package).await,
             }
         };
-        found.await.map_err(told)
+        let found = found.await.map_err(told)?;
+        self.note_found(&found.id).await;
+        Ok(found)
     }
 
     async fn find_package(
@@ -94,30 +100,13 @@ impl Containers {
             let _turn = this.inner.build_turns.take(workspace_id).await;
             let build = Build::begin(&this);
             let built = provisioner.build(&build.name, &package, &config, &log);
-            let built = built.await;
-            this.drop_packages(&*provisioner).await;
-            built
+            built.await
         });
         building.await.unwrap_or_else(|_| {
             Err(Error::EngineGone {
                 reason: "the build broke off".to_owned(),
             })
         })
-    }
-
-    /// Removes old images of packages that no server has pinned.
-    async fn drop_packages(&self, provisioner: &dyn Provisioner) {
-        let pinned = async {
-            let mut db = self.inner.store.system().await?;
-            mcp_instances::list_pinned_packages(&mut db).await
-        };
-        let pinned = match within(PATIENCE, Box::pin(pinned)).await {
-            Ok(pinned) => pinned.into_iter().collect(),
-            Err(error) => return tracing::debug!(%error, "old images of packages are left"),
-        };
-        if let Err(error) = provisioner.drop_packages(MAX_PACKAGES, &pinned).await {
-            tracing::debug!(%error, "old images of packages are left");
-        }
     }
 }
 

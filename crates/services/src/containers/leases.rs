@@ -97,6 +97,14 @@ impl Containers {
         self.introduce().await?;
         let begun = Instant::now();
         let mut db = self.inner.store.system().await?;
+        if self.is_engine_away() {
+            let manager = mcp_instances::find_manager(&mut db, mint::now()).await?;
+            let other = manager.filter(|it| it.has_engine && it.owner.process != self.process());
+            let owner = mcp_instances::find_owner(&mut db, (workspace_id, id)).await?;
+            if let (Some(other), None) = (other, owner) {
+                return Ok(Ok(Turn::Theirs(other.owner)));
+            }
+        }
         let process = self.inner.process;
         let claim = mcp_instances::claim(&mut db, (workspace_id, id), revision, process, LIFE);
         Ok(match claim.await? {
@@ -129,11 +137,13 @@ impl Containers {
         let mut db = self.inner.store.system().await?;
         let owner = match mcp_instances::find_owner(&mut db, server).await? {
             Some(owner) => Some(owner),
-            None => mcp_instances::find_manager(&mut db, mint::now()).await?,
+            None => mcp_instances::find_manager(&mut db, mint::now())
+                .await?
+                .map(|manager| manager.owner),
         };
         Ok(owner.map(Turn::Theirs).ok_or_else(|| {
             let none = "no process with the role mcp-manager is there to run containers";
-            ConnectError::Unreachable(none.to_owned())
+            ConnectError::Unavailable(none.to_owned())
         }))
     }
 

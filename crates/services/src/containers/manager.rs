@@ -31,10 +31,14 @@ impl Containers {
     pub(crate) async fn beat(&self) -> store::Result<()> {
         let now = mint::now();
         let until = (now.date_time() + PROCESS_LIFE).into();
-        let (process, address) = (self.inner.process, &self.inner.address);
+        let process = store::installation::ContainerProcess {
+            id: self.inner.process,
+            address: &self.inner.address,
+            engine: &self.engine_id(),
+        };
         let put = async {
             let mut db = self.inner.store.system().await?;
-            store::installation::put_process(&mut db, process, address, now, until).await
+            store::installation::put_process(&mut db, process, now, until).await
         };
         within(PATIENCE, Box::pin(put)).await
     }
@@ -78,7 +82,7 @@ impl Containers {
             return;
         };
         // Before the leases are read: whoever makes a container has its lease first.
-        let found = match provisioner.list_held().await {
+        let found = match self.look_at_engine(&**provisioner).await {
             Ok(found) if found.is_empty() => return,
             Ok(found) => found,
             Err(error) => return tracing::debug!(%error, "containers cannot be looked after"),

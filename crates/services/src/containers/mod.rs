@@ -4,6 +4,7 @@
 //! the others reach the server through it. What carries the installation's label and is not the start
 //! that counts is removed, whoever left it behind.
 
+mod engine;
 mod images;
 mod leases;
 mod manager;
@@ -11,6 +12,7 @@ mod place;
 mod report;
 mod starting;
 mod turns;
+mod unused;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -29,6 +31,7 @@ pub(crate) use self::leases::{InstanceLease, Turn};
 use self::place::Place;
 pub(crate) use self::starting::{ContainerGuard, Order};
 use self::turns::BuildTurns;
+pub use self::unused::UnusedImages;
 
 /// What one workspace's containers may use together.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +63,8 @@ pub struct ContainersConfig {
     pub npm_registry: Url,
     /// The simple interface of PyPI or its mirror.
     pub pypi_index: Url,
+    /// Which images that no server uses are removed.
+    pub images: UnusedImages,
 }
 
 impl ContainersConfig {
@@ -105,6 +110,7 @@ struct Inner {
     /// `None` where this process runs no containers.
     config: Option<ContainersConfig>,
     provisioner: tokio::sync::OnceCell<Arc<dyn Provisioner>>,
+    engine: engine::SeenEngine,
     /// This process, in the fleet.
     process: Uuid,
     /// Where the others reach it.
@@ -126,6 +132,7 @@ impl Containers {
                 store,
                 config,
                 provisioner: tokio::sync::OnceCell::new(),
+                engine: engine::SeenEngine::default(),
                 process: crate::mint::id(),
                 address,
                 is_known: tokio::sync::OnceCell::new(),

@@ -51,7 +51,7 @@ impl Session {
     /// The same for somebody who wants it to run now, and may try again.
     ///
     /// # Errors
-    /// `Unavailable` if the container engine does not answer; it is tried again behind, too.
+    /// `Unavailable` if what it runs on does not answer; it starts by itself once that is back, too.
     pub(super) async fn start_anew(
         &self,
         id: McpServerId,
@@ -101,7 +101,8 @@ pub(super) fn shown(stored: StoredMcpServer) -> McpServer {
         McpServerState::Building => BUILDING_AT_MOST,
         _ => CONNECTING_AT_MOST,
     };
-    if server.state.is_passing() && waited > at_most {
+    // One that waits for something says for what.
+    if server.state.is_passing() && server.reason.is_none() && waited > at_most {
         server.state = McpServerState::Failed;
         server.reason =
             Some("connecting was cut short; restart the server to try again".to_owned());

@@ -128,6 +128,8 @@ impl Connector {
                 let seen = Observation {
                     state: match &error {
                         ConnectError::SignInNeeded(_) => McpServerState::SignInNeeded,
+                        // Whoever leads the fleet starts it once that is back.
+                        ConnectError::Unavailable(_) => McpServerState::Requested,
                         _ => McpServerState::Failed,
                     },
                     reason: Some(error.to_string()),
@@ -227,6 +229,7 @@ impl Connector {
         let image = match kept {
             Some(image) => image.clone(),
             None => {
+                self.containers.reach_engine().await?;
                 self.pass(workspace_id, id, revision, McpServerState::Building)
                     .await?;
                 // One that the engine has lost is fetched as it was, if it is known which that is.

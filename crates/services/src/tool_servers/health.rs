@@ -12,7 +12,6 @@ use store::panics::panics;
 use tokio_util::sync::CancellationToken;
 
 use super::pool::{Live, Pool, Slot, lock};
-use crate::mint;
 
 /// How connected servers are looked after.
 #[derive(Clone, Copy, Debug)]
@@ -147,14 +146,8 @@ impl Pool {
         let reason = format!("it did not answer {MAX_MISSES} checks in a row: {silence}");
         let state = McpServerState::Unhealthy;
         self.note(id, &live, state, Some(reason.clone())).await;
-        lock(&slot.health).is_recovering = true;
-        // Owned by the slot: whoever disconnects the server ends it.
         let (this, recovered) = (self.clone(), slot.clone());
-        let recovering = tokio::spawn(async move {
-            panics(this.recover(id, &recovered, live, reason)).await;
-            lock(&recovered.health).is_recovering = false;
-        });
-        *lock(&slot.recovery) = Some(recovering.abort_handle());
+        slot.recover_by(async move { this.recover(id, &recovered, live, reason).await });
     }
 
     /// Starts a server anew, again and again with growing pauses, unless somebody else has.
@@ -175,8 +168,7 @@ impl Pool {
                 self.note(id, &silent, state, Some(told)).await;
                 return;
             };
-            let jitter = mint::jitter(pause);
-            tokio::time::sleep(pause + jitter).await;
+            tokio::time::sleep(pause + outbound::jitter(pause / 4)).await;
             let mut state = slot.state.lock().await;
             let is_other = |live: &Arc<Live>| !Arc::ptr_eq(live, &silent);
             if state.live.as_ref().is_some_and(is_other) {
@@ -188,6 +180,8 @@ impl Pool {
                     lock(&slot.health).misses = 0;
                     return;
                 }
+                // Whoever leads the fleet starts it once its engine is back.
+                Err(ConnectError::Unavailable(_)) => return,
                 Err(error) => reason = error.to_string(),
             }
         }

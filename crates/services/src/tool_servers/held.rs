@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{McpServerId, WorkspaceId};
 use mcp::gateway::{Followed, GatewayCaller, Hearing, Listing};
-use mcp::{Answer, Ask, CallError, Patience};
+use mcp::{Answer, Ask, CallError, ConnectError, Patience};
 use tokio::sync::watch;
 
 use super::{Seen, ToolCallOptions, ToolServers};
@@ -29,6 +29,8 @@ pub enum NotHere {
     Elsewhere,
     /// It could not, for this reason.
     Failed(String),
+    /// The same, until what it runs servers on is back.
+    NotNow(String),
 }
 
 impl HeldServer {
@@ -52,7 +54,10 @@ impl HeldServer {
             return Err(NotHere::Elsewhere);
         }
         let connected = self.servers.wake(self.workspace_id, self.id).await;
-        connected.map_err(|error| NotHere::Failed(error.to_string()))?;
+        connected.map_err(|error| match error {
+            CallError::Connect(ConnectError::Unavailable(reason)) => NotHere::NotNow(reason),
+            error => NotHere::Failed(error.to_string()),
+        })?;
         match containers.holds(self.id) {
             true => Ok(()),
             false => Err(NotHere::Elsewhere),

@@ -83,6 +83,7 @@ impl Peers {
             ready = readying => match ready {
                 Ok(()) => {}
                 Err(NotReady::Failed(reason)) => return Err(ConnectError::Protocol(reason)),
+                Err(NotReady::Later(reason)) => return Err(ConnectError::Unavailable(reason)),
                 Err(NotReady::Away) => return Ok(None),
             },
             () = losing => return Ok(None),
@@ -144,7 +145,7 @@ impl Silence {
     pub(super) async fn wait(&self) -> Result<(), ConnectError> {
         if self.since.elapsed() > PATIENCE {
             let silent = "the process that runs it does not answer";
-            return Err(ConnectError::Unreachable(silent.to_owned()));
+            return Err(ConnectError::Unavailable(silent.to_owned()));
         }
         tokio::time::sleep(PAUSE).await;
         Ok(())

@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::connecting::{Connector, Opened};
 use super::health::{Health, HealthConfig};
 use super::leasing::Lease;
-use super::restarting::Cause;
 use crate::containers::ContainerGuard;
 
 /// Calls of one server at once, those that wait for its connection included.
@@ -141,10 +140,6 @@ impl Pool {
             }
             Err(error) => {
                 state.failed = Some((Instant::now(), revision, error.clone()));
-                if let ConnectError::Unavailable(_) = error {
-                    let server = (workspace_id, server_id);
-                    self.restart_behind(server, revision, Cause::EngineAway);
-                }
                 Err(error)
             }
         }
@@ -162,7 +157,7 @@ impl Pool {
             let watch = async move {
                 if let Some(reason) = ended.await {
                     let server = (workspace_id, server_id);
-                    this.restart_behind(server, revision, Cause::Ended(reason));
+                    this.restart_behind(server, revision, reason);
                 }
             };
             tokio::spawn(watch).abort_handle()
@@ -302,6 +297,20 @@ impl Slot {
     /// Whether somebody needs the connection without calling.
     fn is_held(&self) -> bool {
         Arc::strong_count(&self.held) > 1
+    }
+
+    /// Has somebody start the server anew, unless somebody is at it. Whoever disconnects the server
+    /// ends that.
+    pub(super) fn recover_by(self: &Arc<Self>, work: impl Future<Output = ()> + Send + 'static) {
+        if std::mem::replace(&mut lock(&self.health).is_recovering, true) {
+            return;
+        }
+        let slot = self.clone();
+        let recovering = tokio::spawn(async move {
+            panics(work).await;
+            lock(&slot.health).is_recovering = false;
+        });
+        *lock(&self.recovery) = Some(recovering.abort_handle());
     }
 
     /// Lets nobody start the server anew from here.

@@ -21,6 +21,9 @@ const ROUND: Duration = Duration::from_secs(3);
 const SOON: Duration = Duration::from_millis(50);
 /// Rounds between two looks at the engine.
 const SWEEP_EVERY: u32 = 3;
+/// Time between two looks for images that nobody needs, and between two questions whose turn it is.
+const IMAGES: Duration = Duration::from_secs(600);
+const IMAGES_TURN: Duration = Duration::from_secs(60);
 /// Time between two looks at what containers use.
 const LOOK: Duration = Duration::from_secs(5);
 /// Servers that one process starts at once by itself.
@@ -35,10 +38,11 @@ impl ToolServers {
         let this = self.clone();
         tokio::spawn(provisioner::remove_dead_doors());
         tokio::spawn(async move {
-            let all = async { tokio::join!(this.go_round(), this.lead(), this.look()) };
+            let all =
+                async { tokio::join!(this.go_round(), this.lead(), this.look(), this.tidy()) };
             tokio::select! {
                 () = stopping.cancelled() => {}
-                ((), (), ()) = all => {}
+                ((), (), (), ()) = all => {}
             }
         });
     }
@@ -94,6 +98,21 @@ impl ToolServers {
         }
     }
 
+    /// Removes images that nobody needs, again and again.
+    async fn tidy(&self) {
+        loop {
+            let pause = match caught(self.containers.drop_unused_images()).await {
+                Ok(true) => IMAGES,
+                Ok(false) => IMAGES_TURN,
+                Err(error) => {
+                    tracing::debug!(%error, "images are not looked after");
+                    IMAGES_TURN
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
     async fn lead(&self) {
         loop {
             match caught(self.containers.find_astray()).await {
@@ -110,11 +129,13 @@ impl ToolServers {
 
     async fn settle(&self, astray: Astray) {
         let (workspace_id, id) = (astray.workspace_id, astray.server_id);
-        tracing::info!(
-            mcp_server.id = %id,
-            desired = astray.desired.as_str(),
-            "a tool server is brought to where it should be"
-        );
+        if !astray.is_waiting {
+            tracing::info!(
+                mcp_server.id = %id,
+                desired = astray.desired.as_str(),
+                "a tool server is brought to where it should be"
+            );
+        }
         match astray.desired {
             DesiredState::Running => {
                 // It never waits for long: what takes longer goes on by itself, and is held.

@@ -4,6 +4,7 @@ mod api;
 mod daemon;
 mod faults;
 mod host;
+mod images;
 mod tls;
 
 use std::path::PathBuf;
@@ -169,7 +170,7 @@ impl TestEngine {
     /// # Panics
     /// If the engine refuses.
     pub async fn create_foreign(&self, name: &str, image: &str) {
-        let body = format!(r#"{{"Image":"{image}"}}"#);
+        let body = format!(r#"{{"Image":"{image}","Cmd":["none"]}}"#);
         let path = format!("/containers/create?name={name}");
         let (status, answer) = self
             .request("POST", &path, body.into_bytes())
@@ -186,26 +187,6 @@ impl TestEngine {
         self.request(method, path, Vec::new())
             .await
             .expect("the engine's answer")
-    }
-
-    /// Every image there is as an archive of its layers and settings, by its id.
-    ///
-    /// # Panics
-    /// If the engine does not answer.
-    pub async fn images(&self) -> Vec<(String, Vec<u8>)> {
-        let (_, listed) = self.call("GET", "/images/json?all=1").await;
-        let mut images = Vec::new();
-        for image in listed.as_array().into_iter().flatten() {
-            let id = image["Id"].as_str().expect("an id").to_owned();
-            let (socket, path) = (self.daemon.socket(), format!("/images/{id}/get"));
-            let asked =
-                tokio::task::spawn_blocking(move || api::exchange(&socket, "GET", &path, &[]));
-            let answer = asked.await.expect("no panic");
-            let (status, archive) = answer.expect("the engine's answer");
-            assert_eq!(status, 200, "saving {id}");
-            images.push((id, archive));
-        }
-        images
     }
 
     /// Every container there is, running or not, with its labels.

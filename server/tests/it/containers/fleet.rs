@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::StatusCode;
 use serde_json::{Value, json};
+use testkit::engine::Fault;
 
 use super::site::{Site, call};
 use crate::support::TestApp;
@@ -156,10 +158,11 @@ async fn process_that_runs_no_containers_has_a_manager_run_them() {
         return;
     };
     let lonely = site.add("lonely", json!({})).await;
-    assert_eq!(lonely.body["state"], "failed", "{}", lonely.body);
+    assert_eq!(lonely.body["state"], "requested", "{}", lonely.body);
     let reason = lonely.body["reason"].as_str().expect("a reason");
     assert!(reason.contains("mcp-manager"), "{reason}");
     let _manager = site.beside(&[("AGENTAREA_ROLES", "mcp-manager")]).await;
+    site.wait_for(&lonely.created(), "ready").await;
 
     let made = site.add("tools", json!({})).await;
 
@@ -171,6 +174,62 @@ async fn process_that_runs_no_containers_has_a_manager_run_them() {
     let crashing = site.add("crashing", json!({"command": ["crash"]})).await;
     let reason = crashing.body["reason"].as_str().expect("a reason");
     assert!(reason.contains("configuration file not found"), "{reason}");
+}
+
+#[tokio::test]
+async fn restart_by_a_process_without_containers_is_told_that_the_engine_is_away() {
+    let settings = [("AGENTAREA_ROLES", "api,worker")];
+    let Some((site, faults)) = Site::start_behind_faults(&settings).await else {
+        return;
+    };
+    let settings = [
+        ("AGENTAREA_ROLES", "mcp-manager"),
+        ("DOCKER_HOST", &faults.address()),
+    ];
+    let _manager = site.beside(&settings).await;
+    let id = site.add("tools", json!({})).await.created();
+    faults.fail(" /", Fault::Gone, usize::MAX);
+
+    let restart = format!("/mcp-servers/{id}/restart");
+    let restarted = site.app.post(&restart, json!({})).await;
+    let added = site.add("others", json!({})).await;
+
+    assert_eq!(restarted.status, StatusCode::SERVICE_UNAVAILABLE);
+    let detail = restarted.body["detail"].as_str().expect("words");
+    assert!(detail.contains("container engine"), "{detail}");
+    assert!(restarted.headers.contains_key("retry-after"));
+    assert_eq!(added.status, StatusCode::CREATED, "{}", added.body);
+    let id_added = added.body["id"].as_str().expect("an id").to_owned();
+    for id in [&id, &id_added] {
+        let waiting = site.app.get(&format!("/mcp-servers/{id}")).await.body;
+        assert_eq!(waiting["state"], "requested", "{waiting}");
+        let reason = waiting["reason"].as_str().expect("a reason");
+        assert!(reason.contains("container engine"), "{reason}");
+    }
+    faults.heal();
+    for id in [&id, &id_added] {
+        site.wait_for(id, "ready").await;
+    }
+}
+
+#[tokio::test]
+async fn process_whose_engine_is_away_has_another_one_run_the_servers() {
+    let settings = [("DOCKER_HOST", "unix:///nowhere/docker.sock")];
+    let Some(site) = Site::start(&settings).await else {
+        return;
+    };
+    // The one without an engine leads the fleet.
+    let waiting = site.add("tools", json!({})).await;
+    assert_eq!(waiting.body["state"], "requested", "{}", waiting.body);
+    let other = site.beside(&[]).await;
+
+    site.wait_for(&waiting.created(), "ready").await;
+
+    for app in [&site.app, &other] {
+        let answer = call(app, "tools__echo", "hello").await;
+        assert_eq!(answer.as_deref(), Ok("hello"));
+    }
+    assert_eq!(site.engine.servers().await.len(), 1);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod catalog;
 mod faults;
 mod fleet;
 mod http;
+mod images;
 mod mirrors;
 mod packages;
 mod recovering;
@@ -294,7 +295,7 @@ async fn without_an_engine_the_rest_works_and_says_so() {
         .await;
 
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
-    assert_eq!(made.body["state"], "failed");
+    assert_eq!(made.body["state"], "requested", "{}", made.body);
     let reason = made.body["reason"].as_str().expect("a reason");
     assert!(reason.contains("no container engine answers"), "{reason}");
     assert_eq!(app.get("/agents").await.status, StatusCode::OK);
