@@ -88,7 +88,7 @@ struct Hoard {
 impl Hoard {
     fn begin() -> Self {
         let before = getrlimit(Resource::Nofile);
-        let mut few = before.clone();
+        let mut few = before;
         few.current = Some(256);
         setrlimit(Resource::Nofile, few).unwrap();
         let files = Vec::new();
@@ -120,7 +120,7 @@ impl Hoard {
 
 impl Drop for Hoard {
     fn drop(&mut self) {
-        let _ = setrlimit(Resource::Nofile, self.before.clone());
+        let _ = setrlimit(Resource::Nofile, self.before);
     }
 }
 

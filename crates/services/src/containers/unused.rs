@@ -37,7 +37,10 @@ impl Containers {
             return Ok(false);
         };
         let provisioner = self.provisioner().await.map_err(fault)?.clone();
-        let engine = provisioner.engine_id().await.map_err(fault)?;
+        let engine = match self.engine_id() {
+            unknown if unknown.is_empty() => provisioner.engine_id().await.map_err(fault)?,
+            known => known,
+        };
         let turn = async {
             let mut db = self.inner.store.system().await?;
             mcp_instances::lead(&mut db, self.inner.process, LIFE).await?;

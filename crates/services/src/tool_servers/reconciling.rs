@@ -23,7 +23,7 @@ const SOON: Duration = Duration::from_millis(50);
 const SWEEP_EVERY: u32 = 3;
 /// Time between two looks for images that nobody needs, and between two questions whose turn it is.
 const IMAGES: Duration = Duration::from_secs(600);
-const IMAGES_TURN: Duration = Duration::from_secs(60);
+const IMAGES_TURN: Duration = Duration::from_secs(15);
 /// Time between two looks at what containers use.
 const LOOK: Duration = Duration::from_secs(5);
 /// Servers that one process starts at once by itself.
