@@ -100,6 +100,7 @@ fn Servers(servers: Vec<McpServer>) -> impl IntoView {
 
 fn row(server: McpServer) -> AnyView {
     let detail = match &server.reason {
+        Some(reason) if server.state.is_passing() => sentence(reason).into_any(),
         Some(reason) => {
             view! { <span class="text-danger-ink">{sentence(reason)}</span> }.into_any()
         }
