@@ -3,7 +3,6 @@
 use domain::runs::Usage;
 use domain::usage::{UsageCall, UsageRow, UsageSum};
 use domain::{Cursor, Page, Paged, Timestamp};
-use uuid::Uuid;
 
 use crate::Result;
 use crate::api_keys::parse_cursor;
