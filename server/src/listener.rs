@@ -30,8 +30,10 @@ use crate::crowds::Crowds;
 use crate::gateway::ShortWay;
 use crate::stall::{BodyWatch, StallGuard};
 
-/// Time for a client to send its headers; also how long an idle connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection is kept between requests: longer than the proxies in front that keep theirs
+/// longest by default (Caddy 120 s, Traefik 90 s, nginx and load balancers 60 s), so that none sends a
+/// request into one that is being closed.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(130);
 /// Largest headers of a request; more is answered with 431.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Most that is read ahead of a connection.
@@ -119,7 +121,8 @@ fn connection(
     };
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        // From the request before on; headers that have begun are `stall.rs`'s.
+        .header_read_timeout(IDLE_TIMEOUT)
         .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(MAX_BUFFER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(door))

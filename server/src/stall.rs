@@ -15,6 +15,8 @@ use tokio::time::{Instant, Sleep};
 
 /// Longest wait for a client to take anything of an answer, streams included.
 const WRITE_PATIENCE: Duration = Duration::from_secs(12);
+/// Wait for a connection's first request, and for the rest of any request's headers.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Wait for the rest of a body, before anything of it has come.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes that buy a second more.
@@ -28,9 +30,11 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Most of such a body that is read.
 const LINGER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What a connection's guard knows of the bodies of its requests.
+/// What a connection's guard knows of its requests and their bodies.
 #[derive(Debug, Default)]
 struct Bodies {
+    /// Requests whose headers have come so far, those without a body included.
+    begun: AtomicU32,
     /// Begun and not ended: more than one only for a moment, when a handler lets go of a body while
     /// the next request comes in.
     open: AtomicU32,
@@ -48,6 +52,11 @@ struct Bodies {
 pub struct StallGuard {
     stream: TcpStream,
     bodies: Arc<Bodies>,
+    /// Requests whose headers had come when last looked at.
+    requests: u32,
+    /// Whether something of the next one's has come.
+    has_part_of_head: bool,
+    head_since: Option<Instant>,
     /// How long the client let us wait for the body so far.
     body_waited: Duration,
     body_bytes: u64,
@@ -71,6 +80,9 @@ impl StallGuard {
         Self {
             stream,
             bodies: Arc::default(),
+            requests: 0,
+            has_part_of_head: false,
+            head_since: None,
             body_waited: Duration::ZERO,
             body_bytes: 0,
             reading_since: None,
@@ -91,9 +103,8 @@ impl StallGuard {
     /// Notes that a read has to wait; an error if the client was given time enough.
     fn wait_to_read(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.bodies.open.load(Ordering::Acquire) == 0 {
-            // Waiting for a request is limited by hyper, waiting for an answer by its handler.
             self.forget_body();
-            return Ok(());
+            return self.wait_for_head(cx);
         }
         let mut deadline = self.body_deadline();
         if deadline <= Instant::now() && !self.bodies.is_awaited.load(Ordering::Acquire) {
@@ -101,6 +112,21 @@ impl StallGuard {
             deadline = self.body_deadline();
         }
         self.wait_until(deadline, cx)
+    }
+
+    /// Waiting for a further request is limited by hyper, waiting for an answer by its handler.
+    fn wait_for_head(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let requests = self.bodies.begun.load(Ordering::Acquire);
+        if requests != self.requests {
+            self.requests = requests;
+            self.has_part_of_head = false;
+            self.head_since = None;
+        }
+        if requests > 0 && !self.has_part_of_head {
+            return Ok(());
+        }
+        let since = *self.head_since.get_or_insert_with(Instant::now);
+        self.wait_until(since + HEAD_PATIENCE, cx)
     }
 
     fn body_deadline(&mut self) -> Instant {
@@ -115,6 +141,9 @@ impl StallGuard {
             self.body_waited += since.elapsed();
         }
         self.body_bytes += bytes as u64;
+        if bytes > 0 && self.bodies.open.load(Ordering::Acquire) == 0 {
+            self.has_part_of_head = true;
+        }
     }
 
     fn forget_body(&mut self) {
@@ -252,8 +281,9 @@ pub struct BodyWatch {
 }
 
 impl BodyWatch {
-    /// Watches a body until it ends or is dropped.
+    /// Watches the body of a request whose headers have come, until it ends or is dropped.
     pub fn watch(&self, body: Incoming) -> AwaitedBody {
+        self.bodies.begun.fetch_add(1, Ordering::AcqRel);
         let bodies = (!body.is_end_stream()).then(|| {
             self.bodies.open.fetch_add(1, Ordering::AcqRel);
             self.bodies.clone()

@@ -228,8 +228,6 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PATIENCE)
-        // Servers close what is idle for 10 s; a request that is sent at that moment is lost.
-        .pool_idle_timeout(Duration::from_secs(5))
         .build()
         .expect("a client")
 }
