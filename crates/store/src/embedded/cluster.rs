@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::process::Child;
+use tokio::time::timeout;
 
 use super::account::Account;
 use super::binaries::{Binaries, Search};
@@ -20,6 +21,8 @@ const SUPERUSER: &str = "agentarea";
 const DATABASE: &str = "agentarea";
 /// How often a starting or stopping server is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
+/// How long a server may take to stop.
+pub(super) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A cluster that exists on disk.
 #[derive(Clone, Debug)]
@@ -192,16 +195,17 @@ impl Cluster {
         };
         // SIGINT is PostgreSQL's fast shutdown.
         kill_process(pid, Signal::INT).context("stop postgres")?;
-        for _ in 0..3_000 {
-            if self.server_pid().is_none() {
-                return Ok(());
+        let stopped = async {
+            while self.server_pid().is_some() {
+                tokio::time::sleep(GLANCE).await;
             }
-            tokio::time::sleep(GLANCE).await;
-        }
-        bail!(
-            "postgres (process {}) did not stop within 30 s",
-            pid.as_raw_nonzero()
-        )
+        };
+        timeout(STOP_TIMEOUT, stopped).await.with_context(|| {
+            format!(
+                "postgres (process {}) did not stop within {STOP_TIMEOUT:?}",
+                pid.as_raw_nonzero()
+            )
+        })
     }
 
     /// Removes a lock file whose process is gone or is something else by now.

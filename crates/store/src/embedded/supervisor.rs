@@ -8,9 +8,10 @@ use anyhow::{Context, bail};
 use sqlx::postgres::PgConnectOptions;
 use tokio::process::Child;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, STOP_TIMEOUT};
 use super::folder::CLUSTER;
 
 /// Name of the cluster that is thrown away.
@@ -38,7 +39,8 @@ pub struct Embedded {
 #[derive(Debug)]
 struct Ownership {
     stopping: CancellationToken,
-    watch: JoinHandle<()>,
+    /// Ends with the process that it watched, if that is a child of this one.
+    watch: JoinHandle<Option<Child>>,
     _lock: File,
 }
 
@@ -115,8 +117,14 @@ impl Embedded {
             return Ok(());
         };
         ownership.stopping.cancel();
-        let _ = ownership.watch.await;
-        self.cluster.stop().await
+        let child = ownership.watch.await.ok().flatten();
+        self.cluster.stop().await?;
+        // Its files say that it has stopped a moment before its process has ended.
+        if let Some(mut child) = child {
+            let ended = timeout(STOP_TIMEOUT, child.wait()).await;
+            ended.context("postgres has stopped but does not end")??;
+        }
+        Ok(())
     }
 }
 
@@ -165,8 +173,12 @@ async fn start_patiently(cluster: &Cluster) -> anyhow::Result<Child> {
     }
 }
 
-/// Starts the server again whenever it ends, until told to stop.
-async fn keep_running(cluster: Cluster, mut child: Option<Child>, stopping: CancellationToken) {
+/// Starts the server again whenever it ends, until told to stop; then hands its process over.
+async fn keep_running(
+    cluster: Cluster,
+    mut child: Option<Child>,
+    stopping: CancellationToken,
+) -> Option<Child> {
     loop {
         let ended = async {
             match child.as_mut() {
@@ -177,13 +189,13 @@ async fn keep_running(cluster: Cluster, mut child: Option<Child>, stopping: Canc
             }
         };
         tokio::select! {
-            () = stopping.cancelled() => return,
+            () = stopping.cancelled() => return child,
             () = ended => {}
         }
         tracing::error!("the embedded database server ended by itself; starting it again");
         child = loop {
             let restart = tokio::select! {
-                () = stopping.cancelled() => return,
+                () = stopping.cancelled() => return None,
                 restart = start_or_adopt(&cluster) => restart,
             };
             match restart {
