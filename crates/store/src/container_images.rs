@@ -69,7 +69,7 @@ pub async fn note_used(
     Ok(unused.collect())
 }
 
-/// Forgets an image that is to be removed; tells whether it was unused for so long until now.
+/// Forgets an image that was removed; tells whether it was unused for so long until now.
 pub async fn forget(db: &mut PgConnection, image: &str, unused: Duration) -> Result<bool> {
     let done = sqlx::query!(
         "delete from container_images where image = $1 and used_at <= now() - $2::interval",

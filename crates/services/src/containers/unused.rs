@@ -51,11 +51,12 @@ impl Containers {
         }
         let fetched = provisioner.list_fetched(&config.packages()).await;
         let fetched = self.note_used(fetched.map_err(fault)?).await?;
-        let dropped = self
-            .drop_beyond(&*provisioner, config.images, &fetched)
+        let mut dropped = HashSet::new();
+        let done = self
+            .drop_beyond(&*provisioner, config.images, &fetched, &mut dropped)
             .await;
         tell(&fetched, &dropped);
-        Ok(true)
+        done.map(|()| true)
     }
 
     /// Notes that an image was found for a server that has not pinned it yet.
@@ -90,20 +91,25 @@ impl Containers {
         Ok(seen.collect())
     }
 
-    /// Removes what is beyond the limits, what was not used for the longest time first; gives the ids.
+    /// Removes what is beyond the limits, what was not used for the longest time first; adds the ids to
+    /// `dropped`. Goes on with the others where one cannot be removed.
+    ///
+    /// # Errors
+    /// The last of them; those images will be tried again.
     async fn drop_beyond(
         &self,
         provisioner: &dyn Provisioner,
         limits: UnusedImages,
         fetched: &[Seen],
-    ) -> HashSet<String> {
+        dropped: &mut HashSet<String>,
+    ) -> store::Result<()> {
+        let mut done = Ok(());
         let mut left: u64 = fetched.iter().map(|(image, _)| image.size_bytes).sum();
         let unused = fetched.iter();
         let mut unused: Vec<_> = unused
             .filter_map(|(image, since)| Some((image, (*since)?)))
             .collect();
         unused.sort_by_key(|(_, since)| std::cmp::Reverse(*since));
-        let mut dropped = HashSet::new();
         for (image, since) in unused {
             let is_old = limits.after.is_some_and(|after| since >= after);
             let is_too_much = limits.above_bytes.is_some_and(|most| left > most) && since >= REST;
@@ -116,10 +122,13 @@ impl Containers {
                     dropped.insert(image.id.clone());
                 }
                 Ok(false) => {}
-                Err(error) => tracing::debug!(%error, image.id, "an image cannot be removed"),
+                Err(error) => {
+                    tracing::debug!(%error, image.id, "an image cannot be removed");
+                    done = Err(error);
+                }
             }
         }
-        dropped
+        done
     }
 
     async fn drop_image(
@@ -128,16 +137,24 @@ impl Containers {
         image: &Fetched,
         since: Duration,
     ) -> store::Result<bool> {
+        let id = std::slice::from_ref(&image.id);
+        let looked = async {
+            let mut db = self.inner.store.system().await?;
+            container_images::note_used(&mut db, id, &[]).await
+        };
+        // Somebody may have found a use for it just now.
+        let unused = within(PATIENCE, Box::pin(looked)).await?;
+        if !unused.iter().any(|(_, still)| *still >= since) {
+            return Ok(false);
+        }
+        let is_gone = provisioner.drop_fetched(&image.id).await.map_err(fault)?;
+        // Only now: what fails or is broken off must not begin its days anew.
         let forgotten = async {
             let mut db = self.inner.store.system().await?;
             container_images::forget(&mut db, &image.id, since).await
         };
-        // Somebody may have found a use for it just now.
-        if !within(PATIENCE, Box::pin(forgotten)).await? {
-            return Ok(false);
-        }
-        let is_gone = provisioner.drop_fetched(&image.id).await;
-        if !is_gone.map_err(fault)? {
+        within(PATIENCE, Box::pin(forgotten)).await?;
+        if !is_gone {
             return Ok(false);
         }
         tracing::info!(
