@@ -85,13 +85,13 @@ pub async fn serve(
             continue;
         };
         let connection = connection(stream, peer.ip(), front.clone(), proxies.clone());
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
+        // Not an `async` block, which would keep room for a connection twice.
+        tokio::spawn(graceful.watch(connection).map(move |ended| {
+            if let Err(error) = ended {
                 tracing::debug!(error = %error, "connection ended");
             }
             drop((permit, place));
-        });
+        }));
     }
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown())

@@ -59,7 +59,8 @@ pub async fn events(
         access,
         stopping: state.stopping,
     };
-    let frames = stream::unfold(Some(streaming), next_frame);
+    // Boxed: a future keeps room for its argument and for what becomes of it.
+    let frames = stream::unfold(Some(Box::new(streaming)), next_frame);
     let mut response = axum::body::Body::from_stream(frames).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -75,8 +76,8 @@ struct Streaming {
 }
 
 async fn next_frame(
-    streaming: Option<Streaming>,
-) -> Option<(Result<Bytes, Error>, Option<Streaming>)> {
+    streaming: Option<Box<Streaming>>,
+) -> Option<(Result<Bytes, Error>, Option<Box<Streaming>>)> {
     let mut streaming = streaming?;
     let patience = streaming.watch.patience();
     let frame = tokio::select! {
