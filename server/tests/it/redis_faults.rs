@@ -24,6 +24,22 @@ struct Shop {
     _db: TestDb,
 }
 
+/// Waits until `/health/redis` says so.
+async fn wait_for(app: &TestApp, status: &str) {
+    let begun = Instant::now();
+    while health(app, "/health/redis").await.1 != status {
+        assert!(begun.elapsed() < Duration::from_secs(10), "never {status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn health(app: &TestApp, path: &str) -> (StatusCode, String) {
+    let answer = app.client.get(app.url(path)).send().await;
+    let answer = crate::support::Answer::read(answer.expect("an answer")).await;
+    let status = answer.body["status"].as_str().expect("a status");
+    (answer.status, status.to_owned())
+}
+
 impl Shop {
     /// A server that uses Redis, with a session that is remembered there.
     async fn open() -> Self {
@@ -35,6 +51,8 @@ impl Shop {
         let model = ScriptedModel::start().await;
         model.always(Scripted::numbered(20));
         let agent = app.create_agent(&model).await;
+        // Before it was reached nothing would be remembered there.
+        wait_for(&app, "ok").await;
         let shop = Self {
             ada: Person::sign_in(&app, inputs::ADA).await,
             app,
@@ -43,26 +61,17 @@ impl Shop {
             agent,
             _db: db,
         };
-        shop.wait_for("ok").await;
         assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
         assert_eq!(shop.redis.keys("agentarea:session:*").await.len(), 1);
         shop
     }
 
-    /// Waits until `/health/redis` says so.
     async fn wait_for(&self, status: &str) {
-        let begun = Instant::now();
-        while self.health("/health/redis").await.1 != status {
-            assert!(begun.elapsed() < Duration::from_secs(10), "never {status}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        wait_for(&self.app, status).await;
     }
 
     async fn health(&self, path: &str) -> (StatusCode, String) {
-        let answer = self.app.client.get(self.app.url(path)).send().await;
-        let answer = crate::support::Answer::read(answer.expect("an answer")).await;
-        let status = answer.body["status"].as_str().expect("a status");
-        (answer.status, status.to_owned())
+        health(&self.app, path).await
     }
 
     /// A conversation, with something to watch in it.
