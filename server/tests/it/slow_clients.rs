@@ -13,6 +13,10 @@ use crate::support::{TestApp, client};
 const EACH: usize = 167;
 /// When the last of them must be gone.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// When a connection that nobody asks anything on must be gone.
+const IDLE: Duration = Duration::from_secs(140);
+/// How long proxies in front keep one.
+const PROXIES: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slowness {
@@ -78,6 +82,24 @@ async fn connection_is_kept_between_requests_but_not_before_the_first() {
     );
     assert!(started.elapsed() > Duration::from_secs(5));
     ask_on(&mut kept, &request).await;
+}
+
+#[tokio::test]
+async fn connection_that_is_idle_after_a_request_is_closed() {
+    let app = TestApp::start().await;
+    let address = &app.origin()[7..];
+    let mut stream = TcpStream::connect(address).await.expect("connect");
+    let request = format!("GET /favicon.svg HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    ask_on(&mut stream, &request).await;
+    let started = Instant::now();
+
+    let ended = tokio::time::timeout(IDLE, stream.read(&mut [0; 1])).await;
+
+    assert!(
+        matches!(ended, Ok(Ok(0) | Err(_))),
+        "still open or answered: {ended:?}"
+    );
+    assert!(started.elapsed() > PROXIES, "closed before any proxy would");
 }
 
 /// Sends a request and reads its answer.
