@@ -49,7 +49,7 @@ if [[ -z "${NO_CYCLES:-}" ]]; then
   with_load "sessions opened and closed"
   # A few first, so that what is made once is there before.
   node bench/workloads/cycles.mjs "$url/mcp" "$key" bench__echo 500 >/dev/null
-  sleep 12 # Connections that their client left are noticed by then.
+  sleep 12 # What the sessions left behind has time to go.
   note "the server before: $(state_of_server)"
   node bench/workloads/cycles.mjs "$url/mcp" "$key" bench__echo "${CYCLES:-10000}"
   sleep 12

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 
 /// The kernel would round memory that is used here and there up to 2 MiB, which makes an idle event
 /// stream a quarter larger and nothing faster (`make bench`: `idle`, `chat`). Kernels that know no such
-/// switch go on as they did.
+/// switch go on as they did; programs that this one starts inherit it.
 fn use_small_pages() {
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);

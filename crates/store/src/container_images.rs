@@ -69,16 +69,16 @@ pub async fn note_used(
     Ok(unused.collect())
 }
 
-/// Forgets an image that was removed; tells whether it was unused for so long until now.
-pub async fn forget(db: &mut PgConnection, image: &str, unused: Duration) -> Result<bool> {
-    let done = sqlx::query!(
+/// Forgets an image that was removed, unless a use of it within `unused` has been noted meanwhile.
+pub async fn forget(db: &mut PgConnection, image: &str, unused: Duration) -> Result<()> {
+    sqlx::query!(
         "delete from container_images where image = $1 and used_at <= now() - $2::interval",
         image,
         interval(unused)
     )
     .execute(db)
     .await?;
-    Ok(done.rows_affected() > 0)
+    Ok(())
 }
 
 /// Whether a process is to look after its engine's images: it leads the fleet, or whoever leads it
