@@ -61,8 +61,13 @@ impl Shop {
             agent,
             _db: db,
         };
-        assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
-        assert_eq!(shop.redis.keys("agentarea:session:*").await.len(), 1);
+        // Sessions are remembered only once changes are heard of.
+        let is_remembered = eventually(async || {
+            let asked = shop.ada.get(&shop.app, "/me").await;
+            assert_eq!(asked.status, StatusCode::OK);
+            shop.redis.keys("agentarea:session:*").await.len() == 1
+        });
+        assert!(is_remembered.await, "the session is not remembered");
         shop
     }
 
