@@ -23,6 +23,9 @@ const BODY_PATIENCE: Duration = Duration::from_secs(10);
 const BODY_BYTES_PER_SECOND: u64 = 16 * 1024;
 /// Longest wait for a whole body.
 const BODY_PATIENCE_MAX: Duration = Duration::from_secs(600);
+/// Most of a body that is handed on without a pause. Who takes all that is there before looking at it,
+/// as the reader of forms does, would else hold as much in memory as a fast client sends.
+const BODY_BYTES_AT_ONCE: usize = 256 * 1024;
 
 /// How long a client is listened to that still sends a body nobody wants, so that it gets to read
 /// why: closing at once would reset the connection and the answer with it.
@@ -72,6 +75,8 @@ pub struct AwaitedBody {
     body: Incoming,
     /// `None` once all of it has come.
     bodies: Option<Arc<Bodies>>,
+    /// Bytes handed on since the last pause.
+    at_once: usize,
 }
 
 impl StallGuard {
@@ -288,7 +293,11 @@ impl BodyWatch {
             self.bodies.open.fetch_add(1, Ordering::AcqRel);
             self.bodies.clone()
         });
-        AwaitedBody { body, bodies }
+        AwaitedBody {
+            body,
+            bodies,
+            at_once: 0,
+        }
     }
 }
 
@@ -318,7 +327,16 @@ impl Body for AwaitedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if self.at_once >= BODY_BYTES_AT_ONCE {
+            self.at_once = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let poll = Pin::new(&mut self.body).poll_frame(cx);
+        self.at_once = match &poll {
+            Poll::Ready(Some(Ok(frame))) => self.at_once + frame.data_ref().map_or(0, Bytes::len),
+            _ => 0,
+        };
         let has_ended = match &poll {
             Poll::Ready(Some(Ok(_))) => self.body.is_end_stream(),
             Poll::Ready(_) => true,

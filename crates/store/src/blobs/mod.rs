@@ -1,7 +1,7 @@
 //! Objects: the contents of files and backups, in a folder or in an S3 bucket.
 //!
-//! Keys are made by this program and never by a user. Contents are streams; at most one part of
-//! [`PART_BYTES`] is held in memory.
+//! Keys are made by this program and never by a user. Contents are streams; at most three parts are
+//! held in memory, two of them on their way.
 
 mod place;
 mod writer;
@@ -21,15 +21,14 @@ pub use writer::BlobWriter;
 
 use crate::{Error, Result};
 
-/// What is sent at once; the smallest part that S3 takes.
-pub const PART_BYTES: usize = 5 * 1024 * 1024;
-
 /// The object store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     objects: Arc<dyn ObjectStore>,
     /// The folder, if it is one.
     folder: Option<PathBuf>,
+    /// How much is written at once.
+    part_bytes: usize,
 }
 
 /// The content of an object.
@@ -47,7 +46,7 @@ pub struct Blob {
 impl Blobs {
     /// Begins to write an object; it appears, whole, when the writer is finished.
     pub fn write(&self, key: &str) -> BlobWriter {
-        BlobWriter::new(self.objects.clone(), Path::from(key))
+        BlobWriter::new(self.objects.clone(), Path::from(key), self.part_bytes)
     }
 
     /// Writes a small object at once.

@@ -19,6 +19,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For one part, there or back.
 const TIMEOUT: Duration = Duration::from_secs(60);
 const RETRIES: usize = 3;
+/// What is written to a file at once.
+const FOLDER_PART_BYTES: usize = 1024 * 1024;
+/// What is sent to a bucket at once: the smallest part that S3 takes.
+const BUCKET_PART_BYTES: usize = 5 * 1024 * 1024;
 
 /// A folder, or a bucket with a prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +63,7 @@ fn open_folder(folder: &Path) -> anyhow::Result<Blobs> {
     Ok(Blobs {
         objects: Arc::new(objects),
         folder: Some(folder.to_owned()),
+        part_bytes: FOLDER_PART_BYTES,
     })
 }
 
@@ -85,6 +90,7 @@ fn open_bucket(bucket: &str, prefix: &str) -> anyhow::Result<Blobs> {
     Ok(Blobs {
         objects: Arc::new(PrefixStore::new(objects, prefix)),
         folder: None,
+        part_bytes: BUCKET_PART_BYTES,
     })
 }
 

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use object_store::ObjectStore;
 use object_store::buffered::BufWriter;
 use object_store::path::Path;
 use tokio::io::AsyncWriteExt;
 
-use super::PART_BYTES;
 use crate::{Error, Result};
 
 /// Parts on their way at once.
@@ -18,13 +17,19 @@ const PARTS_AT_ONCE: usize = 2;
 /// An object that is being written. It exists only once [`BlobWriter::finish`] has succeeded.
 pub struct BlobWriter {
     writer: BufWriter,
+    /// What is still too small to be sent. Copied together, since the pieces are parts of buffers that
+    /// would all be held until they are written.
+    part: BytesMut,
+    part_bytes: usize,
 }
 
 impl BlobWriter {
-    pub(super) fn new(objects: Arc<dyn ObjectStore>, key: Path) -> Self {
+    pub(super) fn new(objects: Arc<dyn ObjectStore>, key: Path, part_bytes: usize) -> Self {
         Self {
-            writer: BufWriter::with_capacity(objects, key, PART_BYTES)
+            writer: BufWriter::with_capacity(objects, key, part_bytes)
                 .with_max_concurrency(PARTS_AT_ONCE),
+            part: BytesMut::new(),
+            part_bytes,
         }
     }
 
@@ -32,8 +37,18 @@ impl BlobWriter {
     ///
     /// # Errors
     /// `Objects` if the store does not take it.
-    pub async fn add(&mut self, bytes: Bytes) -> Result<()> {
-        Ok(self.writer.put(bytes).await?)
+    pub async fn add(&mut self, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            let room = self.part_bytes - self.part.len();
+            let fits = bytes.split_to(room.min(bytes.len()));
+            self.part.extend_from_slice(&fits);
+            if self.part.len() == self.part_bytes {
+                let next = BytesMut::with_capacity(self.part_bytes);
+                let part = std::mem::replace(&mut self.part, next);
+                self.writer.put(part.freeze()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the object appear.
@@ -41,6 +56,9 @@ impl BlobWriter {
     /// # Errors
     /// `Objects` if the store does not take it; nothing is there then.
     pub async fn finish(mut self) -> Result<()> {
+        if !self.part.is_empty() {
+            self.writer.put(self.part.freeze()).await?;
+        }
         self.writer.shutdown().await.map_err(|error| {
             match error.downcast::<object_store::Error>() {
                 Ok(error) => error.into(),
