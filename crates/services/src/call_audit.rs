@@ -25,15 +25,17 @@ use crate::{Session, mint};
 
 /// Calls that were made and are not written yet.
 const QUEUE: usize = 8_192;
-/// Lines that are written at once.
-const BATCH: usize = 1_000;
 /// How long lines are gathered at most.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(250);
 /// How often it is looked whether there are enough of them.
-const LOOK: Duration = Duration::from_millis(10);
-/// So many are enough: the database is done with them before a call that waits for a processor
-/// meanwhile has waited long.
-const ENOUGH: usize = 16;
+const LOOK: Duration = Duration::from_millis(5);
+/// Lines that are written at once at most.
+const BATCH: usize = 1_000;
+/// The same while calls wait for each other's processors: the database is done with them before a
+/// call has waited long.
+const SMALL_BATCH: usize = 16;
+/// From so many calls under way on, it matters more how much work the lines are in all.
+const MANY: usize = 16;
 /// Longest wait for the database, which may be gone without a word.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause after a failed write.
@@ -214,20 +216,20 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
     loop {
         tokio::select! {
             () = closing.cancelled() => break,
-            count = lines.recv_many(&mut batch, BATCH) => {
-                if count == 0 {
-                    return;
-                }
-            }
+            line = lines.recv() => match line {
+                Some(line) => batch.push(line),
+                None => return,
+            },
         }
         let gathering = Instant::now();
-        while batch.len() + lines.len() < ENOUGH && gathering.elapsed() < GATHER {
+        let mut most = most_at_once(&lines);
+        while batch.len() + lines.len() < most && gathering.elapsed() < GATHER {
             tokio::select! {
                 () = closing.cancelled() => break,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(LOOK) => most = most_at_once(&lines),
             }
         }
-        while batch.len() < BATCH
+        while batch.len() < most
             && let Ok(line) = lines.try_recv()
         {
             batch.push(line);
@@ -253,6 +255,16 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
             Err(error) => tracing::error!(%error, count = batch.len(), "calls cannot be audited"),
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// How many lines are to be written at once now. One call at a time leaves the database a processor
+/// of its own, but meets it there if it often has something to do.
+fn most_at_once(lines: &mpsc::Receiver<Line>) -> usize {
+    let places = lines.max_capacity() - lines.capacity();
+    match places.saturating_sub(lines.len()) {
+        2..MANY => SMALL_BATCH,
+        _ => BATCH,
     }
 }
 
