@@ -8,4 +8,4 @@ fi
 for _ in $(seq 500); do api POST /conversations "{\"agent_id\": \"$agent\"}" | field id; done >"$folder/ids"
 with_load "idle streams of 500 conversations"
 "$bench" idle-sse --address 127.0.0.1:9300 --path '/api/v1/conversations/{id}/events' --ids "$folder/ids" \
-  --key "$key" --pid "$server" --steps "${STREAMS:-1000,4000,8000}" --hold 20
+  --key "$key" --pid "$server" --steps "${STREAMS:-1000,4000,10000}" --hold 20
