@@ -31,7 +31,7 @@ const BODY_BYTES_AT_ONCE: usize = 256 * 1024;
 /// why: closing at once would reset the connection and the answer with it.
 const LINGER: Duration = Duration::from_secs(2);
 /// Most of such a body that is read.
-const LINGER_BYTES: u64 = 16 * 1024 * 1024;
+const LINGER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What a connection's guard knows of its requests and their bodies.
 #[derive(Debug, Default)]
