@@ -21,15 +21,14 @@ for (const [label, theme] of [
     await open(page, "/agents");
     const before = await background(page);
 
-    const isSaved = page.waitForResponse(/\/api\/set_theme/);
     await choose(page, label);
 
     await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
     const chosen = await background(page);
     expect(chosen).not.toBe(before);
-    await isSaved;
-    const html = await (await page.request.get("/agents")).text();
-    expect(html).toMatch(new RegExp(`<html[^>]*data-theme="?${theme}`));
+    // The browser has the cookie a moment after the page has set it.
+    const html = async () => (await page.request.get("/agents")).text();
+    await expect.poll(html).toMatch(new RegExp(`<html[^>]*data-theme="?${theme}`));
     await page.reload();
     await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
     expect(await background(page)).toBe(chosen);
