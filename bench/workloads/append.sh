@@ -5,7 +5,7 @@ own_database
 for round in $(seq "$rounds"); do
   with_load "durable appends, round $round"
   "$bench" limits --folder "$folder" --database-url "host=$folder/postgres user=postgres dbname=postgres" |
-    node -pe 'const r = JSON.parse(require("fs").readFileSync(0)).postgres; `    a bare client: ${Math.round(r.insert_100_c1.rows_per_s)} rows/s, four: ${Math.round(r.insert_100_c4.rows_per_s)}`'
+    node -pe 'const r = JSON.parse(require("fs").readFileSync(0)).postgres; `    a bare client: ${Math.round(r.insert_100_by_unnest_c1.rows_per_s)} rows/s, four: ${Math.round(r.insert_100_by_unnest_c4.rows_per_s)}`'
   APPEND_URL="$database_url" \
     cargo bench -q --workspace --exclude frontend --bench append
 done
