@@ -26,6 +26,12 @@ pub fn keyed(entries: impl Fn() -> Vec<Keyed> + Send + Sync + 'static) -> AnyVie
 }
 
 fn erased(entries: Box<dyn Fn() -> Vec<Keyed> + Send + Sync>) -> AnyView {
+    // The server would call a closure twice, once to find out what it waits for, and make every
+    // entry twice. The HTML is the same.
+    if cfg!(feature = "ssr") {
+        let views = entries().into_iter().map(|entry| (entry.view)());
+        return views.collect::<Vec<_>>().into_any();
+    }
     view! { <For each=entries key=|entry: &Keyed| entry.key.clone() children=|entry: Keyed| (entry.view)() /> }
         .into_any()
 }
