@@ -100,7 +100,8 @@ impl ShortWay {
             if let Err(refused) = inner.site.let_in(&mut req) {
                 return refused.into_response();
             }
-            let serving = AssertUnwindSafe(serve(&inner.state, None, req));
+            // In a box: it would be moved with each future that is put around it.
+            let serving = AssertUnwindSafe(Box::pin(serve(&inner.state, None, req)));
             serving.catch_unwind().await.unwrap_or_else(rest::panicked)
         };
         known.answered(inner.security_headers, answering).await

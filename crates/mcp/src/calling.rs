@@ -31,6 +31,16 @@ impl Connection {
         if let Some(straight) = self.straight.as_ref().filter(|it| it.takes(&ask)) {
             return straight.ask(ask, options, self.service.service()).await;
         }
+        // In a box: its future would weigh on those that need the straight way only.
+        Box::pin(self.ask_by_session(ask, options)).await
+    }
+
+    /// Asks by rmcp's connection.
+    async fn ask_by_session(
+        &self,
+        ask: Ask,
+        options: CallOptions<'_>,
+    ) -> Result<Answer, CallError> {
         let meta = ask.meta();
         let request_options = match self.is_modern() {
             // Others were told at the start what they can ask.

@@ -203,13 +203,15 @@ impl GatewayCaller for SessionCaller {
         };
         let actor = &self.session.actor;
         let servers = &self.session.services.tool_servers;
-        let asked = servers.ask(
-            actor.workspace_id,
-            found.server_id,
-            ask.renamed(found.name.clone()),
-            options,
-        );
-        let result = asked.await;
+        // Waited for at once: a future in a variable is moved once more.
+        let result = servers
+            .ask(
+                actor.workspace_id,
+                found.server_id,
+                ask.renamed(found.name.clone()),
+                options,
+            )
+            .await;
         let outcome = match &result {
             Ok(answer) if answer.is_tool_error() => Cow::Borrowed("the tool failed"),
             Ok(_) => Cow::Borrowed("ok"),

@@ -6,7 +6,7 @@ use domain::accounts::{Membership, User, Workspace};
 use domain::{Role, UserId, WorkspaceId};
 use sqlx::PgConnection;
 
-use crate::database::enter;
+use crate::database::{begin, enter};
 use crate::replicas::Replicas;
 use crate::{Result, Store, TenantTx};
 
@@ -197,7 +197,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn begin_system(&self) -> Result<SystemTx> {
-        let tx = self.pool().begin().await?;
+        let tx = begin(self.pool(), "begin".to_owned()).await?;
         let replicas = self.shared_replicas();
         Ok(SystemTx { tx, replicas })
     }

@@ -1,6 +1,7 @@
 //! The pool, and the only two ways to a connection.
 
 use std::ops::DerefMut;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,7 +119,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` if there is none within 5 s.
     pub async fn system(&self) -> Result<SystemConnection> {
-        Ok(self.pool.acquire().await?)
+        Ok(acquire(&self.pool).await?)
     }
 
     /// As [`Store::system`], by a door of the caller's choice.
@@ -141,7 +142,7 @@ impl Store {
     /// `Unavailable` if there is no connection within 5 s.
     pub async fn begin(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
         let statement = enter_statement("begin", workspace_id);
-        let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
+        let tx = begin(&self.pool, statement).await?;
         Ok(TenantTx::inside(tx, workspace_id, self.shared_replicas()))
     }
 
@@ -150,9 +151,9 @@ impl Store {
     /// # Errors
     /// `Unavailable` if there is no connection within 5 s.
     pub async fn begin_snapshot(&self, workspace_id: WorkspaceId) -> Result<TenantTx> {
-        let begin = "begin isolation level repeatable read read only";
-        let statement = enter_statement(begin, workspace_id);
-        let tx = self.pool.begin_with(AssertSqlSafe(statement)).await?;
+        let snapshot = "begin isolation level repeatable read read only";
+        let statement = enter_statement(snapshot, workspace_id);
+        let tx = begin(&self.pool, statement).await?;
         Ok(TenantTx::inside(tx, workspace_id, None))
     }
 
@@ -161,7 +162,7 @@ impl Store {
     /// # Errors
     /// `Unavailable`.
     pub async fn ping(&self) -> Result<()> {
-        self.pool.acquire().await?.execute("select 1").await?;
+        self.system().await?.execute("select 1").await?;
         Ok(())
     }
 
@@ -238,6 +239,24 @@ impl TenantTx {
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.tx
     }
+}
+
+type Coming<'a, T> = Pin<Box<dyn Future<Output = sqlx::Result<T>> + Send + 'a>>;
+
+/// A connection of the pool.
+///
+/// The pool's future takes 14 KB. In a box it is no part of those that wait for it, which would be
+/// as large and be moved as often as they are handed on.
+fn acquire(pool: &PgPool) -> Coming<'static, SystemConnection> {
+    Box::pin(pool.acquire())
+}
+
+/// Begins a transaction by a statement, in a box as [`acquire`].
+pub(crate) fn begin(
+    pool: &PgPool,
+    statement: String,
+) -> Coming<'_, Transaction<'static, Postgres>> {
+    Box::pin(pool.begin_with(AssertSqlSafe(statement)))
 }
 
 /// A pool of connections, each clean when it is used; connects only when first used.

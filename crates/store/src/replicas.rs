@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 
 use domain::WorkspaceId;
 use moka::sync::Cache;
+use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use crate::database::{Store, TenantTx, enter_statement, pool};
+use crate::database::{Store, TenantTx, begin, enter_statement, pool};
 use crate::panics::panics;
 
 /// A copy further behind is not asked.
@@ -92,7 +92,7 @@ impl Replicas {
                 continue;
             }
             let statement = enter_statement("begin read only", workspace_id);
-            match replica.pool.begin_with(AssertSqlSafe(statement)).await {
+            match begin(&replica.pool, statement).await {
                 Ok(tx) => return Some(TenantTx::inside(tx, workspace_id, None)),
                 Err(error) => replica.let_go(&error),
             }

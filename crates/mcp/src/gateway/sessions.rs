@@ -108,6 +108,9 @@ impl GatewayService {
     }
 
     /// Answers a request, whatever revision it is of.
+    //
+    // rmcp's futures are in boxes: all who wait for this one would move them with it, and most
+    // messages do without.
     pub async fn handle<B>(&self, mut req: Request<B>) -> Answer
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -119,7 +122,7 @@ impl GatewayService {
             let Some(id) = self.inner.own(name) else {
                 // Another process keeps it.
                 req.headers_mut().remove(SESSION);
-                return self.inner.plain.handle(req).await;
+                return Box::pin(self.inner.plain.handle(req)).await;
             };
             let owned = identity(&req).and_then(|who| self.inner.owned(id, &who));
             let (Ok(value), Some(owned)) = (HeaderValue::from_str(id), owned) else {
@@ -129,7 +132,7 @@ impl GatewayService {
                 return self.within(id.to_owned(), owned, req).await;
             }
             req.headers_mut().insert(SESSION, value);
-            return self.inner.sessions.handle(req).await;
+            return Box::pin(self.inner.sessions.handle(req)).await;
         }
         let is_modern = req.headers().get(VERSION).is_some_and(|it| it == MODERN);
         if is_modern
@@ -139,7 +142,7 @@ impl GatewayService {
             return self.straight(req).await;
         }
         if is_modern || req.method() != Method::POST {
-            return self.inner.plain.handle(req).await;
+            return Box::pin(self.inner.plain.handle(req)).await;
         }
         self.begin(req).await
     }
@@ -159,7 +162,7 @@ impl GatewayService {
         let (Some(Caller(caller)), Some(asked)) = (caller, straight::read(&parts.headers, &body))
         else {
             let req = Request::from_parts(parts, Full::new(body));
-            return self.inner.plain.handle(req).await;
+            return Box::pin(self.inner.plain.handle(req)).await;
         };
         asked.answer(caller, &self.inner.parked).await
     }
@@ -191,7 +194,7 @@ impl GatewayService {
         };
         parts.headers.insert(SESSION, id);
         let req = Request::from_parts(parts, Full::new(body));
-        self.inner.sessions.handle(req).await
+        Box::pin(self.inner.sessions.handle(req)).await
     }
 
     /// A message without a session, which may begin one.
@@ -211,9 +214,9 @@ impl GatewayService {
         let req = Request::from_parts(parts, Full::new(body));
         let who = match who {
             Some(who) if begins && self.inner.has_room(&who).await => who,
-            _ => return self.inner.plain.handle(req).await,
+            _ => return Box::pin(self.inner.plain.handle(req)).await,
         };
-        let mut answer = self.inner.sessions.handle(req).await;
+        let mut answer = Box::pin(self.inner.sessions.handle(req)).await;
         let id = answer
             .headers()
             .get(SESSION)

@@ -153,7 +153,7 @@ impl Wires {
                 Err(unsent) => request = unsent.ok_or_else(broke_off)?,
             }
         }
-        let mut wire = self.inner.connect().await?;
+        let mut wire = Box::pin(self.inner.connect()).await?;
         match wire.send(request).await {
             Ok(response) => Ok(self.exchange(wire, response)),
             Err(_) => Err(broke_off()),
