@@ -7,6 +7,7 @@
 
 mod events;
 mod heard;
+mod request;
 mod wires;
 
 use std::collections::{HashMap, HashSet};
@@ -35,7 +36,7 @@ use crate::ask::{Answer, Ask, Subject, nonsense};
 use crate::clock::Clock;
 use crate::connection::{CallOptions, MAX_MESSAGE_BYTES};
 use crate::error::{CallError, ConnectError};
-use crate::handler::{Aside, Handler, who_we_are};
+use crate::handler::{Aside, Handler};
 
 const METHOD: &str = "tools/call";
 /// Requests of the connection itself count from zero.
@@ -178,16 +179,8 @@ impl Straight {
         let closed = |_| CallError::Lost("it closed the connection".to_owned());
         let place = self.places.acquire().await.map_err(closed)?;
         let name = HeaderValue::from_str(ask.name()).ok();
-        let mut meta = ask.meta();
-        meta.set_protocol_version(ProtocolVersion::V_2026_07_28);
-        meta.set_client_info(who_we_are());
-        meta.set_progress_token(ProgressToken(id.clone()));
-        let mut request = ask.into_request()?;
-        request.get_meta_mut().extend(meta);
-        let message = ClientJsonRpcMessage::request(request, id.clone());
-        if let Some(wires) = &self.wires
-            && let Ok(body) = serde_json::to_vec(&message)
-        {
+        if let Some(wires) = &self.wires {
+            let body = request::body(&ask, &id)?;
             let (head, exchange) = wires.post(body.into(), name.clone()).await?;
             // Whoever is sent elsewhere, or has to sign in, was not answered: the other way knows how.
             let is_refused = head.status.is_redirection()
@@ -199,6 +192,23 @@ impl Straight {
                 return Ok((place, Posted::read(&head, exchange, &id).await?));
             }
         }
+        let posted = Box::pin(self.post_by_client(ask, name, &id)).await?;
+        Ok((place, posted))
+    }
+
+    /// Posts by the one HTTP client, which goes where it is sent.
+    async fn post_by_client(
+        &self,
+        ask: Ask,
+        name: Option<HeaderValue>,
+        id: &RequestId,
+    ) -> Result<Posted, CallError> {
+        let mut meta = ask.meta();
+        meta.extend(request::ABOUT_US.clone());
+        meta.set_progress_token(ProgressToken(id.clone()));
+        let mut request = ask.into_request()?;
+        request.get_meta_mut().extend(meta);
+        let message = ClientJsonRpcMessage::request(request, id.clone());
         let mut headers = self.headers.clone();
         headers.extend(name.map(|name| (HeaderName::from_static("mcp-name"), name)));
         let (client, uri) = (&self.client, self.uri.clone());
@@ -210,9 +220,9 @@ impl Straight {
             headers,
             self.limits,
         );
-        let posted = match posted.await {
+        match posted.await {
             Ok(StreamableHttpPostResponse::Json(message, _)) => {
-                Posted::Answer(answer_of(message, &id))
+                Ok(Posted::Answer(answer_of(message, id)))
             }
             Ok(StreamableHttpPostResponse::Sse(events, _)) => {
                 // Events of other kinds are passed over.
@@ -226,12 +236,11 @@ impl Straight {
                         Err(error) => Some(Err(broken(&error))),
                     })
                 });
-                Posted::Events(Stream::Client(data.boxed()))
+                Ok(Posted::Events(Stream::Client(data.boxed())))
             }
-            Ok(_) => return Err(nonsense()),
-            Err(error) => return Err(CallError::from_transport(&error)),
-        };
-        Ok((place, posted))
+            Ok(_) => Err(nonsense()),
+            Err(error) => Err(CallError::from_transport(&error)),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
