@@ -13,7 +13,7 @@ use domain::audit::DeedResult;
 use domain::usage::CallVia;
 use domain::{AuditId, McpServerId, Timestamp, WorkspaceId};
 use store::audit::Author;
-use store::calls::{BookedCall, CallWithoutRun};
+use store::calls::{BookedCall, CallWithoutRun, Written};
 use store::panics::caught;
 use store::{Store, within};
 use tokio::sync::mpsc::{self, OwnedPermit};
@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(5);
 const BATCH: usize = 1_000;
 /// The same while calls wait for each other's processors: the database is done with them before a
 /// call has waited long.
-const SMALL_BATCH: usize = 16;
+const SMALL_BATCH: usize = 32;
 /// From so many calls under way on, it matters more how much work the lines are in all.
 const MANY: usize = 16;
 /// Longest wait for the database, which may be gone without a word.
@@ -234,8 +234,10 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
         {
             batch.push(line);
         }
-        while let Err(error) = caught(within(PATIENCE, write(&store, &batch))).await {
+        let mut written = Written::Never;
+        while let Err(error) = caught(within(PATIENCE, write(&store, &batch, written))).await {
             tracing::warn!(%error, "calls cannot be audited; trying again");
+            written = Written::Perhaps;
             tokio::select! {
                 () = closing.cancelled() => break,
                 () = tokio::time::sleep(PAUSE) => {}
@@ -250,7 +252,7 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
         batch.push(line);
     }
     for _ in 0..LAST_TRIES {
-        match caught(within(PATIENCE, write(&store, &batch))).await {
+        match caught(within(PATIENCE, write(&store, &batch, Written::Perhaps))).await {
             Ok(()) => return,
             Err(error) => tracing::error!(%error, count = batch.len(), "calls cannot be audited"),
         }
@@ -269,7 +271,7 @@ fn most_at_once(lines: &mpsc::Receiver<Line>) -> usize {
 }
 
 /// Writing again what was written already changes nothing: lines have their ids from the beginning.
-async fn write(store: &Store, lines: &[Line]) -> store::Result<()> {
+async fn write(store: &Store, lines: &[Line], written: Written) -> store::Result<()> {
     let mut by_workspace: HashMap<WorkspaceId, Vec<CallWithoutRun<'_>>> = HashMap::new();
     for line in lines {
         let of_workspace = by_workspace.entry(line.workspace_id).or_default();
@@ -277,7 +279,7 @@ async fn write(store: &Store, lines: &[Line]) -> store::Result<()> {
     }
     for (workspace_id, lines) in by_workspace {
         for part in lines.chunks(BATCH) {
-            store.append_calls(workspace_id, part).await?;
+            store.append_calls(workspace_id, part, written).await?;
         }
     }
     Ok(())

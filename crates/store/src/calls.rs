@@ -42,16 +42,25 @@ pub struct BookedCall<'a> {
     pub duration_ms: u64,
 }
 
+/// Whether calls may have been written before, by an attempt whose end is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// This is the first attempt.
+    Never,
+    /// Those that are there already stay as they are.
+    Perhaps,
+}
+
 impl Store {
     /// Writes calls of one workspace, and gives back what was set aside for them, in one round trip.
-    /// Those that are there already stay as they are.
     ///
     /// # Errors
-    /// Nothing is written then.
+    /// Nothing is written then; also if they are there, which only an attempt after the first expects.
     pub async fn append_calls(
         &self,
         workspace_id: WorkspaceId,
         calls: &[CallWithoutRun<'_>],
+        written: Written,
     ) -> Result<()> {
         fn column<'a, T>(
             calls: &'a [CallWithoutRun<'_>],
@@ -81,7 +90,7 @@ impl Store {
         let mut db = self.at_hand().await?;
         sqlx::query!(
             "select append_calls($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-               $16)",
+               $16, $17)",
             workspace_id.uuid(),
             Deed::McpToolCall.as_str(),
             &ids,
@@ -97,7 +106,8 @@ impl Store {
             &names as &[Option<&str>],
             &errors,
             &costs,
-            &durations
+            &durations,
+            written == Written::Perhaps
         )
         .fetch_one(&mut *db)
         .await?;
