@@ -1,17 +1,42 @@
-# Tools through the gateway, against the same server called directly and through the relay.
+# Tools through the gateway, against the same server called directly and through the relay; and
+# through mcp-proxy, which speaks 2025-11-25, if MCP_PROXY is its program (`cargo install mcp-proxy`).
 
 counts="$folder/mcp-counts"
 background "$bench" mock-mcp --listen 127.0.0.1:9200 --count-file "$counts"; upstream="$started"
 background "$bench" relay-limit --listen 127.0.0.1:9201 --upstream http://127.0.0.1:9200; mcp_relay="$started"
 answers http://127.0.0.1:9200/mcp
+if [[ -n "${MCP_PROXY:-}" ]]; then
+  cat >"$folder/mcp-proxy.toml" <<'CONFIG'
+[proxy]
+name = "bench"
+separator = "__"
+[proxy.listen]
+host = "127.0.0.1"
+port = 9210
+[observability]
+audit = false
+log_level = "warn"
+[[backends]]
+name = "b"
+transport = "http"
+url = "http://127.0.0.1:9200/mcp"
+CONFIG
+  background "$MCP_PROXY" -c "$folder/mcp-proxy.toml"; mcp_proxy="$started"
+  answers http://127.0.0.1:9210/
+fi
 api POST /mcp-servers '{"name": "bench", "source": {"type": "remote", "url": "http://127.0.0.1:9200/mcp"}}' >/dev/null
 for protocol in ${PROTOCOLS:-2026-07-28 2025-11-25}; do
   for users in ${USERS:-1 8 32}; do
     with_load "tools/call, $protocol, $users callers"
     load="--driver raw --protocol $protocol -c $users --warmup 0.5 --duration ${SECONDS_EACH:-3}"
+    peer=()
+    if [[ -n "${MCP_PROXY:-}" && "$protocol" == 2025-11-25 ]]; then
+      peer=(-v "mcp-proxy=$bench mcp-load --url http://127.0.0.1:9210/ --tool b__echo --pid $mcp_proxy $load")
+    fi
     "$bench" compare --label "tools/call, $protocol, $users callers" --rounds "$rounds" \
       -v "relay=$bench mcp-load --url http://127.0.0.1:9201/mcp --tool echo --pid $mcp_relay $load" \
       -v "direct=$bench mcp-load --url http://127.0.0.1:9200/mcp --tool echo --pid $upstream $load" \
+      "${peer[@]}" \
       -v "agentarea=$bench mcp-load --url $url/mcp --tool bench__echo --key $key --pid $server $load" \
       -m total_us.p50 -m total_us.p99 -m requests_per_s -m server.cpu_us_per_request
   done
