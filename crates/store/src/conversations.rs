@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::database::TenantTx;
 use crate::runs::unreadable;
+use crate::words::words_query;
 use crate::{Error, Result};
 
 /// A conversation with what its page needs besides.
@@ -334,25 +335,4 @@ fn parse_place(cursor: &Cursor) -> Result<(bool, OffsetDateTime, Uuid)> {
         .map_err(|_| Error::UnknownCursor)?;
     let id = next()?.parse().map_err(|_| Error::UnknownCursor)?;
     Ok((is_pinned, time, id))
-}
-
-/// What finds texts with all words of a query, or words that begin so; see `words_of` in SQL.
-fn words_query(query: &str) -> String {
-    let is_gap = |c: char| c.is_ascii_punctuation() || c.is_whitespace() || c.is_control();
-    let words = query.split(is_gap).filter(|word| !word.is_empty());
-    let words: Vec<String> = words.map(word_query).collect();
-    words.join(" & ")
-}
-
-/// One word in the cases that it may be written in: a database may know those of ASCII alone.
-fn word_query(word: &str) -> String {
-    let lower = word.to_lowercase();
-    let mut letters = lower.chars();
-    let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    let capital: String = first.chain(letters).collect();
-    let mut cases = vec![word.to_owned(), lower.clone(), capital, word.to_uppercase()];
-    cases.sort_unstable();
-    cases.dedup();
-    let cases: Vec<String> = cases.iter().map(|word| format!("'{word}':*")).collect();
-    format!("({})", cases.join(" | "))
 }

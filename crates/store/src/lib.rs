@@ -55,6 +55,7 @@ pub mod titles;
 pub mod tool_calls;
 pub mod usage;
 pub mod vault;
+mod words;
 
 pub use database::{AnyConnection, Config, Door, Store, SystemConnection, TenantTx};
 pub use error::{Error, Result, within};

@@ -82,6 +82,23 @@ async fn conversations_are_found_by_words_of_questions_answers_and_titles() {
 }
 
 #[tokio::test]
+async fn words_are_found_whatever_stands_beside_them() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    // PostgreSQL takes no word of 3,000 letters.
+    let long = "y".repeat(3_000);
+    let answer = format!("“Zitat”—kurz, 東京、大阪 {long} end");
+    let said = talk(&app, &model, &agent, "Say it", &answer).await;
+
+    for query in ["zitat", "KURZ", "大阪", "zitat end"] {
+        let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        let found = app.get(&format!("/conversations?query={query}")).await;
+        assert_eq!(ids(&found.body), [&said], "{query}");
+    }
+}
+
+#[tokio::test]
 async fn pinned_conversations_stand_first_on_every_page() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;

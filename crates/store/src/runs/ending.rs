@@ -8,6 +8,7 @@ use sqlx::types::Json;
 use super::{Lease, WholeMessage};
 use crate::database::TenantTx;
 use crate::events::EventColumns;
+use crate::words::words_of;
 use crate::{Error, Result, Store};
 
 /// How a run ended.
@@ -77,10 +78,12 @@ async fn end_run(
         None => StepStatus::Completed,
     };
     let message = ending.message.as_ref();
+    let said = message.filter(|message| completed.is_some() && !message.text.is_empty());
+    let words = said.map(|message| words_of(message.text));
     let step_usage = message.map(|message| message.usage).unwrap_or_default();
     sqlx::query_scalar!(
         "select end_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-           $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
+           $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)",
         lease.workspace_id.uuid(),
         lease.conversation_id.uuid(),
         lease.run_id.uuid(),
@@ -108,6 +111,7 @@ async fn end_run(
         step_usage.cost_usd_micros as i64,
         step_usage.cached_input_tokens as i64,
         step_usage.cache_written_tokens as i64,
+        words.as_deref(),
     )
     .fetch_one(db)
     .await?
