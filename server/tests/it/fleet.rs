@@ -51,7 +51,7 @@ impl Fleet {
         if redis.is_some() {
             // Before it is reached, news goes by looking.
             for app in [&first, &second] {
-                assert!(eventually(async || reaches_redis(app).await).await);
+                app.wait_for_redis("ok").await;
             }
         }
         Self {
@@ -65,12 +65,6 @@ impl Fleet {
     fn redis(&self) -> &TestRedis {
         self.redis.as_ref().expect("Redis")
     }
-}
-
-async fn reaches_redis(app: &TestApp) -> bool {
-    let answer = app.client.get(app.url("/health/redis")).send().await;
-    let health: serde_json::Value = answer.expect("an answer").json().await.expect("JSON");
-    health["status"] == "ok"
 }
 
 #[tokio::test]

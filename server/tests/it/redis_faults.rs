@@ -24,22 +24,6 @@ struct Shop {
     _db: TestDb,
 }
 
-/// Waits until `/health/redis` says so.
-async fn wait_for(app: &TestApp, status: &str) {
-    let begun = Instant::now();
-    while health(app, "/health/redis").await.1 != status {
-        assert!(begun.elapsed() < Duration::from_secs(10), "never {status}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-async fn health(app: &TestApp, path: &str) -> (StatusCode, String) {
-    let answer = app.client.get(app.url(path)).send().await;
-    let answer = crate::support::Answer::read(answer.expect("an answer")).await;
-    let status = answer.body["status"].as_str().expect("a status");
-    (answer.status, status.to_owned())
-}
-
 impl Shop {
     /// A server that uses Redis, with a session that is remembered there.
     async fn open() -> Self {
@@ -52,7 +36,7 @@ impl Shop {
         model.always(Scripted::numbered(20));
         let agent = app.create_agent(&model).await;
         // Before it was reached nothing would be remembered there.
-        wait_for(&app, "ok").await;
+        app.wait_for_redis("ok").await;
         let shop = Self {
             ada: Person::sign_in(&app, inputs::ADA).await,
             app,
@@ -69,14 +53,6 @@ impl Shop {
         });
         assert!(is_remembered.await, "the session is not remembered");
         shop
-    }
-
-    async fn wait_for(&self, status: &str) {
-        wait_for(&self.app, status).await;
-    }
-
-    async fn health(&self, path: &str) -> (StatusCode, String) {
-        health(&self.app, path).await
     }
 
     /// A conversation, with something to watch in it.
@@ -180,12 +156,12 @@ async fn everything_works_while_redis_is_down_and_after_it_came_back() {
 
     shop.redis.kill();
     shop.works().await;
-    shop.wait_for("down").await;
-    let (status, _) = shop.health("/health/redis").await;
-    let (overall_status, overall) = shop.health("/health").await;
+    shop.app.wait_for_redis("down").await;
+    let (status, _) = shop.app.health("/health/redis").await;
+    let (overall_status, overall) = shop.app.health("/health").await;
     shop.works().await;
     shop.redis.restart().await;
-    shop.wait_for("ok").await;
+    shop.app.wait_for_redis("ok").await;
     shop.works().await;
     // Empty after the restart; nothing is kept there before changes are heard of again.
     let is_used = eventually(async || {
@@ -205,10 +181,10 @@ async fn everything_works_while_redis_is_frozen() {
 
     shop.redis.freeze();
     shop.works().await;
-    shop.wait_for("down").await;
+    shop.app.wait_for_redis("down").await;
     shop.works().await;
     shop.redis.thaw();
-    shop.wait_for("ok").await;
+    shop.app.wait_for_redis("ok").await;
     shop.works().await;
 }
 
@@ -230,9 +206,9 @@ async fn frozen_redis_holds_up_no_deed_longer_than_its_patience() {
             assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
         }
         let later = begun.elapsed();
-        shop.wait_for("down").await;
+        shop.app.wait_for_redis("down").await;
         shop.redis.thaw();
-        shop.wait_for("ok").await;
+        shop.app.wait_for_redis("ok").await;
 
         assert!(
             frozen < usually + HELD_UP,
@@ -247,11 +223,11 @@ async fn everything_works_while_redis_is_full() {
     let shop = Shop::open().await;
 
     shop.redis.fill().await;
-    shop.wait_for("degraded").await;
-    let (status, _) = shop.health("/health/redis").await;
+    shop.app.wait_for_redis("degraded").await;
+    let (status, _) = shop.app.health("/health/redis").await;
     shop.works().await;
     shop.redis.empty().await;
-    shop.wait_for("ok").await;
+    shop.app.wait_for_redis("ok").await;
     shop.works().await;
 
     assert_eq!(status, StatusCode::OK);
@@ -265,7 +241,7 @@ async fn everything_works_after_redis_was_flushed() {
     assert!(shop.redis.keys("*session:*").await.is_empty());
     shop.works().await;
 
-    shop.wait_for("ok").await;
+    shop.app.wait_for_redis("ok").await;
     assert!(!shop.redis.keys("agentarea:session:*").await.is_empty());
 }
 
@@ -281,7 +257,7 @@ async fn session_ended_while_redis_was_frozen_stays_ended() {
 
     let while_frozen = shop.ada.get(&shop.app, "/me").await;
     shop.redis.thaw();
-    shop.wait_for("ok").await;
+    shop.app.wait_for_redis("ok").await;
     let after = shop.ada.get(&shop.app, "/me").await;
     let others = other.get(&shop.app, "/me").await;
 

@@ -9,7 +9,7 @@ use testkit::{ScriptedModel, TestCluster, TestDb, TestSentinels, check_gapless, 
 
 use crate::people::Person;
 use crate::redis_faults::in_time;
-use crate::support::{Answer, Program, TestApp, eventually, sign_in};
+use crate::support::{Program, TestApp, eventually, sign_in};
 
 const SESSIONS: &str = "agentarea:session:*";
 
@@ -48,7 +48,7 @@ impl Pair {
     /// Waits until early text of one server reaches the other, which only Redis carries.
     async fn wait_until_one(&self) {
         for app in [&self.first, &self.second] {
-            let is_well = eventually(async || health(app).await == "ok");
+            let is_well = eventually(async || app.health("/health/redis").await.1 == "ok");
             assert!(is_well.await, "Redis is not used again");
         }
         let is_one = eventually(async || self.works().await);
@@ -99,12 +99,6 @@ impl Pair {
         );
         is_early
     }
-}
-
-async fn health(app: &TestApp) -> String {
-    let answer = app.client.get(app.url("/health/redis")).send().await;
-    let answer = Answer::read(answer.expect("an answer")).await;
-    answer.body["status"].as_str().expect("a status").to_owned()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ pub use program::Program;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -140,6 +140,23 @@ impl TestApp {
 
     pub fn url(&self, path: &str) -> String {
         self.program.url(path)
+    }
+
+    /// What a health route answers: the status, and its word.
+    pub async fn health(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.client.get(self.url(path)).send().await;
+        let answer = Answer::read(answer.expect("an answer")).await;
+        let word = answer.body["status"].as_str().expect("a status");
+        (answer.status, word.to_owned())
+    }
+
+    /// Waits until `/health/redis` says so, which it does within 10 s.
+    pub async fn wait_for_redis(&self, word: &str) {
+        let begun = Instant::now();
+        while self.health("/health/redis").await.1 != word {
+            assert!(begun.elapsed() < Duration::from_secs(10), "never {word}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
