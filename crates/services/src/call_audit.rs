@@ -40,8 +40,8 @@ const MANY: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Pause after a failed write.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often the lines of a stop are tried to be written.
-const LAST_TRIES: u32 = 10;
+/// Longest time that the lines of a stop are tried to be written.
+const LAST_TRIES_TAKE: Duration = Duration::from_secs(30);
 /// Longest name of a tool that is kept.
 const MAX_NAME: usize = 200;
 
@@ -251,10 +251,16 @@ async fn write_all(store: Store, mut lines: mpsc::Receiver<Line>, closing: Cance
     while let Some(line) = lines.recv().await {
         batch.push(line);
     }
-    for _ in 0..LAST_TRIES {
-        match caught(within(PATIENCE, write(&store, &batch, Written::Perhaps))).await {
+    let end = Instant::now() + LAST_TRIES_TAKE;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let writing = write(&store, &batch, Written::Perhaps);
+        match caught(within(left.min(PATIENCE), writing)).await {
             Ok(()) => return,
             Err(error) => tracing::error!(%error, count = batch.len(), "calls cannot be audited"),
+        }
+        if end.saturating_duration_since(Instant::now()) < PAUSE {
+            return;
         }
         tokio::time::sleep(PAUSE).await;
     }

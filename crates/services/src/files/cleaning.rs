@@ -1,9 +1,9 @@
 //! Deletes contents, and the files that nobody needs.
 
 use domain::{FileId, Timestamp, WorkspaceId};
-use store::Store;
 use store::blobs::Blobs;
 use store::files::blob_key;
+use store::{Store, within};
 use time::Duration;
 
 use crate::{Services, mint};
@@ -14,6 +14,8 @@ const UPLOADS_LAST: Duration = Duration::hours(1);
 const UNUSED_KEPT: Duration = Duration::hours(24);
 /// Files deleted in one go.
 const BATCH: u32 = 500;
+/// Longest time for one of them: the database may be gone without a word.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Services {
     /// Deletes a withdrawn file's content, then the file.
@@ -31,11 +33,12 @@ pub(crate) async fn delete_stale(store: &Store, blobs: &Blobs) -> store::Result<
     let now = mint::now().date_time();
     let uploads_before = Timestamp::from(now - UPLOADS_LAST);
     let unused_before = Timestamp::from(now - UNUSED_KEPT);
-    let mut db = store.system().await?;
-    let stale = store::files::withdraw_stale(&mut db, uploads_before, unused_before, BATCH).await?;
-    drop(db);
-    for (workspace_id, id) in stale {
-        delete(store, blobs, workspace_id, id).await?;
+    let withdrawing = async {
+        let mut db = store.system().await?;
+        store::files::withdraw_stale(&mut db, uploads_before, unused_before, BATCH).await
+    };
+    for (workspace_id, id) in within(PATIENCE, withdrawing).await? {
+        within(PATIENCE, delete(store, blobs, workspace_id, id)).await?;
     }
     Ok(())
 }
