@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use testkit::tool_server::Era;
-use testkit::{TestDb, ToolServer};
+use testkit::{Proxy, TestDb, ToolServer};
 
 use super::{MODERN, send};
 use crate::mcp_servers::remote;
@@ -88,4 +89,54 @@ async fn orderly_stop_loses_no_line() {
     app.program().start().await;
 
     assert_eq!(lines(&app).await.len(), CALLS);
+}
+
+/// The database has written a line, and its answer gets lost on the way: the line is tried again,
+/// is there once, and holds up none that comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn line_whose_answer_gets_lost_is_there_once() {
+    let db = TestDb::create().await;
+    let proxy = Proxy::to_database(&db).await;
+    let mut program = Program::new(Some(db.url_through(&proxy)));
+    let journal = program.data_dir.path().join("server.log");
+    program.log_to(journal.clone());
+    let app = TestApp::on(program).await;
+    let server = ToolServer::start(Era::Modern).await;
+    let input = remote("one", &server.url());
+    app.post("/mcp-servers", input).await.created();
+    let mut direct = PgConnection::connect(&db.superuser_url())
+        .await
+        .expect("a connection");
+    // From now on calls ask the database for nothing.
+    call(&app, "one__echo", json!({"text": "first"})).await;
+    written(&mut direct, 1).await;
+
+    proxy.delay_replies(Duration::from_secs(60));
+    call(&app, "one__echo", json!({"text": "second"})).await;
+    written(&mut direct, 2).await;
+    proxy.delay_replies(Duration::ZERO);
+    proxy.cut();
+    call(&app, "one__echo", json!({"text": "third"})).await;
+
+    written(&mut direct, 3).await;
+    let log = std::fs::read_to_string(&journal).expect("its log");
+    assert!(log.contains("calls cannot be audited"), "nothing got lost");
+}
+
+/// Waits until so many lines of calls are in the database, and no more.
+async fn written(db: &mut PgConnection, lines: i64) {
+    let count = "select count(*) from audit_events where action = 'mcp_tool.call'";
+    let begun = Instant::now();
+    loop {
+        let found: i64 = sqlx::query_scalar(count)
+            .fetch_one(&mut *db)
+            .await
+            .expect("a number");
+        if found == lines {
+            return;
+        }
+        let is_early = found < lines && begun.elapsed() < Duration::from_secs(10);
+        assert!(is_early, "{found} lines");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
