@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use domain::{AgentId, ConnectionId, ConversationId, RunId, WorkspaceId};
 use llm::ModelMessage;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use store::runs::AnsweringAgent;
 use uuid::Uuid;
@@ -51,6 +52,8 @@ impl Recents {
     pub(crate) fn new() -> Self {
         let cache = Cache::builder()
             .max_capacity(MAX_BYTES)
+            // By default a new conversation is refused while it is asked for less often than old ones.
+            .eviction_policy(EvictionPolicy::lru())
             .weigher(|_, recent: &Arc<Recent>| recent.weight())
             .time_to_live(LIFETIME)
             .build();
