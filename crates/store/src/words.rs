@@ -1,5 +1,6 @@
-//! Words, by which conversations are found. The same rule stands in SQL (`words_of`), for what is
-//! not written here.
+//! Words, by which conversations are found. A similar rule stands in SQL (`words_of`), for titles and
+//! messages other than answers; whether it parts words at punctuation beyond ASCII is the database's
+//! locale's to say.
 
 use std::collections::HashSet;
 

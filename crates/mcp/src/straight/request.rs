@@ -20,7 +20,7 @@ pub(super) static ABOUT_US: LazyLock<RequestMetaObject> = LazyLock::new(|| {
 });
 
 /// `tools/call` of 2026-07-28. rmcp's own message becomes a tree of values on its way to JSON, which
-/// took as long as sending it.
+/// was 3.5 % of all that a call takes.
 #[derive(Serialize)]
 struct Message<'a> {
     jsonrpc: &'static str,
