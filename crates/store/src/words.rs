@@ -1,6 +1,6 @@
-//! Words, by which conversations are found. A similar rule stands in SQL (`words_of`), for titles and
-//! messages other than answers; whether it parts words at punctuation beyond ASCII is the database's
-//! locale's to say.
+//! Words, by which conversations are found. The same rule stands in SQL (`words_of`), for titles and
+//! messages other than answers, but for letters beyond ASCII, which a database may not know in their
+//! small form.
 
 use std::collections::HashSet;
 

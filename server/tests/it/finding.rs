@@ -89,9 +89,13 @@ async fn words_are_found_whatever_stands_beside_them() {
     // PostgreSQL takes no word of 3,000 letters.
     let long = "y".repeat(3_000);
     let answer = format!("“Zitat”—kurz, 東京、大阪 {long} end");
-    let said = talk(&app, &model, &agent, "Say it", &answer).await;
+    let said = talk(&app, &model, &agent, "«Bitte»—sag、es", &answer).await;
+    let title = json!({"title": "‘Gesagt’…getan"});
+    app.patch(&format!("/conversations/{said}"), title).await;
 
-    for query in ["zitat", "KURZ", "大阪", "zitat end"] {
+    let of_answer = ["zitat", "KURZ", "大阪", "zitat end"];
+    let of_question_and_title = ["bitte", "SAG", "es", "gesagt", "getan"];
+    for query in of_answer.into_iter().chain(of_question_and_title) {
         let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
         let found = app.get(&format!("/conversations?query={query}")).await;
         assert_eq!(ids(&found.body), [&said], "{query}");
