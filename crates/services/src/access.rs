@@ -12,7 +12,7 @@ use crate::{Credential, Session, mint};
 
 /// Notices that may wait for a slow stream; one that missed some checks anyway.
 const CAPACITY: usize = 64;
-/// How often a stream checks without notice: keys and sessions also end by themselves.
+/// How often a stream checks without notice: sessions also end by themselves.
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 /// Pause after a check that failed.
 const CHECK_AGAIN: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub struct AccessWatch {
     /// and its state would otherwise be kept ready, some kilobytes of it, by each of thousands of
     /// streams.
     check: Option<BoxFuture<'static, bool>>,
-    checked_at: Instant,
+    check_at: Instant,
 }
 
 impl AccessBell {
@@ -57,8 +57,25 @@ impl Session {
             notices: self.services.access.sender.subscribe(),
             must_check: false,
             check: None,
-            checked_at: Instant::now(),
+            check_at: self.next_check(),
         }
+    }
+
+    /// When access is to be checked without notice: at the latest when a key expires.
+    fn next_check(&self) -> Instant {
+        let expires_at = match self.credential {
+            Credential::ApiKey { expires_at, .. } => expires_at,
+            Credential::Session(_) => None,
+        };
+        let now = mint::now();
+        let pause = match expires_at {
+            // A moment later: the times are cut off to milliseconds.
+            Some(at) if at > now => {
+                Duration::from_millis(at.millis_since(now) + 1).min(CHECK_EVERY)
+            }
+            _ => CHECK_EVERY,
+        };
+        Instant::now() + pause
     }
 
     /// As [`Session::is_unchanged`], as soon as the database can tell.
@@ -81,21 +98,38 @@ impl Session {
                 let workspace_id = self.actor.workspace_id;
                 store::sessions::find_role(&mut db, id, workspace_id, alive_since).await
             }
-            Credential::ApiKey(id) => store::api_keys::find_role(&mut db, id, now).await,
+            Credential::ApiKey { id, .. } => store::api_keys::find_role(&mut db, id, now).await,
         };
         Ok(role.or_fault()? == Some(self.actor.role) && can(self.actor.role, Action::Read))
     }
 }
 
 impl AccessWatch {
-    /// Returns once the holder's access has changed. Safe to cancel.
+    /// How long to wait for [`AccessWatch::changed`] before it is to be called again: it has no clock.
+    pub fn patience(&self) -> Duration {
+        self.check_at.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns once the holder's access has changed, however long that takes.
+    pub(crate) async fn over(mut self) {
+        loop {
+            let patience = self.patience();
+            tokio::select! {
+                () = self.changed() => return,
+                () = tokio::time::sleep(patience) => {}
+            }
+        }
+    }
+
+    /// Returns once the holder's access is known to have changed: by a notice, or by the check that
+    /// was due when this was called. Safe to cancel.
     pub async fn changed(&mut self) {
         loop {
-            let is_due = self.must_check || self.checked_at.elapsed() >= CHECK_EVERY;
+            let is_due = self.must_check || self.check_at <= Instant::now();
             if is_due && self.check.is_none() {
                 // What changes from now on is heard and checked again.
                 self.must_check = false;
-                self.checked_at = Instant::now();
+                self.check_at = self.session.next_check();
                 let session = self.session.clone();
                 self.check = Some(Box::pin(async move { session.stays_unchanged().await }));
             }

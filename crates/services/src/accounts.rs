@@ -20,7 +20,7 @@ impl Accounts for Session {
         let account = store::accounts::find_account(&mut db, self.actor.user_id).await;
         let (user, mut workspaces) = account.or_fault()?.ok_or(Error::Unauthenticated)?;
         // A key knows one workspace only.
-        if matches!(self.credential, Credential::ApiKey(_)) {
+        if matches!(self.credential, Credential::ApiKey { .. }) {
             workspaces.retain(|membership| membership.workspace.id == self.actor.workspace_id);
         }
         Ok(Me {
@@ -33,7 +33,7 @@ impl Accounts for Session {
     async fn sign_out(&self) -> Result<(), Error> {
         match self.credential {
             Credential::Session(id) => self.delete_session(id).await,
-            Credential::ApiKey(_) => Ok(()),
+            Credential::ApiKey { .. } => Ok(()),
         }
     }
 
@@ -194,7 +194,7 @@ impl Session {
     pub(crate) fn browser(&self) -> Result<SessionId, Error> {
         match self.credential {
             Credential::Session(id) => Ok(id),
-            Credential::ApiKey(_) => Err(Error::Forbidden),
+            Credential::ApiKey { .. } => Err(Error::Forbidden),
         }
     }
 

@@ -30,7 +30,21 @@ pub enum Credential {
     /// A browser's cookie.
     Session(SessionId),
     /// An API key.
-    ApiKey(ApiKeyId),
+    ApiKey {
+        /// The key.
+        id: ApiKeyId,
+        /// When it expires, if it does.
+        expires_at: Option<Timestamp>,
+    },
+}
+
+impl Credential {
+    fn has_expired(self) -> bool {
+        match self {
+            Self::Session(_) => false,
+            Self::ApiKey { expires_at, .. } => expires_at.is_some_and(|at| at <= mint::now()),
+        }
+    }
 }
 
 type KeyHash = [u8; 32];
@@ -49,7 +63,8 @@ impl Principals {
     fn find(&self, hash: &[u8; 32]) -> Option<(Actor, Credential)> {
         let known = self.known.lock().expect("no holder panics");
         let (since, actor, credential) = known.get(hash)?;
-        (since.elapsed() < BELIEVED_FOR).then_some((*actor, *credential))
+        let is_believed = since.elapsed() < BELIEVED_FOR && !credential.has_expired();
+        is_believed.then_some((*actor, *credential))
     }
 
     fn keep(&self, hash: [u8; 32], actor: Actor, credential: Credential) {
@@ -149,7 +164,7 @@ impl Services {
         }
         let now = mint::now();
         let mut db = self.store.system().await.or_fault()?;
-        let principal = store::api_keys::find(&mut db, &hash, now)
+        let (principal, expires_at) = store::api_keys::find(&mut db, &hash, now)
             .await
             .or_fault()?
             .ok_or(Error::Unauthenticated)?;
@@ -164,7 +179,8 @@ impl Services {
             role: principal.role,
             scopes: principal.scopes,
         };
-        let credential = Credential::ApiKey(principal.id);
+        let id = principal.id;
+        let credential = Credential::ApiKey { id, expires_at };
         self.principals.keep(hash, actor, credential);
         Ok(self.session(actor, credential))
     }
@@ -187,7 +203,7 @@ impl Session {
         if workspace_id == self.actor.workspace_id {
             return Ok(self);
         }
-        if matches!(self.credential, Credential::ApiKey(_)) {
+        if matches!(self.credential, Credential::ApiKey { .. }) {
             return Err(Error::NotFound);
         }
         let mut db = self.services.store.system().await.or_fault()?;

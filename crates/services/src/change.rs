@@ -90,7 +90,7 @@ impl Session {
     pub(crate) fn author(&self) -> Author {
         let via = match self.credential {
             Credential::Session(_) => Via::Session,
-            Credential::ApiKey(_) => Via::ApiKey,
+            Credential::ApiKey { .. } => Via::ApiKey,
         };
         author(self.actor.user_id, via)
     }

@@ -266,7 +266,7 @@ impl GatewayCaller for SessionCaller {
     }
 
     async fn access_ends(&self) {
-        self.session.watch_access().changed().await;
+        self.session.watch_access().over().await;
     }
 
     fn identity(&self) -> String {

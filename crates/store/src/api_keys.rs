@@ -93,14 +93,14 @@ impl TenantTx {
     }
 }
 
-/// Who holds a key that has not expired.
+/// Who holds a key that has not expired, and when it will.
 pub async fn find(
     db: &mut PgConnection,
     secret_hash: &[u8],
     now: Timestamp,
-) -> Result<Option<Principal<ApiKeyId>>> {
+) -> Result<Option<(Principal<ApiKeyId>, Option<Timestamp>)>> {
     let row = sqlx::query!(
-        "select k.id, k.user_id, k.workspace_id, k.scopes, k.last_used_at, m.role
+        "select k.id, k.user_id, k.workspace_id, k.scopes, k.expires_at, k.last_used_at, m.role
          from api_keys k join memberships m using (workspace_id, user_id)
          where k.secret_hash = $1 and (k.expires_at is null or k.expires_at > $2)",
         secret_hash,
@@ -109,7 +109,7 @@ pub async fn find(
     .fetch_optional(db)
     .await?;
     row.map(|row| {
-        Ok(Principal {
+        let principal = Principal {
             id: row.id.into(),
             user_id: row.user_id.into(),
             workspace_id: row.workspace_id.into(),
@@ -119,7 +119,8 @@ pub async fn find(
                 None => Scopes::of_keys(),
             },
             seen_at: row.last_used_at.map(Into::into),
-        })
+        };
+        Ok((principal, row.expires_at.map(Into::into)))
     })
     .transpose()
 }

@@ -80,6 +80,7 @@ async fn next_frame(
 ) -> Option<(Result<Bytes, Error>, Option<Box<Streaming>>)> {
     let mut streaming = streaming?;
     let patience = streaming.watch.patience();
+    let patience = patience.min(streaming.access.patience());
     let frame = tokio::select! {
         biased;
         () = streaming.stopping.cancelled() => return Some((Ok(come_back()), None)),

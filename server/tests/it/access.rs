@@ -2,12 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use domain::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{Proxy, ScriptedModel, TestDb, inputs};
 
+use crate::gateway::sessions;
 use crate::people::{Person, cookies, text, token};
 use crate::support::{Program, TestApp, client};
 
@@ -180,6 +182,34 @@ async fn live_streams_end_at_every_server_when_access_changes() {
             assert!(ended.is_ok(), "{change}: open after {:?}", since.elapsed());
         }
     }
+}
+
+#[tokio::test]
+async fn live_streams_end_when_their_key_expires() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let expires_at = time::OffsetDateTime::now_utc() + Duration::from_secs(4);
+    let input = json!({"name": "short", "expires_at": Timestamp::from(expires_at)});
+    let made = app.post("/api-keys", input).await;
+    let key = text(&made.body["key"]);
+    let left = || (expires_at - time::OffsetDateTime::now_utc()).unsigned_abs();
+
+    let path = format!("/api/v1/conversations/{conversation}/events");
+    let events = client().get(app.url(&path)).bearer_auth(&key).send().await;
+    let heard = sessions::listen(&app, &key, json!({"toolsListChanged": true})).await;
+    for mut stream in [events.expect("a stream"), heard] {
+        assert_eq!(stream.status(), StatusCode::OK);
+        let end = async { while let Ok(Some(_)) = stream.chunk().await {} };
+        let ended = tokio::time::timeout(left() + Duration::from_secs(2), end).await;
+
+        assert!(ended.is_ok(), "the key has expired, and {stream:?} is open");
+        let since = time::OffsetDateTime::now_utc() - expires_at;
+        assert!(since.is_positive(), "ended too soon: {since}");
+    }
+    let me = Person::with_key(&key).get(&app, "/me").await;
+    assert_eq!(me.status, StatusCode::UNAUTHORIZED);
 }
 
 /// What was not heard is found out as soon as anything is heard again.

@@ -6,7 +6,7 @@ mod conformance;
 mod hostile;
 mod passing;
 mod questions;
-mod sessions;
+pub mod sessions;
 mod starting;
 mod straight;
 

@@ -65,8 +65,8 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What a client of 2026 hears of what it wants to hear.
-async fn listen(app: &TestApp, wanted: Value) -> Response {
+/// What a client of 2026 hears, by its key, of what it wants to hear.
+pub async fn listen(app: &TestApp, key: &str, wanted: Value) -> Response {
     let meta = json!({"io.modelcontextprotocol/protocolVersion": MODERN,
         "io.modelcontextprotocol/clientCapabilities": {}});
     let params = json!({"notifications": wanted, "_meta": meta});
@@ -75,7 +75,7 @@ async fn listen(app: &TestApp, wanted: Value) -> Response {
     let sent = app
         .client
         .post(app.url("/mcp"))
-        .bearer_auth(&app.key)
+        .bearer_auth(key)
         .header("accept", "application/json, text/event-stream")
         .header("mcp-protocol-version", MODERN)
         .header("mcp-method", "subscriptions/listen")
@@ -135,7 +135,7 @@ async fn clients_of_2026_hear_of_changed_tools_if_they_ask() {
     app.post("/mcp-servers", remote("one", &server.url()))
         .await
         .created();
-    let stream = listen(&app, json!({"toolsListChanged": true})).await;
+    let stream = listen(&app, &app.key, json!({"toolsListChanged": true})).await;
 
     let mut tools = ToolServer::tools();
     tools.push(ToolServer::tool("newcomer"));
@@ -217,7 +217,7 @@ async fn clients_of_both_eras_hear_of_changed_resources() {
     heard(stream, is_it).await;
 
     let wanted = json!({"resourceSubscriptions": [uri]});
-    let stream = listen(&app, wanted).await;
+    let stream = listen(&app, &app.key, wanted).await;
     let touching = async {
         // Until the subscription has gone all the way a touch is not heard.
         loop {
