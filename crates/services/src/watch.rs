@@ -1,11 +1,12 @@
 //! Watching a conversation: replay and live are one path.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
 use domain::events::{Event, EventBody};
 use domain::{Action, ConversationId, Error, MessageId, WorkspaceId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::Store;
 use store::bus::{Frame, Publisher, Subscription};
 use store::events::LoggedEvent;
@@ -22,6 +23,8 @@ const PAGE: u32 = 200;
 /// Data of an event that is shown at once; a larger one is read from the log by each watcher when
 /// its turn comes, rather than kept for all.
 const MAX_FRAME_BYTES: usize = 512 * 1024;
+/// Whole messages that are remembered: as many as may end while a watcher reads the log.
+const MAX_WHOLE: usize = 16;
 
 /// A client that follows a conversation's log.
 #[derive(Debug)]
@@ -37,6 +40,9 @@ pub struct Watch {
     ends_when_idle: bool,
     /// Whether the last event given out is no end of a run.
     is_run_under_way: bool,
+    /// The last messages that were given out whole: the log overtook text of them that is still on
+    /// its way.
+    whole: VecDeque<MessageId>,
     /// Whether the end of a run was seen since idleness was last checked.
     may_be_idle: bool,
     /// Where HTML of what is written comes from, for those who asked for it.
@@ -81,6 +87,7 @@ impl Session {
             is_behind: true,
             ends_when_idle,
             is_run_under_way: false,
+            whole: VecDeque::new(),
             may_be_idle: true,
             html: None,
             greeting: None,
@@ -186,6 +193,7 @@ impl Watch {
                 html = next_html(&mut self.html) => return Ok(Some(html)),
             };
             match frame {
+                Some(Frame::Live(bytes)) if self.is_late(&bytes) => {}
                 Some(Frame::Live(bytes)) => return Ok(Some(bytes)),
                 Some(Frame::Logged { seq, .. }) if seq <= self.seq => {}
                 Some(Frame::Logged {
@@ -194,7 +202,7 @@ impl Watch {
                     bytes,
                 }) if seq == self.seq + 1 => {
                     // Before it counts as given out: this call may be cancelled here.
-                    let bytes = self.with_html(bytes).await;
+                    let bytes = self.take_in(bytes).await;
                     self.seq = seq;
                     self.is_run_under_way = !is_run_end;
                     self.may_be_idle |= is_run_end;
@@ -223,7 +231,7 @@ impl Watch {
         for event in events {
             let frame = Bytes::from(logged_frame(&event));
             drop(event);
-            frames.push(self.with_html(frame).await);
+            frames.push(self.take_in(frame).await);
         }
         self.seq = last_seq;
         self.is_run_under_way = is_run_under_way;
@@ -234,15 +242,22 @@ impl Watch {
         }))
     }
 
-    /// Puts the HTML of a finished message behind the event that says so.
-    async fn with_html(&self, frame: Bytes) -> Bytes {
-        let Some((_, markdown)) = &self.html else {
+    /// Notes which message is whole, and puts its HTML behind the event that says so.
+    async fn take_in(&mut self, frame: Bytes) -> Bytes {
+        let Some((id, text)) = completed(&frame) else {
             return frame;
         };
-        match completed(&frame) {
-            Some((id, text)) => [frame, markdown.frame(id, &text).await].concat().into(),
+        self.whole.truncate(MAX_WHOLE - 1);
+        self.whole.push_front(id);
+        match &self.html {
+            Some((_, markdown)) => [frame, markdown.frame(id, &text).await].concat().into(),
             None => frame,
         }
+    }
+
+    /// Whether a frame is early text of a message that was given out whole.
+    fn is_late(&self, frame: &[u8]) -> bool {
+        !self.whole.is_empty() && early_text(frame).is_some_and(|id| self.whole.contains(&id))
     }
 
     /// Whether no run is active and everything was given out; notices if there is more to read.
@@ -339,6 +354,17 @@ fn completed(frame: &[u8]) -> Option<(MessageId, String)> {
         } => Some((message_id, text)),
         _ => None,
     }
+}
+
+/// The message whose early text a frame is.
+fn early_text(frame: &[u8]) -> Option<MessageId> {
+    #[derive(Deserialize)]
+    struct Live {
+        message_id: MessageId,
+    }
+    let data = data_of(frame).filter(|_| frame.starts_with(b"event: text_live\n"))?;
+    let live: Live = serde_json::from_slice(data).ok()?;
+    Some(live.message_id)
 }
 
 fn is_run_end(event: &LoggedEvent) -> bool {

@@ -1,11 +1,12 @@
 //! Watching a conversation: what it costs, and where it begins.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use sqlx::{Connection, PgConnection};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, TestDb};
+use testkit::{ScriptedModel, TestDb, check_gapless, check_gapless_after};
 
 use crate::support::{Program, TestApp};
 
@@ -84,7 +85,7 @@ async fn watcher_beyond_the_end_waits_until_the_log_has_come_so_far() {
     assert_eq!(page.body["items"], serde_json::json!([]), "{}", page.body);
     let logged: Vec<u64> = came.iter().filter_map(|event| event.id).collect();
     assert_eq!(logged.first(), Some(&(beyond + 1)), "{came:?}");
-    testkit::check_gapless_after(&came, beyond).expect("no gap");
+    check_gapless_after(&came, beyond).expect("no gap");
 }
 
 #[tokio::test]
@@ -95,8 +96,6 @@ async fn idle_stream_says_every_15_s_that_it_is_there() {
     let agent = app.create_agent(&model).await;
     let conversation = app.create_conversation(&agent).await;
     app.ask(&conversation, "hello").await;
-    // Whoever comes during the answer may get its early text after the log.
-    app.log(&conversation).await;
     let mut stream = app.events(&conversation, "").await;
     stream
         .collect_until(|event| event.event == "run_completed")
@@ -111,4 +110,52 @@ async fn idle_stream_says_every_15_s_that_it_is_there() {
         assert!(after <= SIGN_OF_LIFE + SLACK, "{after:?}");
         assert!(after >= SIGN_OF_LIFE - SLACK, "{after:?}");
     }
+}
+
+/// A watcher may be so slow that an answer goes by while the beginning of the log is on its way.
+#[tokio::test]
+async fn early_text_of_an_answer_never_follows_its_end() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    // More than the buffers on the way can take.
+    for _ in 0..12 {
+        model.next(Scripted::text(&"x".repeat(1024 * 1024)));
+        app.ask(&conversation, "much").await;
+        app.log(&conversation).await;
+    }
+    let mut slow = app.events(&conversation, "").await;
+    let mut quick = app.events(&conversation, "").await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    app.ask(&conversation, "count").await;
+    gate.release(5);
+    let early = quick
+        .collect_until(|event| event.event == "text_live")
+        .await;
+    early.expect("early text");
+    gate.finish();
+    app.log(&conversation).await;
+    model.next(Scripted::text("the end"));
+    let last = app.ask(&conversation, "once more").await;
+    app.log(&conversation).await;
+
+    let came = slow
+        .collect_until(|event| event.event == "run_completed" && event.data["run_id"] == *last)
+        .await
+        .expect("everything");
+
+    check_gapless(&came).expect("no gap");
+    let mut whole = HashSet::new();
+    for event in &came {
+        match event.event.as_str() {
+            "message_completed" => {
+                whole.insert(event.data["data"]["message_id"].clone());
+            }
+            "text_live" => assert!(!whole.contains(&event.data["message_id"]), "{event:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(whole.len(), 14);
 }
