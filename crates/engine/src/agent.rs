@@ -141,6 +141,10 @@ pub async fn run_agent(run: AgentRun, log: &dyn RunLog) -> Result<Ended, LeaseLo
                 return Ok(over(None, FinishReason::Error, Some(error), spent, request));
             }
             log.begin_message().await?;
+        } else if let Some(error) = limits.exceeded_by(&spent) {
+            // Whoever waited for people, or was broken off, goes on here.
+            let said = (Said::default(), Usage::default());
+            return Ok(over(said, FinishReason::Error, Some(error), spent, request));
         }
         let mut asked = ModelRequest {
             model: request.model.clone(),

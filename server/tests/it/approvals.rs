@@ -116,6 +116,26 @@ async fn rejected_call_is_told_to_the_model_and_never_made() {
 }
 
 #[tokio::test]
+async fn run_is_at_its_limit_although_people_said_no() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let tools = json!([{"builtin": "calculator", "approval": "always"}]);
+    let agent = agent_with(&app, &model, tools).await;
+    let limits = json!({"limits": {"max_iterations": 1, "max_seconds": 60}});
+    app.patch(&format!("/agents/{agent}"), limits).await;
+    let conversation = app.create_conversation(&agent).await;
+    model.always(Scripted::tool_calls(&[CALL]));
+    let asked = ask(&app, &conversation).await;
+
+    decide(&app, &asked, json!({"decision": "reject"})).await;
+    let log = app.log(&conversation).await;
+
+    let failed = of_type(&log, "run_failed");
+    assert_eq!(failed[0]["error"]["kind"], "limit");
+    assert_eq!(model.request_count(), 1);
+}
+
+#[tokio::test]
 async fn changed_arguments_are_checked_and_used() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;
