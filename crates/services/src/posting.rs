@@ -109,11 +109,21 @@ impl Session {
             recent.last_seq,
             &events,
         );
-        // The database begins first, the run meanwhile.
-        let begun = async { self.begin_run(slot, &posting, history, last_seq) };
-        let (written, begun) = join(written, begun).await;
+        let begin = || self.begin_run(slot, &posting, history, last_seq);
+        let written = match services.config.is_alone {
+            true => {
+                // The database begins first, the run meanwhile.
+                let (written, begun) = join(written, async { begin() }).await;
+                written.map(|logged| logged.map(|logged| (begun, logged)))
+            }
+            // Another process may have changed what is remembered here, which the database knows: no
+            // model is to see a message that is not for it.
+            false => written
+                .await
+                .map(|logged| logged.map(|logged| (begin(), logged))),
+        };
         match written {
-            Ok(Some(logged)) => {
+            Ok(Some((begun, logged))) => {
                 begun.written(&logged);
                 Ok(Some(posting.posted()))
             }

@@ -199,6 +199,29 @@ async fn message_after_a_connection_changed_reaches_only_its_new_server() {
 }
 
 #[tokio::test]
+async fn message_after_another_process_changed_the_connection_reaches_only_its_new_server() {
+    let db = TestDb::create().await;
+    let app = TestApp::on(Program::new(Some(db.url()))).await;
+    let other = app.beside(Program::new(Some(db.url()))).await;
+    let (former, current) = (ScriptedModel::start().await, ScriptedModel::start().await);
+    let agent = app.create_agent(&former).await;
+    let conversation = app.create_conversation(&agent).await;
+    other.ask(&conversation, "hello").await;
+    other.log(&conversation).await;
+    let connections = app.get("/model-connections").await;
+    let id = connections.body["items"][0]["id"].as_str().expect("an id");
+
+    let path = format!("/model-connections/{id}");
+    let input = json!({"base_url": current.base_url(), "api_key": "another"});
+    assert_eq!(app.patch(&path, input).await.status, StatusCode::OK);
+    other.ask(&conversation, "and now?").await;
+    other.log(&conversation).await;
+
+    assert_eq!(former.requests().len(), 1);
+    assert_eq!(current.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn form_without_a_key_is_taken_each_time() {
     let (app, model, conversation) = chat().await;
     model.always(Scripted::text("ok"));
