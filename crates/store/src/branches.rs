@@ -1,6 +1,6 @@
 //! The tree of runs that a conversation is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use domain::{ConversationId, MessageId, RunId};
 use uuid::Uuid;
@@ -48,8 +48,8 @@ impl TenantTx {
         Ok(knots.collect())
     }
 
-    /// A run and all that stand behind it, oldest first: the last is the end of a branch. Empty if
-    /// the conversation has no such run.
+    /// A run and all that stand behind it, oldest first: the last is the end of the newest branch.
+    /// Empty if the conversation has no such run.
     pub async fn list_behind(
         &mut self,
         conversation_id: ConversationId,
@@ -63,17 +63,64 @@ impl TenantTx {
         )
         .fetch_all(self.connection())
         .await?;
-        // Whatever stands behind a run is newer.
-        let mut is_behind = HashMap::new();
-        let mut runs = Vec::new();
-        for row in rows {
-            let parent = row.parent_id.and_then(|id| is_behind.get(&id).copied());
-            let counts = row.id == run_id.uuid() || parent.unwrap_or(false);
-            is_behind.insert(row.id, counts);
-            if counts {
-                runs.push(row.id.into());
-            }
+        let runs: Vec<_> = rows.iter().map(|row| (row.id, row.parent_id)).collect();
+        let behind = behind(&runs, run_id.uuid());
+        Ok(behind.into_iter().map(Into::into).collect())
+    }
+}
+
+/// A run and those behind it of `runs`, which are ordered by their ids, each with the one before it.
+///
+/// Clocks of several servers make the ids: a run may have a lower one than the run before it.
+fn behind(runs: &[(Uuid, Option<Uuid>)], first: Uuid) -> Vec<Uuid> {
+    let mut children: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
+    for (id, parent) in runs {
+        if let Some(parent) = parent {
+            children.entry(*parent).or_default().push(*id);
         }
-        Ok(runs)
+    }
+    let children_of = |id| children.get(&id).map(Vec::as_slice).unwrap_or_default();
+    let mut found: HashSet<Uuid> = HashSet::new();
+    let mut open = vec![first];
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            open.extend(children_of(id));
+        }
+    }
+    let ids = runs.iter().map(|(id, _)| *id);
+    let mut behind: Vec<Uuid> = ids.filter(|id| found.contains(id)).collect();
+    let mut end = behind.last().copied();
+    while let Some(next) = end.and_then(|id| children_of(id).last()) {
+        behind.retain(|id| id != next);
+        behind.push(*next);
+        end = Some(*next);
+    }
+    behind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    #[test]
+    fn runs_behind_another_are_found_whatever_clocks_made_their_ids() {
+        // 5 was asked first, 3 then by another server; 4 and 6 are another branch behind 5.
+        let runs = [
+            (3, Some(5)),
+            (4, Some(5)),
+            (5, None),
+            (6, Some(4)),
+            (9, None),
+        ];
+        let runs = runs.map(|(run, parent)| (id(run), parent.map(id)));
+
+        assert_eq!(behind(&runs, id(5)), [3, 4, 5, 6].map(id));
+        assert_eq!(behind(&runs, id(3)), [id(3)]);
+        assert_eq!(behind(&runs[..3], id(5)), [3, 5, 4].map(id));
+        assert!(behind(&runs, id(7)).is_empty());
     }
 }
