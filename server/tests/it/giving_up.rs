@@ -56,6 +56,38 @@ async fn run_that_was_interrupted_five_times_fails_and_costs_no_more() {
 }
 
 #[tokio::test]
+async fn run_that_is_stopped_while_its_server_is_dead_keeps_what_it_said() {
+    let db = TestDb::create().await;
+    let mut app = TestApp::on(Program::new(Some(db.url()))).await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    let run = app.ask(&conversation, "count").await;
+    let mut stream = app.events(&conversation, "").await;
+    gate.release(3);
+    stream
+        .collect_until(|event| event.event == "text_delta")
+        .await
+        .expect("text in the log");
+
+    app.program().kill();
+    run_sql(&db, "update runs set cancel_requested_at = now()").await;
+    app.program().start().await;
+    let log = app.log(&conversation).await;
+    let stopped = app.get(&format!("/runs/{run}")).await.body;
+
+    assert_eq!(stopped["status"], "cancelled", "{stopped}");
+    check_gapless(&log).expect("no gap");
+    let ended = of_type(&log, "message_completed")[0];
+    assert_eq!(ended["finish_reason"], "cancelled");
+    let said = ended["text"].as_str().expect("text");
+    assert!(said.starts_with("0 "), "{said:?}");
+    assert_eq!(model.request_count(), 1);
+}
+
+#[tokio::test]
 async fn run_that_never_began_fails_where_people_see_it() {
     let db = TestDb::create().await;
     let mut api = Program::new(Some(db.url()));

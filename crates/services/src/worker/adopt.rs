@@ -133,12 +133,14 @@ async fn take_batch(worker: &Worker) -> store::Result<usize> {
         let worker = worker.clone();
         let tasks = worker.inner.tasks.clone();
         tasks.spawn(async move {
-            let begun = match claimed.attempt > MAX_ATTEMPTS {
-                true => {
-                    let (lease, answer_id) = (claimed.lease, claimed.answer_id);
-                    give_up(&worker, lease, answer_id, interrupted_too_often()).await
-                }
-                false => begin(&worker, slot, claimed).await,
+            let (lease, answer_id) = (claimed.lease, claimed.answer_id);
+            let begun = if claimed.is_orphan && claimed.is_cancel_requested {
+                give_up(&worker, lease, answer_id, None).await
+            } else if claimed.attempt > MAX_ATTEMPTS {
+                let error = Some(interrupted_too_often());
+                give_up(&worker, lease, answer_id, error).await
+            } else {
+                begin(&worker, slot, claimed).await
             };
             if let Err(error) = begun {
                 // The lease runs out and the run is taken again.

@@ -15,13 +15,18 @@ use crate::{mint, watch};
 /// How often a run is begun. Each time may ask the model once more, which costs.
 pub(super) const MAX_ATTEMPTS: u32 = 5;
 
-/// Ends a run as failed, with what its log has of the message that is open.
+/// Ends a run with what its log has of the message that is open: as failed, or without an error as
+/// cancelled.
 pub(super) async fn give_up(
     worker: &Worker,
     lease: Lease,
     answer_id: MessageId,
-    error: RunError,
+    error: Option<RunError>,
 ) -> Result<(), Error> {
+    let (status, finish_reason) = match &error {
+        Some(_) => (RunStatus::Failed, FinishReason::Error),
+        None => (RunStatus::Cancelled, FinishReason::Cancelled),
+    };
     let inner = &worker.inner;
     let now = mint::now();
     let mut tx = inner.store.begin(lease.workspace_id).await.or_fault()?;
@@ -68,34 +73,40 @@ pub(super) async fn give_up(
         new_event(EventBody::MessageCompleted {
             message_id,
             text: said.text.clone(),
-            finish_reason: FinishReason::Error,
+            finish_reason,
             usage: used,
         })
     }));
-    events.push(new_event(EventBody::RunFailed(RunEnd {
+    let run_end = RunEnd {
         usage: total,
-        error: Some(error.clone()),
-    })));
+        error: error.clone(),
+    };
+    events.push(new_event(match error {
+        Some(_) => EventBody::RunFailed(run_end),
+        None => EventBody::RunCancelled(run_end),
+    }));
     let ending = Ending {
         message: open.map(|id| WholeMessage {
             id,
             text: &said.text,
             reasoning: &said.reasoning,
             carry: None,
-            finish_reason: FinishReason::Error,
+            finish_reason,
             usage: used,
             answerer: None,
         }),
-        status: RunStatus::Failed,
+        status,
         usage: total,
-        error: Some(&error),
+        error: error.as_ref(),
         now,
     };
     let columns = EventColumns::new(&events);
     let last_seq = tx.end_run(&lease, &ending, &columns).await.or_fault()?;
     tx.commit().await.or_fault()?;
-    tracing::error!(run.id = %lease.run_id, kind = error.kind, "run given up");
-    metrics::counter!("agentarea_runs_total", "status" => "failed").increment(1);
+    if let Some(error) = &error {
+        tracing::error!(run.id = %lease.run_id, kind = error.kind, "run given up");
+    }
+    metrics::counter!("agentarea_runs_total", "status" => status.as_str()).increment(1);
     let ended = columns.into_logged(last_seq, lease.conversation_id, lease.run_id, now);
     logged_events.extend(ended);
     watch::publish(&inner.bus.publisher(lease.conversation_id), &logged_events);

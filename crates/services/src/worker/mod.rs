@@ -301,7 +301,8 @@ impl Worker {
             () = abandon.cancelled() => return,
             () = stage.opened() => {}
         }
-        let given_up = giving_up::give_up(self, lease, answer_id, giving_up::internal_fault());
+        let error = Some(giving_up::internal_fault());
+        let given_up = giving_up::give_up(self, lease, answer_id, error);
         if let Err(error) = given_up.await {
             tracing::warn!(run.id = %lease.run_id, error = %error, "end a run after a panic");
         }
