@@ -1,5 +1,7 @@
 //! Keeps results of tools whole that are too long for models.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use domain::files::{File, safe_name};
 use domain::{CallId, FileId};
@@ -12,6 +14,8 @@ use store::runs::Lease;
 use crate::mint;
 
 const MEDIA_TYPE: &str = "text/plain";
+/// Longest wait for the storage, for which the run waits, too.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Where results are kept.
 pub(super) struct Artifacts {
@@ -26,7 +30,7 @@ impl Artifacts {
     ///
     /// `None` if that fails or the workspace has no room: the run goes on without.
     pub(super) async fn keep(&self, lease: &Lease, call: CallId, text: &str) -> Option<FileId> {
-        match self.try_keep(lease, call, text).await {
+        match store::within(PATIENCE, self.try_keep(lease, call, text)).await {
             Ok(kept) => kept,
             Err(error) => {
                 tracing::warn!(run.id = %lease.run_id, error = %error, "keep a long result");

@@ -23,6 +23,7 @@ use crate::conversations::{answer_created, logged_text, new_event};
 use crate::fault::OrFault;
 use crate::history::{History, PRIOR_MESSAGES, asking_messages, history};
 use crate::mint;
+use crate::tool_servers::KnownTool;
 use crate::tools::Schema;
 
 /// Where a run stands.
@@ -49,6 +50,8 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
     let lease = claimed.lease;
     let agent = (claimed.agent_id, claimed.agent_version);
     let config = find_config(worker, lease.workspace_id, agent).await?;
+    // Before the transaction: whoever holds one connection and waits for another may wait for itself.
+    let tools = find_definitions(worker, lease.workspace_id, &config).await?;
     let mut tx = store.begin(lease.workspace_id).await.or_fault()?;
     let prior = tx
         .list_asked_messages(lease.conversation_id, lease.run_id, PRIOR_MESSAGES)
@@ -60,7 +63,7 @@ pub(super) async fn begin(worker: &Worker, slot: Slot, claimed: ClaimedRun) -> R
     } = history(prior);
     debug_assert!(messages.last().is_some_and(ModelMessage::is_user));
     let mut progress = read_progress(&mut tx, lease.run_id, &config).await?;
-    find_changed(worker, &claimed, &mut progress).await?;
+    find_changed(&tools, &mut progress);
     let now = mint::now();
     let mut events = Vec::new();
     let run_begin = RunBegin {
@@ -242,25 +245,28 @@ fn fault(config: &AgentConfig, answer: &str) -> String {
     checked.err().unwrap_or_default()
 }
 
+/// What is known of the tools of servers that an agent uses.
+async fn find_definitions(
+    worker: &Worker,
+    workspace_id: WorkspaceId,
+    config: &AgentConfig,
+) -> Result<Vec<KnownTool>, Error> {
+    let wanted: Vec<_> = config
+        .tools
+        .iter()
+        .filter_map(|tool| Some((tool.server_id?, tool.name.clone()?)))
+        .collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let servers = &worker.inner.tool_servers;
+    servers.definitions(workspace_id, &wanted).await.or_fault()
+}
+
 /// Holds calls back whose tool has been defined anew, and accepted, since they were planned: what a
 /// person has answered was about another tool.
-async fn find_changed(
-    worker: &Worker,
-    claimed: &ClaimedRun,
-    progress: &mut Progress,
-) -> Result<(), Error> {
+fn find_changed(known: &[KnownTool], progress: &mut Progress) {
     let ready = |call: &&mut AskedCall| call.state == CallState::Ready;
-    let wanted: Vec<_> = progress
-        .pending
-        .iter()
-        .filter_map(|call| Some((call.plan.server_id?, call.plan.tool.clone())))
-        .collect();
-    let workspace_id = claimed.lease.workspace_id;
-    let servers = &worker.inner.tool_servers;
-    let known = servers
-        .definitions(workspace_id, &wanted)
-        .await
-        .or_fault()?;
     for call in progress.pending.iter_mut().filter(ready) {
         let tool = known.iter().find(|tool| {
             Some(tool.server_id) == call.plan.server_id && tool.definition.name == call.plan.tool
@@ -274,7 +280,6 @@ async fn find_changed(
             progress.changed.push(call.clone());
         }
     }
-    Ok(())
 }
 
 /// Questions about calls whose outcome nobody knows, or whose tool is another by now.

@@ -12,7 +12,7 @@ use llm::{ChatModel, ModelRequest};
 use serde_json::Value;
 use store::events::EventColumns;
 use store::runs::{Ending, WholeMessage};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::artifacts::Artifacts;
 use super::budget::{Calls, RunBudget};
@@ -63,7 +63,13 @@ pub(super) async fn execute(worker: &Worker, mut run: StartedRun, stage: Arc<Sta
     if !run.pictures.is_empty() {
         let pictures = std::mem::take(&mut run.pictures);
         let (blobs, workspace_id) = (&worker.inner.blobs, run.lease.workspace_id);
-        load_pictures(blobs, workspace_id, &pictures, &mut run.messages).await;
+        let loading = load_pictures(blobs, workspace_id, &pictures, &mut run.messages);
+        tokio::select! {
+            () = stops.abandon.cancelled() => return,
+            // What comes next ends at once, as it does at the deadline.
+            () = stops.cancel.cancelled() => {}
+            _ = timeout_at(deadline, loading) => {}
+        }
     }
     let prepared = match find_model(worker, &run, deadline, &log).await {
         Ok(model) => find_tools(worker, &run, &log)
