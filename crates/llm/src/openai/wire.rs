@@ -107,7 +107,7 @@ struct Tool<'a> {
 struct Function<'a> {
     name: &'a str,
     description: &'a str,
-    parameters: &'a serde_json::Value,
+    parameters: Cow<'a, Value>,
 }
 
 #[derive(Serialize)]
@@ -213,7 +213,7 @@ impl<'a> Tool<'a> {
             function: Function {
                 name: &tool.name,
                 description: &tool.description,
-                parameters: &tool.input_schema,
+                parameters: schema::with_properties(&tool.input_schema),
             },
         }
     }

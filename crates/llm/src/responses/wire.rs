@@ -89,7 +89,7 @@ struct Tool<'a> {
     r#type: &'static str,
     name: &'a str,
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
     /// Schemas of tool servers need not keep to the narrow form that this demands.
     strict: bool,
 }
@@ -176,7 +176,7 @@ impl<'a> Tool<'a> {
             r#type: "function",
             name: &tool.name,
             description: &tool.description,
-            parameters: &tool.input_schema,
+            parameters: schema::with_properties(&tool.input_schema),
             strict: false,
         }
     }

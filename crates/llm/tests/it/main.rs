@@ -11,6 +11,7 @@ mod openai_failures;
 mod openai_stream;
 mod responses;
 mod schemas;
+mod strict_servers;
 mod support;
 mod tool_calls;
 mod wire;

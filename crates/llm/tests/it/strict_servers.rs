@@ -1,0 +1,43 @@
+//! What strict servers refuse, and how requests keep clear of it.
+
+use std::sync::Arc;
+
+use llm::{ModelRequest, ToolSpec};
+use serde_json::{Value, json};
+
+use crate::support::{ask, body_of, client, gemini, hello, responses};
+use crate::wire::Wire;
+
+fn tool(input_schema: Value) -> Arc<[ToolSpec]> {
+    Arc::new([ToolSpec {
+        name: "look".to_owned(),
+        description: "Looks.".to_owned(),
+        input_schema,
+    }])
+}
+
+#[tokio::test]
+async fn openai_is_told_that_a_tool_has_no_properties() {
+    let empty = json!({"type": "object", "properties": {}});
+    let full = json!({"type": "object", "properties": {"x": {"type": "string"}}});
+    for (schema, sent) in [
+        (json!({"type": "object"}), &empty),
+        (json!({"type": "object", "properties": null}), &empty),
+        (full.clone(), &full),
+    ] {
+        let request = || ModelRequest {
+            tools: tool(schema.clone()),
+            ..hello()
+        };
+
+        let (chat, _) = ask(client, request(), &Wire::Chat.stop()).await;
+        let (items, _) = ask(responses, request(), &Wire::Responses.stop()).await;
+        let (contents, _) = ask(gemini, request(), &Wire::Gemini.stop()).await;
+
+        assert_eq!(body_of(&chat)["tools"][0]["function"]["parameters"], *sent);
+        assert_eq!(body_of(&items)["tools"][0]["parameters"], *sent);
+        // Gemini refuses empty ones.
+        let declared = &body_of(&contents)["tools"][0]["functionDeclarations"][0];
+        assert_eq!(declared["parametersJsonSchema"], schema);
+    }
+}
