@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use llm::{ModelRequest, ToolSpec};
+use llm::{ModelMessage, ModelRequest, ToolCall, ToolSpec};
 use serde_json::{Value, json};
 
-use crate::support::{ask, body_of, client, gemini, hello, responses};
+use crate::support::{anthropic, ask, body_of, client, gemini, hello, responses};
 use crate::wire::Wire;
 
 fn tool(input_schema: Value) -> Arc<[ToolSpec]> {
@@ -14,6 +14,29 @@ fn tool(input_schema: Value) -> Arc<[ToolSpec]> {
         description: "Looks.".to_owned(),
         input_schema,
     }])
+}
+
+/// A question, the call of a tool with this id, and what came of it.
+fn looked(id: &str, result: &str, is_error: bool) -> Vec<ModelMessage> {
+    let call = ToolCall {
+        id: id.to_owned(),
+        name: "look".to_owned(),
+        arguments: "{}".to_owned(),
+    };
+    vec![
+        ModelMessage::user("Look"),
+        ModelMessage::Assistant {
+            text: "".into(),
+            tool_calls: Arc::new([call]),
+            carry: None,
+        },
+        ModelMessage::Tool {
+            call_id: id.into(),
+            name: "look".into(),
+            text: result.into(),
+            is_error,
+        },
+    ]
 }
 
 #[tokio::test]
@@ -39,5 +62,25 @@ async fn openai_is_told_that_a_tool_has_no_properties() {
         // Gemini refuses empty ones.
         let declared = &body_of(&contents)["tools"][0]["functionDeclarations"][0];
         assert_eq!(declared["parametersJsonSchema"], schema);
+    }
+}
+
+#[tokio::test]
+async fn claude_hears_of_a_failure_without_words() {
+    for (result, is_error, content) in [
+        ("", true, json!("The tool failed and said nothing.")),
+        (" \n", true, json!("The tool failed and said nothing.")),
+        ("no", true, json!("no")),
+        ("", false, Value::Null),
+    ] {
+        let request = ModelRequest {
+            messages: looked("a", result, is_error),
+            ..hello()
+        };
+
+        let (seen, _) = ask(anthropic, request, &Wire::Messages.stop()).await;
+
+        let block = &body_of(&seen)["messages"][2]["content"][0];
+        assert_eq!(block["content"], content, "{block}");
     }
 }
