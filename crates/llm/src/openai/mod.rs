@@ -1,7 +1,9 @@
 //! Any server with OpenAI's Chat Completions.
 
 mod chunk;
+mod messages;
 mod models;
+mod quirks;
 mod reader;
 mod wire;
 
@@ -13,6 +15,7 @@ use url::Url;
 
 pub(crate) use self::models::parse_models;
 
+use self::quirks::CallIds;
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
@@ -24,15 +27,6 @@ pub enum MaxTokens {
     Usual,
     /// `max_completion_tokens`: OpenAI's thinking models refuse the other.
     Completion,
-}
-
-/// Which ids of calls a server takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CallIds {
-    /// Any.
-    Any,
-    /// Nine letters and digits: Mistral refuses those that other servers made.
-    Nine,
 }
 
 /// A client of one server.
