@@ -9,6 +9,9 @@ use super::quirks::CallIds;
 use crate::image::data_url;
 use crate::{Image, ModelMessage, ModelRequest, ToolCall, carry};
 
+/// What stands for an answer that never came to its end, between a tool's result and a question.
+const BROKEN_OFF: &str = "[The answer broke off here.]";
+
 #[derive(Serialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub(super) enum ChatMessage<'a> {
@@ -35,14 +38,14 @@ pub(super) enum ChatMessage<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Content<'a> {
-    Text(&'a str),
+    Text(Cow<'a, str>),
     Parts(Vec<Part<'a>>),
 }
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Part<'a> {
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     ImageUrl { image_url: ImageUrl },
 }
 
@@ -65,13 +68,28 @@ pub(super) struct AskedFunction<'a> {
 }
 
 /// The messages, the instructions first.
+///
+/// Runs that failed or were stopped leave histories in which people and the model do not take
+/// turns; strict servers refuse those, and with them everything that is asked after.
 pub(super) fn convert(request: &ModelRequest, call_ids: CallIds) -> Vec<ChatMessage<'_>> {
     let instructions = (!request.instructions.is_empty()).then_some(ChatMessage::System {
         content: &request.instructions,
     });
-    let messages = request.messages.iter();
-    let messages = messages.map(|message| ChatMessage::new(message, call_ids));
-    instructions.into_iter().chain(messages).collect()
+    let mut messages: Vec<ChatMessage<'_>> = instructions.into_iter().collect();
+    for message in &request.messages {
+        match (message, messages.last_mut()) {
+            (ModelMessage::User { text, images }, Some(ChatMessage::User { content })) => {
+                content.append(Content::new(text, images));
+                continue;
+            }
+            (ModelMessage::User { .. }, Some(ChatMessage::Tool { .. })) => {
+                messages.push(ChatMessage::broken_off());
+            }
+            _ => {}
+        }
+        messages.push(ChatMessage::new(message, call_ids));
+    }
+    messages
 }
 
 impl<'a> ChatMessage<'a> {
@@ -98,20 +116,46 @@ impl<'a> ChatMessage<'a> {
             },
         }
     }
+
+    fn broken_off() -> Self {
+        Self::Assistant {
+            content: BROKEN_OFF,
+            reasoning_content: None,
+            tool_calls: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Content<'a> {
     fn new(text: &'a str, images: &'a [Image]) -> Self {
         if images.is_empty() {
-            return Self::Text(text);
+            return Self::Text(text.into());
         }
-        let text = (!text.is_empty()).then_some(Part::Text { text });
+        let text = (!text.is_empty()).then_some(Part::Text { text: text.into() });
         let images = images.iter().map(|image| Part::ImageUrl {
             image_url: ImageUrl {
                 url: data_url(image),
             },
         });
         Self::Parts(text.into_iter().chain(images).collect())
+    }
+
+    fn append(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Text(text), Self::Text(more)) => *text = format!("{text}\n\n{more}").into(),
+            (this, more) => {
+                let before = std::mem::replace(this, Self::Parts(Vec::new()));
+                let parts = before.into_parts().into_iter().chain(more.into_parts());
+                *this = Self::Parts(parts.collect());
+            }
+        }
+    }
+
+    fn into_parts(self) -> Vec<Part<'a>> {
+        match self {
+            Self::Text(text) => vec![Part::Text { text }],
+            Self::Parts(parts) => parts,
+        }
     }
 }
 

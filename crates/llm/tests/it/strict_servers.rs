@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use llm::{ModelMessage, ModelRequest, ToolCall, ToolSpec};
+use llm::{Image, ModelMessage, ModelRequest, ToolCall, ToolSpec};
 use serde_json::{Value, json};
 
 use crate::support::{anthropic, ask, body_of, client, gemini, hello, responses};
@@ -83,4 +83,48 @@ async fn claude_hears_of_a_failure_without_words() {
         let block = &body_of(&seen)["messages"][2]["content"][0];
         assert_eq!(block["content"], content, "{block}");
     }
+}
+
+#[tokio::test]
+async fn people_and_the_model_take_turns_in_a_chat() {
+    let picture = ModelMessage::User {
+        text: "".into(),
+        images: Arc::new([Image {
+            media_type: "image/png".into(),
+            bytes: "png".into(),
+        }]),
+    };
+    let mut messages = vec![ModelMessage::user("Hello"), ModelMessage::user("Anyone?")];
+    messages.push(ModelMessage::assistant("Yes."));
+    messages.extend(looked("a", "seen", false));
+    messages.extend([
+        ModelMessage::user("And?"),
+        picture,
+        ModelMessage::user("So?"),
+    ]);
+    let request = ModelRequest {
+        messages,
+        ..hello()
+    };
+
+    let (seen, _) = ask(client, request, &Wire::Chat.stop()).await;
+
+    let call = json!({"id": "a", "type": "function",
+        "function": {"name": "look", "arguments": "{}"}});
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,cG5n"}});
+    let expected = json!([
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Hello\n\nAnyone?"},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "Look"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "a", "content": "seen"},
+        {"role": "assistant", "content": "[The answer broke off here.]"},
+        {"role": "user", "content": [
+            {"type": "text", "text": "And?"},
+            picture,
+            {"type": "text", "text": "So?"},
+        ]},
+    ]);
+    assert_eq!(body_of(&seen)["messages"], expected);
 }
