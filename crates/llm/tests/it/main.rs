@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chain;
+mod complaints;
 mod dialects;
 mod faults;
 mod gemini;
