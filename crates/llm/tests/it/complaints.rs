@@ -74,7 +74,7 @@ async fn cause_behind_openrouter_is_shown() {
 #[tokio::test]
 async fn cause_behind_openrouter_tells_that_a_conversation_does_not_fit() {
     let body = json!({"error": {"message": "no", "code": "context_length_exceeded"}}).to_string();
-    for raw in ["prompt is too long: 210000 tokens", &body] {
+    for raw in ["prompt is too long: 210000 tokens", body.as_str()] {
         for error in errors_of(Wire::Chat, "400", &handed_on(raw)).await {
             assert_eq!(error, ModelError::TooLong, "{raw}");
         }
