@@ -1,11 +1,13 @@
 //! The JSON of a request for a message.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
 use super::messages::{self, Message};
-use crate::{ModelRequest, ToolSpec};
+use crate::{ModelRequest, ToolSpec, schema};
 
 /// Longest answer where the request names none; the format demands a number.
 const MAX_TOKENS: u32 = 16_384;
@@ -31,7 +33,7 @@ pub(super) struct MessagesRequest<'a> {
     max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<&'a str>,
+    system: Option<Cow<'a, str>>,
     messages: Vec<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
@@ -40,7 +42,7 @@ pub(super) struct MessagesRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output_config: Option<OutputConfig<'a>>,
+    output_config: Option<OutputConfig>,
 }
 
 #[derive(Serialize)]
@@ -50,14 +52,14 @@ struct Thinking {
 }
 
 #[derive(Serialize)]
-struct OutputConfig<'a> {
-    format: Format<'a>,
+struct OutputConfig {
+    format: Format,
 }
 
 #[derive(Serialize)]
-struct Format<'a> {
+struct Format {
     r#type: &'static str,
-    schema: &'a Value,
+    schema: Value,
 }
 
 #[derive(Serialize)]
@@ -82,7 +84,12 @@ impl ToolInputs {
 
 impl<'a> MessagesRequest<'a> {
     pub(super) fn new(request: &'a ModelRequest, tool_inputs: ToolInputs) -> Self {
-        let instructions = request.instructions.as_str();
+        let schema = request.output_schema.as_deref();
+        let closed = schema.and_then(schema::closed);
+        let instructions = match schema.filter(|_| closed.is_none()) {
+            Some(schema) => Cow::Owned(schema::in_words(&request.instructions, schema)),
+            None => Cow::Borrowed(request.instructions.as_str()),
+        };
         let max_tokens = request
             .max_output_tokens
             .unwrap_or_else(|| max_tokens(&request.model));
@@ -102,7 +109,7 @@ impl<'a> MessagesRequest<'a> {
                 .iter()
                 .map(|tool| Tool::new(tool, tool_inputs))
                 .collect(),
-            output_config: request.output_schema.as_deref().map(|schema| OutputConfig {
+            output_config: closed.map(|schema| OutputConfig {
                 format: Format {
                     r#type: "json_schema",
                     schema,

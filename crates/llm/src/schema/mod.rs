@@ -1,8 +1,12 @@
 //! The form of an answer, as providers are told of it.
 
+mod closed;
+
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
+
+pub(crate) use self::closed::closed;
 
 /// What answers are called where the format wants a name.
 pub(crate) const NAME: &str = "answer";
