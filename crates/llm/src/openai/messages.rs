@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::quirks::CallIds;
+use super::quirks::{CallIds, Quirks, Thoughts};
 use crate::image::data_url;
 use crate::{Image, ModelMessage, ModelRequest, ToolCall, carry};
 
@@ -71,7 +71,7 @@ pub(super) struct AskedFunction<'a> {
 ///
 /// Runs that failed or were stopped leave histories in which people and the model do not take
 /// turns; strict servers refuse those, and with them everything that is asked after.
-pub(super) fn convert(request: &ModelRequest, call_ids: CallIds) -> Vec<ChatMessage<'_>> {
+pub(super) fn convert(request: &ModelRequest, quirks: Quirks) -> Vec<ChatMessage<'_>> {
     let instructions = (!request.instructions.is_empty()).then_some(ChatMessage::System {
         content: &request.instructions,
     });
@@ -87,7 +87,10 @@ pub(super) fn convert(request: &ModelRequest, call_ids: CallIds) -> Vec<ChatMess
             }
             _ => {}
         }
-        messages.push(ChatMessage::new(message, call_ids));
+        messages.push(ChatMessage::new(message, quirks.call_ids));
+    }
+    if quirks.thoughts == Thoughts::All && !request.tools.is_empty() {
+        messages.iter_mut().for_each(ChatMessage::have_thoughts);
     }
     messages
 }
@@ -114,6 +117,16 @@ impl<'a> ChatMessage<'a> {
                 tool_call_id: call_ids.of(call_id),
                 content: text,
             },
+        }
+    }
+
+    /// Adds empty thoughts to an answer without any.
+    fn have_thoughts(&mut self) {
+        if let Self::Assistant {
+            reasoning_content, ..
+        } = self
+        {
+            reasoning_content.get_or_insert_with(|| Value::String(String::new()));
         }
     }
 
@@ -168,6 +181,72 @@ impl<'a> AskedTool<'a> {
                 name: &call.name,
                 arguments: call.sound_arguments(),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::ToolSpec;
+
+    /// A conversation with an answer of each sort.
+    fn request(tools: Vec<ToolSpec>) -> ModelRequest {
+        let thoughtful = ModelMessage::Assistant {
+            text: "One.".into(),
+            tool_calls: [].into(),
+            carry: Some(json!({"chat": "Hm."}).to_string().into()),
+        };
+        let result = ModelMessage::Tool {
+            call_id: "a".into(),
+            name: "look".into(),
+            text: "seen".into(),
+            is_error: false,
+        };
+        ModelRequest {
+            model: "m".to_owned(),
+            instructions: String::new(),
+            messages: vec![
+                thoughtful,
+                ModelMessage::assistant("Two."),
+                result,
+                ModelMessage::user("Go on"),
+            ],
+            temperature: None,
+            max_output_tokens: None,
+            output_tokens_left: None,
+            supports_reasoning: None,
+            tools: tools.into(),
+            output_schema: None,
+        }
+    }
+
+    #[test]
+    fn all_answers_have_thoughts_where_a_server_wants_them_with_tools() {
+        let tool = ToolSpec {
+            name: "look".to_owned(),
+            description: "Looks.".to_owned(),
+            input_schema: json!({"type": "object"}),
+        };
+        let (none, empty) = (Value::Null, json!(""));
+        for (tools, thoughts, expected) in [
+            (vec![tool.clone()], Thoughts::All, &empty),
+            (vec![tool], Thoughts::Known, &none),
+            (vec![], Thoughts::All, &none),
+        ] {
+            let quirks = Quirks {
+                call_ids: CallIds::Any,
+                thoughts,
+            };
+
+            let sent = json!(convert(&request(tools), quirks));
+
+            assert_eq!(sent[0]["reasoning_content"], "Hm.");
+            assert_eq!(sent[1]["reasoning_content"], *expected);
+            assert_eq!(sent[3]["content"], BROKEN_OFF);
+            assert_eq!(sent[3]["reasoning_content"], *expected);
         }
     }
 }

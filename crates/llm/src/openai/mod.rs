@@ -15,7 +15,7 @@ use url::Url;
 
 pub(crate) use self::models::parse_models;
 
-use self::quirks::CallIds;
+use self::quirks::Quirks;
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
@@ -33,7 +33,7 @@ pub enum MaxTokens {
 pub struct OpenAi {
     server: Server,
     max_tokens: MaxTokens,
-    call_ids: CallIds,
+    quirks: Quirks,
 }
 
 impl OpenAi {
@@ -41,14 +41,10 @@ impl OpenAi {
     ///
     /// It does not call the server. `base_url` may end with a slash or not.
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
-        let call_ids = match base_url.host_str() {
-            Some("api.mistral.ai") => CallIds::Nine,
-            _ => CallIds::Any,
-        };
         Self {
+            quirks: Quirks::of(&base_url),
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
             max_tokens: MaxTokens::Usual,
-            call_ids,
         }
     }
 
@@ -73,7 +69,7 @@ impl ChatModel for OpenAi {
         let call = self
             .server
             .request(Method::POST, &["chat", "completions"], None)?;
-        let body = wire::ChatRequest::new(&request, self.max_tokens, self.call_ids);
+        let body = wire::ChatRequest::new(&request, self.max_tokens, self.quirks);
         self.server
             .stream(call, &body, &request, ChatReader::default())
             .await

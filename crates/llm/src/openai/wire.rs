@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::MaxTokens;
 use super::messages::{self, ChatMessage};
-use super::quirks::CallIds;
+use super::quirks::Quirks;
 use crate::{ModelRequest, ToolSpec, schema};
 
 #[derive(Serialize)]
@@ -61,10 +61,10 @@ struct StreamOptions {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens, call_ids: CallIds) -> Self {
+    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens, quirks: Quirks) -> Self {
         Self {
             model: &request.model,
-            messages: messages::convert(request, call_ids),
+            messages: messages::convert(request, quirks),
             stream: true,
             stream_options: StreamOptions {
                 include_usage: true,

@@ -56,7 +56,7 @@ fn narrowed(schema: &Value) -> Option<Value> {
                 .as_array()?
                 .iter()
                 .map(narrowed)
-                .collect::<Option<_>>()?,
+                .collect::<Option<Value>>()?,
             _ => continue,
         };
         let keyword = match keyword.as_str() {
