@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::carried::Carried;
 use super::quirks::{CallIds, Quirks, Thoughts};
 use crate::image::data_url;
-use crate::{Image, ModelMessage, ModelRequest, ToolCall, carry};
+use crate::{Image, ModelMessage, ModelRequest, ToolCall};
 
 /// What stands for an answer that never came to its end, between a tool's result and a question.
 const BROKEN_OFF: &str = "[The answer broke off here.]";
@@ -24,7 +25,9 @@ pub(super) enum ChatMessage<'a> {
     Assistant {
         content: &'a str,
         #[serde(skip_serializing_if = "Option::is_none")]
-        reasoning_content: Option<Value>,
+        reasoning_content: Option<String>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        reasoning_details: Vec<Value>,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         tool_calls: Vec<AskedTool<'a>>,
     },
@@ -59,6 +62,8 @@ pub(super) struct AskedTool<'a> {
     id: Cow<'a, str>,
     r#type: &'static str,
     function: AskedFunction<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extra_content: Option<Value>,
 }
 
 #[derive(Serialize)]
@@ -105,18 +110,29 @@ impl<'a> ChatMessage<'a> {
                 text,
                 tool_calls,
                 carry,
-            } => Self::Assistant {
-                content: text,
-                reasoning_content: carry::of(carry::CHAT, carry.as_deref()),
-                tool_calls: tool_calls
-                    .iter()
-                    .map(|call| AskedTool::new(call, call_ids))
-                    .collect(),
-            },
+            } => Self::answer(text, tool_calls, Carried::of(carry.as_deref()), call_ids),
             ModelMessage::Tool { call_id, text, .. } => Self::Tool {
                 tool_call_id: call_ids.of(call_id),
                 content: text,
             },
+        }
+    }
+
+    fn answer(
+        text: &'a str,
+        tool_calls: &'a [ToolCall],
+        mut carried: Carried,
+        call_ids: CallIds,
+    ) -> Self {
+        let tool_calls = tool_calls.iter().map(|call| {
+            let extra = carried.extra_content.remove(&call.id);
+            AskedTool::new(call, call_ids, extra)
+        });
+        Self::Assistant {
+            content: text,
+            tool_calls: tool_calls.collect(),
+            reasoning_content: carried.reasoning_content,
+            reasoning_details: carried.reasoning_details,
         }
     }
 
@@ -126,16 +142,12 @@ impl<'a> ChatMessage<'a> {
             reasoning_content, ..
         } = self
         {
-            reasoning_content.get_or_insert_with(|| Value::String(String::new()));
+            reasoning_content.get_or_insert_with(String::new);
         }
     }
 
     fn broken_off() -> Self {
-        Self::Assistant {
-            content: BROKEN_OFF,
-            reasoning_content: None,
-            tool_calls: Vec::new(),
-        }
+        Self::answer(BROKEN_OFF, &[], Carried::default(), CallIds::Any)
     }
 }
 
@@ -173,7 +185,7 @@ impl<'a> Content<'a> {
 }
 
 impl<'a> AskedTool<'a> {
-    fn new(call: &'a ToolCall, call_ids: CallIds) -> Self {
+    fn new(call: &'a ToolCall, call_ids: CallIds, extra_content: Option<Value>) -> Self {
         Self {
             id: call_ids.of(&call.id),
             r#type: "function",
@@ -181,6 +193,7 @@ impl<'a> AskedTool<'a> {
                 name: &call.name,
                 arguments: call.sound_arguments(),
             },
+            extra_content,
         }
     }
 }

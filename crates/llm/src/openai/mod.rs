@@ -1,5 +1,6 @@
 //! Any server with OpenAI's Chat Completions.
 
+mod carried;
 mod chunk;
 mod messages;
 mod models;

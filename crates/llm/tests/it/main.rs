@@ -12,6 +12,7 @@ mod openai_failures;
 mod openai_stream;
 mod responses;
 mod schemas;
+mod signatures;
 mod strict_servers;
 mod support;
 mod tool_calls;
