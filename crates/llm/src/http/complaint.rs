@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::ModelError;
 use crate::error::presentable;
+use crate::{ModelError, optional};
 
 /// How providers say that a conversation does not fit, in lower case.
 const TOO_LONG: [&str; 9] = [
@@ -129,18 +129,21 @@ impl Complaint {
         let is_too_long = self.is_too_long();
         let is_about_the_key = self.is_about_the_key();
         let is_about_credit = self.is_about_credit();
-        let is_about_summary = self.param.as_deref() == Some("reasoning.summary");
+        let optional = self.param.as_deref().and_then(optional::named);
         let retry_after = self.retry_after;
         let message = self.message.and_then(|text| presentable(&text, key));
         match status {
             400 | 413 | 422 if is_too_long => ModelError::TooLong,
-            400 if is_about_summary => ModelError::NoSummary { message },
             400 if is_about_the_key => ModelError::Authentication { message },
             401 | 403 => ModelError::Authentication { message },
             402 => ModelError::NoCredit { message },
             429 if is_about_credit => ModelError::NoCredit { message },
             404 => ModelError::NotFound { message },
-            400 | 422 => ModelError::BadRequest { message },
+            400 => match optional {
+                Some(param) => ModelError::Unsupported { param, message },
+                None => ModelError::BadRequest { message },
+            },
+            422 => ModelError::BadRequest { message },
             413 => ModelError::TooLong,
             429 => ModelError::RateLimited {
                 retry_after,

@@ -19,6 +19,7 @@ pub(crate) use self::models::parse_models;
 use self::quirks::Quirks;
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
+use crate::optional::{self, Refused};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
 
 /// How a server calls the longest answer.
@@ -30,11 +31,21 @@ pub enum MaxTokens {
     Completion,
 }
 
+/// Whether a model is let think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thinking {
+    /// As it likes.
+    Usual,
+    /// Not at all: some of OpenAI's models call no tools here otherwise.
+    Not,
+}
+
 /// A client of one server.
 pub struct OpenAi {
     server: Server,
     max_tokens: MaxTokens,
     quirks: Quirks,
+    refused: Refused,
 }
 
 impl OpenAi {
@@ -46,6 +57,7 @@ impl OpenAi {
             quirks: Quirks::of(&base_url),
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
             max_tokens: MaxTokens::Usual,
+            refused: Refused::default(),
         }
     }
 
@@ -62,18 +74,38 @@ impl OpenAi {
         self.max_tokens = max_tokens;
         self
     }
+
+    async fn ask(
+        &self,
+        request: &ModelRequest,
+        thinking: Thinking,
+    ) -> Result<ModelStream, ModelError> {
+        let call = self
+            .server
+            .request(Method::POST, &["chat", "completions"], None)?;
+        let body = wire::ChatRequest::new(request, self.max_tokens, self.quirks, thinking);
+        self.server
+            .stream(call, &body, request, ChatReader::default())
+            .await
+    }
 }
 
 #[async_trait]
 impl ChatModel for OpenAi {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
-        let call = self
-            .server
-            .request(Method::POST, &["chat", "completions"], None)?;
-        let body = wire::ChatRequest::new(&request, self.max_tokens, self.quirks);
-        self.server
-            .stream(call, &body, &request, ChatReader::default())
-            .await
+        let has_tools = !request.tools.is_empty();
+        if has_tools && self.refused.has(&request.model, optional::EFFORT) {
+            return self.ask(&request, Thinking::Not).await;
+        }
+        match self.ask(&request, Thinking::Usual).await {
+            Err(ModelError::Unsupported { param, .. })
+                if has_tools && param == optional::EFFORT =>
+            {
+                self.refused.note(&request.model, param);
+                self.ask(&request, Thinking::Not).await
+            }
+            asked => asked,
+        }
     }
 
     async fn list_models(&self) -> Result<Vec<ListedModel>, ModelError> {

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::MaxTokens;
 use super::messages::{self, ChatMessage};
 use super::quirks::Quirks;
+use super::{MaxTokens, Thinking};
 use crate::{ModelRequest, ToolSpec, schema};
 
 #[derive(Serialize)]
@@ -23,6 +23,8 @@ pub(super) struct ChatRequest<'a> {
     /// What OpenAI calls it since its models think.
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,7 +63,12 @@ struct StreamOptions {
 }
 
 impl<'a> ChatRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest, max_tokens: MaxTokens, quirks: Quirks) -> Self {
+    pub(super) fn new(
+        request: &'a ModelRequest,
+        max_tokens: MaxTokens,
+        quirks: Quirks,
+        thinking: Thinking,
+    ) -> Self {
         Self {
             model: &request.model,
             messages: messages::convert(request, quirks),
@@ -76,6 +83,7 @@ impl<'a> ChatRequest<'a> {
             max_completion_tokens: request
                 .max_output_tokens
                 .filter(|_| max_tokens == MaxTokens::Completion),
+            reasoning_effort: (thinking == Thinking::Not).then_some("none"),
             tools: request.tools.iter().map(Tool::new).collect(),
             response_format: request
                 .output_schema

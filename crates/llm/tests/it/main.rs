@@ -10,6 +10,7 @@ mod gemini;
 mod local;
 mod openai_failures;
 mod openai_stream;
+mod optional_parts;
 mod responses;
 mod schemas;
 mod signatures;
