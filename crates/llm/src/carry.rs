@@ -34,11 +34,20 @@ pub(crate) fn of(owner: &str, carry: Option<&str>) -> Option<Value> {
 /// # Errors
 /// `Malformed` beyond 4 MiB.
 pub(crate) fn extend(text: &mut String, more: &str) -> Result<(), ModelError> {
-    if text.len() + more.len() > MAX_BYTES {
+    bounded(text.len() + more.len())?;
+    text.push_str(more);
+    Ok(())
+}
+
+/// Makes sure that what will be carried is not too long.
+///
+/// # Errors
+/// `Malformed` beyond 4 MiB.
+pub(crate) fn bounded(bytes: usize) -> Result<(), ModelError> {
+    if bytes > MAX_BYTES {
         return Err(ModelError::Malformed {
             what: "it thinks without end",
         });
     }
-    text.push_str(more);
     Ok(())
 }

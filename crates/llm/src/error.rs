@@ -51,9 +51,11 @@ pub enum ModelError {
         /// The provider's words.
         message: Option<String>,
     },
-    /// The server does not tell what its models thought.
-    #[error("the model server refuses to summarise thoughts{}", detail(.message))]
-    NoSummary {
+    /// The server refuses a part of the request that can be left out or changed.
+    #[error("the model server refuses a part of the request{}; check the model and its settings", detail(.message))]
+    Unsupported {
+        /// The part, by the server's name.
+        param: &'static str,
         /// The provider's words.
         message: Option<String>,
     },
@@ -142,7 +144,7 @@ impl ModelError {
             Self::Authentication { .. } => "authentication",
             Self::NoCredit { .. } => "no_credit",
             Self::NotFound { .. } => "not_found",
-            Self::BadRequest { .. } | Self::NoSummary { .. } => "bad_request",
+            Self::BadRequest { .. } | Self::Unsupported { .. } => "bad_request",
             Self::TooLong => "too_long",
             Self::RateLimited { .. } => "rate_limited",
             Self::Unavailable { .. } => "unavailable",
@@ -174,7 +176,7 @@ impl ModelError {
             | Self::NoCredit { .. }
             | Self::NotFound { .. }
             | Self::BadRequest { .. }
-            | Self::NoSummary { .. }
+            | Self::Unsupported { .. }
             | Self::TooLong
             | Self::Unexpected { .. }
             | Self::Malformed { .. }

@@ -13,6 +13,7 @@ mod image;
 pub mod local;
 mod message;
 pub mod openai;
+mod optional;
 pub mod responses;
 mod schema;
 mod tool_calls;

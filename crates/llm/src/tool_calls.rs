@@ -27,11 +27,11 @@ pub(crate) struct Piece<'a> {
 }
 
 impl ToolCalls {
-    /// Takes a piece in.
+    /// Takes a piece in and gives the number of its call, from 0 on.
     ///
     /// Servers that give no index send whole calls, or pieces of the last one. Some give every
     /// call the same index and tell them apart by id.
-    pub(crate) fn take(&mut self, piece: Piece<'_>) -> Result<(), ModelError> {
+    pub(crate) fn take(&mut self, piece: Piece<'_>) -> Result<usize, ModelError> {
         let id = piece.id.filter(|id| !id.is_empty());
         let name = piece.name.filter(|name| !name.is_empty());
         let known = match piece.index {
@@ -57,21 +57,25 @@ impl ToolCalls {
             });
         }
         call.arguments.push_str(piece.arguments);
-        Ok(())
+        Ok(position)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.calls.is_empty()
     }
 
-    /// Hands the whole calls on in the order in which they began; missing ids are made up.
-    pub(crate) fn hand_on(&mut self, said: &mut VecDeque<ModelEvent>) {
+    /// Hands the whole calls on in the order in which they began, and gives their ids; missing ones
+    /// are made up.
+    pub(crate) fn hand_on(&mut self, said: &mut VecDeque<ModelEvent>) -> Vec<String> {
+        let mut ids = Vec::new();
         for (number, (_, mut call)) in self.calls.drain(..).enumerate() {
             if call.id.is_empty() {
                 call.id = made_up_id(number);
             }
+            ids.push(call.id.clone());
             said.push_back(ModelEvent::ToolCall(call));
         }
+        ids
     }
 
     /// Whether a piece that points at a call is the beginning of another one.

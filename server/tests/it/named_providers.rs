@@ -76,14 +76,17 @@ async fn mistral_goes_on_with_calls_that_another_server_made() {
     assert_eq!(call_ids(&requests[0]).0, asked[..2]);
 }
 
-/// Azure knows deployments below `/openai/v1`, wants the key, and refuses OpenAI's old name of the
-/// longest answer for models that think.
+/// Azure knows deployments below `/openai/v1`, wants the key, and refuses the names that the longest
+/// answer has in chat completions.
 fn like_azure(seen: &Seen) -> Option<u16> {
     let has_key = seen.header("authorization") == Some("Bearer azure-key");
+    let has_old_name = ["max_tokens", "max_completion_tokens"]
+        .iter()
+        .any(|name| seen.body.get(name).is_some());
     match seen.path.as_str() {
-        "/openai/v1/chat/completions" if !has_key => Some(401),
-        "/openai/v1/chat/completions" if seen.body.get("max_tokens").is_some() => Some(400),
-        "/openai/v1/chat/completions" => None,
+        "/openai/v1/responses" if !has_key => Some(401),
+        "/openai/v1/responses" if has_old_name => Some(400),
+        "/openai/v1/responses" => None,
         _ => Some(404),
     }
 }
@@ -130,7 +133,7 @@ async fn azure_is_called_as_it_wants_to_be() {
 
     let end = log.last().expect("an end");
     assert_eq!(end.event, "run_completed", "{}", end.data);
-    assert_eq!(azure.requests()[0]["max_completion_tokens"], 300);
+    assert_eq!(azure.requests()[0]["max_output_tokens"], 300);
     assert_eq!(azure.requests()[0]["model"], "our-deployment");
     let run = app.get(&format!("/runs/{run}")).await.body;
     assert_eq!(run["usage"]["output_tokens"], 6);

@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 
 use crate::{Image, ModelMessage, ToolCall, carry, image};
 
+/// What stands for the words of a tool that failed without any: the format refuses errors that say
+/// nothing, and with them everything that is asked after.
+const SILENT_FAILURE: &str = "The tool failed and said nothing.";
+
 #[derive(Serialize)]
 pub(super) struct Message<'a> {
     role: Role,
@@ -124,9 +128,14 @@ fn answered<'a>(text: &'a str, tool_calls: &'a [ToolCall], carry: Option<&str>) 
 }
 
 fn result<'a>(call_id: &'a str, text: &'a str, is_error: bool) -> Block<'a> {
+    let is_silent = text.trim().is_empty();
     Block::Own(OwnBlock::ToolResult {
         tool_use_id: clean_id(call_id),
-        content: text,
+        content: if is_error && is_silent {
+            SILENT_FAILURE
+        } else {
+            text
+        },
         is_error,
         cache_control: None,
     })

@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use self::reader::MessagesReader;
+use self::wire::ToolInputs;
 use crate::http::{Deadlines, KeyHeader, Server};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
 
@@ -20,6 +21,7 @@ const VERSION: &str = "2023-06-01";
 /// A client of one server.
 pub struct Anthropic {
     server: Server,
+    tool_inputs: ToolInputs,
 }
 
 impl Anthropic {
@@ -28,6 +30,7 @@ impl Anthropic {
     /// It does not call the server. `base_url` may end with a slash, or with `/v1`.
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
         Self {
+            tool_inputs: ToolInputs::of(&base_url),
             server: Server::new(outbound, base_url, api_key, KeyHeader::Named("x-api-key")),
         }
     }
@@ -54,7 +57,7 @@ impl Anthropic {
 impl ChatModel for Anthropic {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
         let call = self.request(Method::POST, &["v1", "messages"], None)?;
-        let body = wire::MessagesRequest::new(&request);
+        let body = wire::MessagesRequest::new(&request, self.tool_inputs);
         self.server
             .stream(call, &body, &request, MessagesReader::default())
             .await

@@ -1,10 +1,13 @@
 //! The JSON of a request for a message.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
+use url::Url;
 
 use super::messages::{self, Message};
-use crate::{ModelRequest, ToolSpec};
+use crate::{ModelRequest, ToolSpec, schema};
 
 /// Longest answer where the request names none; the format demands a number.
 const MAX_TOKENS: u32 = 16_384;
@@ -15,13 +18,22 @@ const MIN_TOKENS_TO_THINK: u32 = 4_096;
 /// The format's temperatures end here; ours go to 2.
 const MAX_TEMPERATURE: f32 = 1.0;
 
+/// How the inputs of tools come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToolInputs {
+    /// As the model writes them.
+    Eager,
+    /// As the server likes.
+    Usual,
+}
+
 #[derive(Serialize)]
 pub(super) struct MessagesRequest<'a> {
     model: &'a str,
     max_tokens: u32,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    system: Option<&'a str>,
+    system: Option<Cow<'a, str>>,
     messages: Vec<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
@@ -30,7 +42,7 @@ pub(super) struct MessagesRequest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     thinking: Option<Thinking>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    output_config: Option<OutputConfig<'a>>,
+    output_config: Option<OutputConfig>,
 }
 
 #[derive(Serialize)]
@@ -40,14 +52,14 @@ struct Thinking {
 }
 
 #[derive(Serialize)]
-struct OutputConfig<'a> {
-    format: Format<'a>,
+struct OutputConfig {
+    format: Format,
 }
 
 #[derive(Serialize)]
-struct Format<'a> {
+struct Format {
     r#type: &'static str,
-    schema: &'a Value,
+    schema: Value,
 }
 
 #[derive(Serialize)]
@@ -55,11 +67,29 @@ struct Tool<'a> {
     name: &'a str,
     description: &'a str,
     input_schema: &'a Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    eager_input_streaming: Option<bool>,
+}
+
+impl ToolInputs {
+    /// How they come from this server. Anthropic holds long ones back unless it is asked not to;
+    /// servers that imitate it may refuse to be asked.
+    pub(super) fn of(base_url: &Url) -> Self {
+        match base_url.host_str() {
+            Some("api.anthropic.com") => Self::Eager,
+            _ => Self::Usual,
+        }
+    }
 }
 
 impl<'a> MessagesRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest) -> Self {
-        let instructions = request.instructions.as_str();
+    pub(super) fn new(request: &'a ModelRequest, tool_inputs: ToolInputs) -> Self {
+        let schema = request.output_schema.as_deref();
+        let closed = schema.and_then(schema::closed);
+        let instructions = match schema.filter(|_| closed.is_none()) {
+            Some(schema) => Cow::Owned(schema::in_words(&request.instructions, schema)),
+            None => Cow::Borrowed(request.instructions.as_str()),
+        };
         let max_tokens = request
             .max_output_tokens
             .unwrap_or_else(|| max_tokens(&request.model));
@@ -74,8 +104,12 @@ impl<'a> MessagesRequest<'a> {
             system: Some(instructions).filter(|text| !text.trim().is_empty()),
             messages: messages::convert(&request.messages),
             temperature: request.temperature.map(|value| value.min(MAX_TEMPERATURE)),
-            tools: request.tools.iter().map(Tool::new).collect(),
-            output_config: request.output_schema.as_deref().map(|schema| OutputConfig {
+            tools: request
+                .tools
+                .iter()
+                .map(|tool| Tool::new(tool, tool_inputs))
+                .collect(),
+            output_config: closed.map(|schema| OutputConfig {
                 format: Format {
                     r#type: "json_schema",
                     schema,
@@ -86,11 +120,12 @@ impl<'a> MessagesRequest<'a> {
 }
 
 impl<'a> Tool<'a> {
-    fn new(tool: &'a ToolSpec) -> Self {
+    fn new(tool: &'a ToolSpec, inputs: ToolInputs) -> Self {
         Self {
             name: &tool.name,
             description: &tool.description,
             input_schema: &tool.input_schema,
+            eager_input_streaming: (inputs == ToolInputs::Eager).then_some(true),
         }
     }
 }
@@ -118,5 +153,32 @@ fn max_tokens(model: &str) -> u32 {
         OLD_MAX_TOKENS
     } else {
         MAX_TOKENS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_anthropic_itself_is_asked_for_inputs_as_they_are_written() {
+        let spec = ToolSpec {
+            name: "write".to_owned(),
+            description: "Writes.".to_owned(),
+            input_schema: json!({"type": "object"}),
+        };
+        for (base_url, eager) in [
+            ("https://api.anthropic.com", json!(true)),
+            ("https://api.anthropic.com/v1", json!(true)),
+            ("https://api.z.ai/api/anthropic", Value::Null),
+        ] {
+            let inputs = ToolInputs::of(&Url::parse(base_url).expect("a URL"));
+
+            let tool = json!(Tool::new(&spec, inputs));
+
+            assert_eq!(tool["eager_input_streaming"], eager, "{base_url}");
+        }
     }
 }

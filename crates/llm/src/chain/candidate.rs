@@ -17,6 +17,8 @@ const LONG_ANSWER: u32 = 16_384;
 /// What a picture takes, in tokens.
 const IMAGE_TOKENS: u64 = 1_000;
 const BYTES_PER_TOKEN: u64 = 4;
+/// Tokens that a request may have beyond its estimate, however small it is: those of the format.
+const UNSEEN_TOKENS: u32 = 512;
 
 /// What a model is told that does not see pictures.
 const BLIND: &str = "[Pictures of this message are left out, since this model does not see any.]";
@@ -71,15 +73,12 @@ impl Candidate {
     /// What the run's limits leave for the answer, as far as it makes sense to say so.
     fn answer_tokens_left(&self, request: &ModelRequest) -> Option<u32> {
         let left = request.output_tokens_left?;
-        let Some(window) = self.facts.context_window else {
-            return match self.facts.max_output_tokens {
-                Some(most) => Some(left.min(most)),
-                None => Some(left).filter(|&left| left < LONG_ANSWER),
-            };
-        };
-        let asked = u32::try_from(estimated_tokens(request)).unwrap_or(u32::MAX);
-        let room = window.saturating_sub(asked);
-        (room > 0).then_some(left.min(room))
+        let most = self.facts.max_output_tokens;
+        let left = most.map_or(left, |most| left.min(most));
+        match self.facts.context_window {
+            Some(window) => Some(left).filter(|&left| left <= sure_room(window, request)),
+            None => Some(left).filter(|&left| most.is_some() || left < LONG_ANSWER),
+        }
     }
 
     /// What this model wanted to see again; `None` if it is another's.
@@ -132,6 +131,16 @@ impl Candidate {
         }
         request
     }
+}
+
+/// Room for an answer that a window has for sure.
+///
+/// The estimate is often too low, and servers refuse to be asked for more than there is; asked for
+/// nothing, their answers end where the window does.
+fn sure_room(window: u32, request: &ModelRequest) -> u32 {
+    let asked = u32::try_from(estimated_tokens(request)).unwrap_or(u32::MAX);
+    let room = window.saturating_sub(asked);
+    (room - room / 8).saturating_sub(UNSEEN_TOKENS)
 }
 
 /// What a provider wants to see again, marked with whose it is.

@@ -100,7 +100,11 @@ impl<R: Reader> Answer<R> {
             reader,
             said: VecDeque::new(),
             last: None,
-            idle: deadlines.idle,
+            // Some providers hold a tool's arguments back until they are whole.
+            idle: match request.tools.is_empty() {
+                true => deadlines.idle,
+                false => deadlines.first_byte,
+            },
             is_writing: false,
             is_over: false,
             input_chars: input_chars(request),

@@ -8,8 +8,8 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use url::Url;
 
 use super::Complaint;
+use super::complaint::seconds;
 use crate::ModelError;
-use crate::error::presentable;
 
 /// An error's text is short; what comes after this many bytes is not read.
 const ERROR_BODY_BYTES: usize = 16 * 1024;
@@ -38,38 +38,11 @@ impl Failures<'_> {
 
     /// A request that got a bad answer.
     pub(super) async fn status(&self, response: Response) -> ModelError {
-        let status = response.status();
+        let status = response.status().as_u16();
         let retry_after = retry_after(&response);
-        let body = read_start(response).await;
-        let complaint = Complaint::of_body(&body);
-        let is_too_long = complaint.is_too_long();
-        let is_about_the_key = complaint.is_about_the_key();
-        let is_about_credit = complaint.is_about_credit();
-        let is_about_summary = complaint.param.as_deref() == Some("reasoning.summary");
-        let message = complaint
-            .message
-            .and_then(|text| presentable(&text, self.key));
-        match status.as_u16() {
-            400 | 413 | 422 if is_too_long => ModelError::TooLong,
-            400 if is_about_summary => ModelError::NoSummary { message },
-            400 if is_about_the_key => ModelError::Authentication { message },
-            401 | 403 => ModelError::Authentication { message },
-            402 => ModelError::NoCredit { message },
-            429 if is_about_credit => ModelError::NoCredit { message },
-            404 => ModelError::NotFound { message },
-            400 | 422 => ModelError::BadRequest { message },
-            413 => ModelError::TooLong,
-            429 => ModelError::RateLimited {
-                retry_after,
-                message,
-            },
-            status @ (408 | 500..) => ModelError::Unavailable {
-                status,
-                retry_after,
-                message,
-            },
-            status => ModelError::Unexpected { status, message },
-        }
+        let mut complaint = Complaint::of_body(&read_start(response).await);
+        complaint.retry_after = retry_after.or(complaint.retry_after);
+        complaint.into_status_error(status, self.key)
     }
 }
 
@@ -92,8 +65,8 @@ pub(super) fn require_event_stream(response: &Response) -> Result<(), ModelError
 /// `Retry-After` in seconds or as a date; a date in the past is zero.
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+    if let Some(seconds) = seconds(value) {
+        return Some(seconds);
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(SystemTime::now()).unwrap_or_default())

@@ -30,7 +30,7 @@ const MODEL_LIST_MIB: u32 = 4;
 pub struct Deadlines {
     /// Until the first byte of the answer, and between bytes until its first text.
     pub first_byte: Duration,
-    /// Between bytes after that.
+    /// Between bytes after that; where tools are offered, `first_byte` stays.
     pub idle: Duration,
     /// For the whole list of models.
     pub list: Duration,

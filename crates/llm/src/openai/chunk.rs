@@ -40,6 +40,9 @@ pub(super) struct Delta {
     pub(super) reasoning: Option<String>,
     #[serde(default)]
     pub(super) tool_calls: Option<Vec<ToolCallDelta>>,
+    /// OpenRouter's thoughts as their models want them back, in pieces.
+    #[serde(default)]
+    pub(super) reasoning_details: Option<Value>,
 }
 
 /// What is said: a text, or the parts of Mistral's thinking models.
@@ -71,6 +74,9 @@ pub(super) struct ToolCallDelta {
     pub(super) id: Option<String>,
     #[serde(default)]
     pub(super) function: Option<FunctionDelta>,
+    /// Google's signature of the thoughts before the call.
+    #[serde(default)]
+    pub(super) extra_content: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]

@@ -1,7 +1,10 @@
 //! Any server with OpenAI's Chat Completions.
 
+mod carried;
 mod chunk;
+mod messages;
 mod models;
+mod quirks;
 mod reader;
 mod wire;
 
@@ -13,8 +16,10 @@ use url::Url;
 
 pub(crate) use self::models::parse_models;
 
+use self::quirks::Quirks;
 use self::reader::ChatReader;
 use crate::http::{Deadlines, KeyHeader, Server};
+use crate::optional::{self, Refused};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
 
 /// How a server calls the longest answer.
@@ -26,20 +31,21 @@ pub enum MaxTokens {
     Completion,
 }
 
-/// Which ids of calls a server takes.
+/// Whether a model is let think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum CallIds {
-    /// Any.
-    Any,
-    /// Nine letters and digits: Mistral refuses those that other servers made.
-    Nine,
+enum Thinking {
+    /// As it likes.
+    Usual,
+    /// Not at all: some of OpenAI's models call no tools here otherwise.
+    Not,
 }
 
 /// A client of one server.
 pub struct OpenAi {
     server: Server,
     max_tokens: MaxTokens,
-    call_ids: CallIds,
+    quirks: Quirks,
+    refused: Refused,
 }
 
 impl OpenAi {
@@ -47,14 +53,11 @@ impl OpenAi {
     ///
     /// It does not call the server. `base_url` may end with a slash or not.
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
-        let call_ids = match base_url.host_str() {
-            Some("api.mistral.ai") => CallIds::Nine,
-            _ => CallIds::Any,
-        };
         Self {
+            quirks: Quirks::of(&base_url),
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
             max_tokens: MaxTokens::Usual,
-            call_ids,
+            refused: Refused::default(),
         }
     }
 
@@ -71,18 +74,38 @@ impl OpenAi {
         self.max_tokens = max_tokens;
         self
     }
+
+    async fn ask(
+        &self,
+        request: &ModelRequest,
+        thinking: Thinking,
+    ) -> Result<ModelStream, ModelError> {
+        let call = self
+            .server
+            .request(Method::POST, &["chat", "completions"], None)?;
+        let body = wire::ChatRequest::new(request, self.max_tokens, self.quirks, thinking);
+        self.server
+            .stream(call, &body, request, ChatReader::default())
+            .await
+    }
 }
 
 #[async_trait]
 impl ChatModel for OpenAi {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
-        let call = self
-            .server
-            .request(Method::POST, &["chat", "completions"], None)?;
-        let body = wire::ChatRequest::new(&request, self.max_tokens, self.call_ids);
-        self.server
-            .stream(call, &body, &request, ChatReader::default())
-            .await
+        let has_tools = !request.tools.is_empty();
+        if has_tools && self.refused.has(&request.model, optional::EFFORT) {
+            return self.ask(&request, Thinking::Not).await;
+        }
+        match self.ask(&request, Thinking::Usual).await {
+            Err(ModelError::Unsupported { param, .. })
+                if has_tools && param == optional::EFFORT =>
+            {
+                self.refused.note(&request.model, param);
+                self.ask(&request, Thinking::Not).await
+            }
+            asked => asked,
+        }
     }
 
     async fn list_models(&self) -> Result<Vec<ListedModel>, ModelError> {

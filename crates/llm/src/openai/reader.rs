@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use domain::events::FinishReason;
 use serde_json::json;
 
-use super::chunk::{Arguments, Chunk, Delta, WireFinish, WireUsage};
+use super::carried::Collected;
+use super::chunk::{Arguments, Chunk, Delta, ToolCallDelta, WireFinish, WireUsage};
 use crate::http::{Complaint, Ended, Progress, Reader, Refusal, Tokens};
 use crate::tool_calls::{Piece, ToolCalls};
-use crate::{ModelError, ModelEvent, carry};
+use crate::{ModelError, ModelEvent};
 
 const END_MARK: &str = "[DONE]";
 
@@ -18,8 +19,8 @@ pub(super) struct ChatReader {
     finish: Option<WireFinish>,
     usage: Option<WireUsage>,
     tool_calls: ToolCalls,
-    /// Thoughts that some servers want back together with the results of tools.
-    thoughts: String,
+    /// What some servers want back together with the results of tools.
+    collected: Collected,
 }
 
 impl Reader for ChatReader {
@@ -63,11 +64,8 @@ impl Reader for ChatReader {
         };
         // A call that was cut off cannot be made.
         if reason == FinishReason::ToolCalls {
-            self.tool_calls.hand_on(said);
-            if !self.thoughts.is_empty() {
-                let thoughts = std::mem::take(&mut self.thoughts);
-                said.push_back(carry::event(carry::CHAT, json!(thoughts)));
-            }
+            let ids = self.tool_calls.hand_on(said);
+            said.extend(std::mem::take(&mut self.collected).into_event(&ids));
         }
         let usage = self.usage.take().unwrap_or_default();
         Ok(Ended {
@@ -90,22 +88,19 @@ impl ChatReader {
     ) -> Result<Progress, Refusal> {
         let mut progress = Progress::Waiting;
         if let Some(thought) = delta.reasoning_content.filter(|text| !text.is_empty()) {
-            carry::extend(&mut self.thoughts, &thought)?;
+            self.collected.think(&thought)?;
             said.push_back(ModelEvent::Reasoning(thought));
         } else if let Some(thought) = delta.reasoning.filter(|text| !text.is_empty()) {
             said.push_back(ModelEvent::Reasoning(thought));
         }
+        let details = delta.reasoning_details.unwrap_or_default();
+        for detail in details.as_array().into_iter().flatten() {
+            self.collected.take_detail(detail)?;
+        }
         for call in delta.tool_calls.into_iter().flatten() {
             // Whoever writes arguments is at work, as with text.
             progress = Progress::Writing;
-            let function = call.function.unwrap_or_default();
-            let arguments = function.arguments.map(Arguments::into_text);
-            self.tool_calls.take(Piece {
-                index: call.index,
-                id: call.id.as_deref(),
-                name: function.name.as_deref(),
-                arguments: arguments.as_deref().unwrap_or_default(),
-            })?;
+            self.take_call(call)?;
         }
         let content = delta.content.unwrap_or_default();
         if !content.thought.is_empty() {
@@ -119,5 +114,19 @@ impl ChatReader {
             }
         }
         Ok(progress)
+    }
+    fn take_call(&mut self, call: ToolCallDelta) -> Result<(), ModelError> {
+        let function = call.function.unwrap_or_default();
+        let arguments = function.arguments.map(Arguments::into_text);
+        let number = self.tool_calls.take(Piece {
+            index: call.index,
+            id: call.id.as_deref(),
+            name: function.name.as_deref(),
+            arguments: arguments.as_deref().unwrap_or_default(),
+        })?;
+        match call.extra_content {
+            Some(extra) => self.collected.take_extra(number, extra),
+            None => Ok(()),
+        }
     }
 }

@@ -3,8 +3,6 @@
 mod reader;
 mod wire;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use async_trait::async_trait;
 use outbound::Outbound;
 use reqwest::Method;
@@ -14,14 +12,13 @@ use url::Url;
 use self::reader::ResponsesReader;
 use crate::http::{Deadlines, KeyHeader, Server};
 use crate::openai::parse_models;
+use crate::optional::{self, Refused};
 use crate::{ChatModel, ListedModel, ModelError, ModelRequest, ModelStream};
 
 /// A client of one server.
 pub struct Responses {
     server: Server,
-    /// Whether it refused to summarise thoughts, as OpenAI does for organisations that it does not
-    /// know well.
-    refuses_summaries: AtomicBool,
+    refused: Refused,
 }
 
 impl Responses {
@@ -31,7 +28,7 @@ impl Responses {
     pub fn new(outbound: Outbound, base_url: Url, api_key: Option<SecretString>) -> Self {
         Self {
             server: Server::new(outbound, base_url, api_key, KeyHeader::Bearer),
-            refuses_summaries: AtomicBool::new(false),
+            refused: Refused::default(),
         }
     }
 
@@ -44,13 +41,26 @@ impl Responses {
 }
 
 impl Responses {
+    /// Optional parts that a request has: those that its model has not refused.
+    fn parts(&self, request: &ModelRequest) -> Vec<&'static str> {
+        let wanted = [
+            (optional::SUMMARY, request.supports_reasoning == Some(true)),
+            (optional::INCLUDE, request.supports_reasoning != Some(false)),
+        ];
+        wanted
+            .into_iter()
+            .filter(|(part, is_wanted)| *is_wanted && !self.refused.has(&request.model, *part))
+            .map(|(part, _)| part)
+            .collect()
+    }
+
     async fn ask(
         &self,
         request: &ModelRequest,
-        has_summary: bool,
+        parts: &[&'static str],
     ) -> Result<ModelStream, ModelError> {
         let call = self.server.request(Method::POST, &["responses"], None)?;
-        let body = wire::ResponsesRequest::new(request, has_summary);
+        let body = wire::ResponsesRequest::new(request, parts);
         self.server
             .stream(call, &body, request, ResponsesReader::default())
             .await
@@ -60,14 +70,15 @@ impl Responses {
 #[async_trait]
 impl ChatModel for Responses {
     async fn stream(&self, request: ModelRequest) -> Result<ModelStream, ModelError> {
-        let has_summary = request.supports_reasoning == Some(true)
-            && !self.refuses_summaries.load(Ordering::Relaxed);
-        match self.ask(&request, has_summary).await {
-            Err(ModelError::NoSummary { .. }) if has_summary => {
-                self.refuses_summaries.store(true, Ordering::Relaxed);
-                self.ask(&request, false).await
+        // Each round has one part less.
+        loop {
+            let parts = self.parts(&request);
+            match self.ask(&request, &parts).await {
+                Err(ModelError::Unsupported { param, .. }) if parts.contains(&param) => {
+                    self.refused.note(&request.model, param);
+                }
+                asked => return asked,
             }
-            asked => asked,
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::image::data_url;
-use crate::{Image, ModelMessage, ModelRequest, ToolSpec, carry, schema};
+use crate::{Image, ModelMessage, ModelRequest, ToolSpec, carry, optional, schema};
 
 #[derive(Serialize)]
 pub(super) struct ResponsesRequest<'a> {
@@ -89,23 +89,23 @@ struct Tool<'a> {
     r#type: &'static str,
     name: &'a str,
     description: &'a str,
-    parameters: &'a Value,
+    parameters: Cow<'a, Value>,
     /// Schemas of tool servers need not keep to the narrow form that this demands.
     strict: bool,
 }
 
 impl<'a> ResponsesRequest<'a> {
-    pub(super) fn new(request: &'a ModelRequest, has_summary: bool) -> Self {
+    /// The request with these of its optional parts.
+    pub(super) fn new(request: &'a ModelRequest, parts: &[&str]) -> Self {
         Self {
             model: &request.model,
             instructions: &request.instructions,
             input: request.messages.iter().flat_map(items).collect(),
             stream: true,
             store: false,
-            include: match request.supports_reasoning {
-                // Refused for models that do not think.
-                Some(false) => &[],
-                _ => &["reasoning.encrypted_content"],
+            include: match parts.contains(&optional::INCLUDE) {
+                true => &["reasoning.encrypted_content"],
+                false => &[],
             },
             temperature: request.temperature,
             max_output_tokens: request.max_output_tokens,
@@ -118,7 +118,9 @@ impl<'a> ResponsesRequest<'a> {
                     strict: schema::is_strict(schema),
                 },
             }),
-            reasoning: has_summary.then_some(Thinking { summary: "auto" }),
+            reasoning: parts
+                .contains(&optional::SUMMARY)
+                .then_some(Thinking { summary: "auto" }),
         }
     }
 }
@@ -176,7 +178,7 @@ impl<'a> Tool<'a> {
             r#type: "function",
             name: &tool.name,
             description: &tool.description,
-            parameters: &tool.input_schema,
+            parameters: schema::with_properties(&tool.input_schema),
             strict: false,
         }
     }

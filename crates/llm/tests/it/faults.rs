@@ -4,9 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use domain::events::FinishReason;
 use domain::runs::Usage;
-use llm::{ModelError, ModelEvent};
+use futures::StreamExt;
+use llm::{ModelError, ModelEvent, ModelRequest, ToolSpec};
 
-use crate::support::{GOOD, Then, answer};
+use crate::support::{GOOD, Then, answer, hello};
 use crate::wire::{ALL, Wire};
 
 async fn answer_to(
@@ -168,6 +169,31 @@ async fn silence_ends_every_answer_in_time() {
             assert_eq!(text, expected, "{wire:?}");
             assert_eq!(end.expect_err("an error").kind(), "timeout", "{wire:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn where_tools_are_offered_pauses_may_be_as_long_as_the_first() {
+    for wire in ALL {
+        let tool = ToolSpec {
+            name: "write".to_owned(),
+            description: "Writes.".to_owned(),
+            input_schema: serde_json::json!({"type": "object"}),
+        };
+        let request = ModelRequest {
+            tools: vec![tool].into(),
+            ..hello()
+        };
+        let (model, _server) = wire
+            .serve(GOOD, vec![wire.text("half").into()], Then::Stall)
+            .await;
+
+        let stream = model.stream(request).await.expect("an answer");
+        let events: Vec<_> = stream.collect().await;
+
+        // The other deadline is below a second.
+        let timeout = ModelError::Timeout { seconds: 1 };
+        assert_eq!(events.last(), Some(&Err(timeout)), "{wire:?}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod anthropic;
 mod chain;
+mod complaints;
 mod dialects;
 mod faults;
 mod gemini;
@@ -9,8 +10,11 @@ mod gemini;
 mod local;
 mod openai_failures;
 mod openai_stream;
+mod optional_parts;
 mod responses;
 mod schemas;
+mod signatures;
+mod strict_servers;
 mod support;
 mod tool_calls;
 mod wire;

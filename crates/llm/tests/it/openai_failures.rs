@@ -79,6 +79,7 @@ async fn retry_after_is_read_as_seconds_and_as_a_date() {
     let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(90));
     for (value, least, most) in [
         ("7".to_owned(), 7, 7),
+        ("12.6".to_owned(), 12, 12),
         (soon, 80, 90),
         ("Wed, 21 Oct 2015 07:28:00 GMT".to_owned(), 0, 0),
     ] {
@@ -169,7 +170,7 @@ async fn a_private_address_is_refused() {
 #[tokio::test]
 async fn errors_in_mid_stream_are_errors() {
     for body in [
-        "data: {\"error\":{\"message\":\"overloaded\",\"code\":500}}\n\n",
+        "data: {\"error\":{\"message\":\"overloaded\",\"code\":7}}\n\n",
         "event: error\ndata: {\"error\":\"overloaded\"}\n\n",
     ] {
         let (text, end) = answer_to(vec![(event("half") + body).into()], Then::End).await;

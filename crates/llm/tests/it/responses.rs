@@ -134,7 +134,10 @@ async fn a_conversation_is_sent_as_items_and_nothing_is_stored() {
     assert_eq!(body["include"], json!(["reasoning.encrypted_content"]));
     assert_eq!(body["max_output_tokens"], 50);
     assert_eq!(body["tools"][0]["type"], "function");
-    assert_eq!(body["tools"][0]["parameters"], json!({"type": "object"}));
+    assert_eq!(
+        body["tools"][0]["parameters"],
+        json!({"type": "object", "properties": {}})
+    );
 }
 
 #[tokio::test]

@@ -72,6 +72,30 @@ async fn messages_have_an_output_format() {
     assert_eq!(body["output_config"], expected);
 }
 
+/// Anthropic refuses objects that are not closed, and what is said of sizes.
+#[tokio::test]
+async fn messages_have_a_closed_schema_or_words() {
+    let answer = include_str!("../fixtures/anthropic_json.sse");
+    let mut wide = city();
+    wide["properties"]["city"]["minLength"] = json!(2);
+    wide.as_object_mut()
+        .expect("an object")
+        .remove("additionalProperties");
+    let mut open = city();
+    open["additionalProperties"] = json!(true);
+
+    let (closed, _) = ask(anthropic, request(wide), answer).await;
+    let (worded, _) = ask(anthropic, request(open.clone()), answer).await;
+
+    let closed = body_of(&closed);
+    assert_eq!(closed["output_config"]["format"]["schema"], city());
+    assert_eq!(closed["system"], "Be kind.");
+    let worded = body_of(&worded);
+    assert_eq!(worded.get("output_config"), None);
+    let words = worded["system"].as_str().expect("instructions");
+    assert!(words.contains(&open.to_string()), "{words}");
+}
+
 #[tokio::test]
 async fn gemini_has_a_schema_of_its_response() {
     let body = sent(gemini, include_str!("../fixtures/gemini_json.sse")).await;

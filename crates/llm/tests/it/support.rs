@@ -50,6 +50,24 @@ pub async fn listen(head: &str, pieces: Vec<Vec<u8>>, then: Then) -> (u16, JoinH
     (port, server)
 }
 
+/// A server that gives these heads and bodies, each to a request of its own; the handle gives the
+/// requests' texts.
+pub async fn listen_each(answers: Vec<(&'static str, String)>) -> (u16, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let server = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for (head, body) in answers {
+            let (mut socket, _) = listener.accept().await.expect("a caller");
+            requests.push(read_request(&mut socket).await);
+            let head = format!("{head}\r\nconnection: close");
+            let _ = say(&mut socket, &head, vec![body.into()], Then::End).await;
+        }
+        requests
+    });
+    (port, server)
+}
+
 /// A client with short deadlines.
 pub fn client(port: u16) -> OpenAi {
     OpenAi::new(outbound(), url(port, "/v1"), key()).with_deadlines(SHORT)

@@ -173,6 +173,10 @@ async fn what_is_left_of_a_runs_tokens_is_asked_for_only_where_it_fits() {
         max_output_tokens: Some(tokens),
         ..ModelFacts::default()
     };
+    let both = |window_tokens, output_tokens| ModelFacts {
+        context_window: Some(window_tokens),
+        ..output(output_tokens)
+    };
     for (facts, own, left, asked) in [
         // Nothing is known: what nearly every answer keeps to is not said.
         (ModelFacts::default(), None, 500, Some(500)),
@@ -181,9 +185,13 @@ async fn what_is_left_of_a_runs_tokens_is_asked_for_only_where_it_fits() {
         (ModelFacts::default(), Some(4_000), 100, Some(100)),
         (output(8_000), None, 16_384, Some(8_000)),
         (output(32_000), None, 16_384, Some(16_384)),
-        // Of the window, what is asked leaves so much: "Be kind." and "Hello" are three tokens.
-        (window(4_096), None, 16_384, Some(4_093)),
+        // Of the window, "Be kind." and "Hello" leave 4,093 tokens, and 3,070 of them for sure.
+        (window(4_096), None, 16_384, None),
+        (window(4_096), None, 3_071, None),
+        (window(4_096), None, 3_070, Some(3_070)),
+        (window(500), None, 16, None),
         (window(200_000), None, 16_384, Some(16_384)),
+        (both(200_000, 8_000), None, 900_000, Some(8_000)),
     ] {
         let model = Arc::new(Scripted::default());
         let chain = chain(vec![Candidate {

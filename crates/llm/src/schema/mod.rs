@@ -1,6 +1,12 @@
 //! The form of an answer, as providers are told of it.
 
-use serde_json::Value;
+mod closed;
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+pub(crate) use self::closed::closed;
 
 /// What answers are called where the format wants a name.
 pub(crate) const NAME: &str = "answer";
@@ -30,6 +36,19 @@ fn is_closed(object: &Value) -> bool {
             .all(|name| required.is_some_and(|names| names.iter().any(|it| it == name)))
 }
 
+/// A tool's schema as OpenAI takes it: an object that names no properties has none, and says so.
+pub(crate) fn with_properties(schema: &Value) -> Cow<'_, Value> {
+    let names_none = schema.get("properties").is_none_or(Value::is_null);
+    match schema.as_object() {
+        Some(fields) if names_none => {
+            let mut fields = fields.clone();
+            fields.insert("properties".to_owned(), json!({}));
+            Cow::Owned(Value::Object(fields))
+        }
+        _ => Cow::Borrowed(schema),
+    }
+}
+
 /// Instructions for a model that is not told of the schema otherwise.
 pub(crate) fn in_words(instructions: &str, schema: &Value) -> String {
     format!(
@@ -40,8 +59,6 @@ pub(crate) fn in_words(instructions: &str, schema: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
