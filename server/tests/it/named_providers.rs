@@ -117,8 +117,13 @@ async fn azure_is_called_as_it_wants_to_be() {
     agent["tools"] = json!([{"builtin": "calculator"}]);
     let agent = app.post("/agents", agent).await.created();
     let conversation = app.create_conversation(&agent).await;
-    let call = ("call_a", "calculator", r#"{"expression":"6*7"}"#);
-    azure.next(Scripted::tool_calls(&[call]).usage(10, 5));
+    let item = json!({"type": "function_call", "call_id": "call_a", "name": "calculator",
+        "arguments": r#"{"expression":"6*7"}"#});
+    let asked = json!({"type": "response.output_item.added", "output_index": 0, "item": item});
+    let usage = json!({"input_tokens": 10, "output_tokens": 5});
+    let over = json!({"type": "response.completed", "response": {"usage": usage}});
+    let events = [asked, over].map(|event| format!("data: {event}\n\n").into());
+    azure.next(Scripted::raw(events.to_vec()));
     azure.next(Scripted::text("42").usage(20, 1));
     input["name"] = json!("Azure with a wrong key");
     input["api_key"] = json!("wrong");

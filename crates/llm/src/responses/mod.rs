@@ -49,7 +49,7 @@ impl Responses {
         ];
         wanted
             .into_iter()
-            .filter(|(part, is_wanted)| *is_wanted && !self.refused.has(&request.model, *part))
+            .filter(|(part, is_wanted)| *is_wanted && !self.refused.has(&request.model, part))
             .map(|(part, _)| part)
             .collect()
     }
