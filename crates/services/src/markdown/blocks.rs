@@ -11,6 +11,8 @@ use std::ops::Range;
 const LONG_LIST: usize = 2 * 1024;
 /// A block this long is cut at its next line.
 const LONG_BLOCK: usize = 4 * 1024;
+/// A longer head of a table is not repeated.
+const LONG_HEAD: usize = 1024;
 /// A line this long is cut where it is.
 const LONG_LINE: usize = 8 * 1024;
 
@@ -24,6 +26,10 @@ pub(crate) struct Blocks {
     /// What must stand before the open block for it to mean what it means in the whole.
     lead: String,
     fence: Option<Fence>,
+    /// Head of the table that the open block is.
+    table: Option<String>,
+    /// The line before the one that is looked at.
+    line_before: Range<usize>,
     is_list: bool,
     is_after_gap: bool,
 }
@@ -87,6 +93,14 @@ impl Blocks {
         {
             self.cut(text, line.start, finished);
         }
+        if self.table.is_none() && !is_indented && is_under_table_head(trimmed) {
+            let head = self.line_before.start..line.end;
+            let is_head = head.start >= self.open_from
+                && head.len() <= LONG_HEAD
+                && text[self.line_before.clone()].contains('|');
+            self.table = is_head.then(|| text[head].to_owned());
+        }
+        self.line_before = line;
         self.is_after_gap = false;
         self.is_list |= is_item;
         self.fence = Fence::opened_by(trimmed, is_indented);
@@ -110,9 +124,13 @@ impl Blocks {
         if !block.trim().is_empty() {
             finished.push(format!("{}{block}", self.lead));
         }
-        self.lead = match &self.fence {
-            Some(fence) => format!("{}\n", fence.opening),
-            None => String::new(),
+        if self.is_after_gap {
+            self.table = None;
+        }
+        self.lead = match (&self.fence, &self.table) {
+            (Some(fence), _) => format!("{}\n", fence.opening),
+            (None, Some(table)) => table.clone(),
+            (None, None) => String::new(),
         };
         self.open_from = at;
         self.is_list = false;
@@ -137,6 +155,12 @@ impl Fence {
     fn is_closed_by(&self, trimmed: &str) -> bool {
         trimmed.len() >= self.length && trimmed.chars().all(|c| c == self.mark)
     }
+}
+
+/// Whether a line is what parts the head of a table from its rows.
+fn is_under_table_head(trimmed: &str) -> bool {
+    let is_rule = |c| matches!(c, '|' | '-' | ':' | ' ' | '\t');
+    trimmed.contains('|') && trimmed.contains('-') && trimmed.chars().all(is_rule)
 }
 
 fn is_list_item(trimmed: &str) -> bool {
@@ -206,6 +230,21 @@ mod tests {
         );
         assert!(open.starts_with("```python\n"));
         assert!(open.len() < LONG_BLOCK + 100);
+    }
+
+    #[test]
+    fn long_table_goes_on_under_its_head() {
+        let head = "| Name | What |\n|---|:-:|\n";
+        let text = format!(
+            "{head}{}\nAfter",
+            "| a | something about it |\n".repeat(400)
+        );
+
+        let (blocks, open) = fed(&text, 9);
+
+        assert!(blocks.len() > 2);
+        assert!(blocks.iter().all(|block| block.starts_with(head)));
+        assert_eq!(open, "After");
     }
 
     #[test]
