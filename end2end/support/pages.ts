@@ -85,6 +85,11 @@ export async function ask(page: Page, text: string): Promise<void> {
   await expect(page.getByRole("article", { name: /^You/ }).last()).toContainText(text);
 }
 
+/** What a person asked. */
+export function question(page: Page, text: string): Locator {
+  return page.getByRole("article", { name: "You" }).filter({ hasText: text });
+}
+
 /** The text of the agent's latest answer. */
 export function answerOf(page: Page, agentName: string): Locator {
   return page.getByRole("article", { name: agentName }).last().locator(".markdown");

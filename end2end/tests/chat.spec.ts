@@ -1,6 +1,6 @@
-import type { Locator, Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { readFile } from "node:fs/promises";
-import { answerOf, ask, composer, open, reload, stopButton } from "../support/pages";
+import { answerOf, ask, composer, open, question, reload, stopButton } from "../support/pages";
 import { createScriptedAgent, postMessage, runEnd, startConversation } from "../support/people";
 import { SCRIPT_OFF } from "../support/problems";
 import { expect, test } from "../support/fixtures";
@@ -12,10 +12,6 @@ const MARKDOWN = [
   "```\n\n",
   "![chart](https://evil.example/x.png) and <b>tags</b>\n",
 ];
-
-function question(page: Page, text: string): Locator {
-  return page.getByRole("article", { name: "You" }).filter({ hasText: text });
-}
 
 /** The text that was copied last. */
 async function clipboard(page: Page): Promise<string> {

@@ -1,11 +1,13 @@
 import { words, wordsText } from "../support/model";
-import { answerOf, ask, composer, open, reload, stopButton } from "../support/pages";
+import { answerOf, ask, composer, open, painted, reload, stopButton } from "../support/pages";
 import { startConversation } from "../support/people";
 import { LINE_BROKEN } from "../support/problems";
 import { expect, test } from "../support/fixtures";
 
 const WORDS = 300;
 const WHOLE = wordsText(WORDS);
+/** Requests for the events of a conversation, and for who looks at it. */
+const EVENTS_OR_VISIT = /\/conversations\/[^/]+\/events\?|\/api\/get_visit/;
 
 test("text appears while it is being written", async ({ page, api, agent, model }) => {
   const gate = model.hold(words(WORDS));
@@ -116,6 +118,40 @@ test("a lost network costs nothing", async ({ page, api, agent, model, server, p
   gate.finish();
   await expect(answerOf(page, agent.name)).toHaveText(WHOLE);
   await expect(page.getByRole("article")).toHaveCount(2);
+});
+
+test("a server that is out of order for a while takes nothing off the page", async ({
+  page,
+  api,
+  agent,
+  model,
+  server,
+  problems,
+}) => {
+  problems.allow(LINE_BROKEN, /answer: 503/, /status of 503/);
+  model.next({ chunks: ["first ", "answer"] });
+  model.next({ chunks: ["second ", "answer"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "How was last week?");
+  await expect(answerOf(page, agent.name)).toHaveText("first answer");
+  await composer(page).fill("And the week before?");
+  const lost = page.getByText("Connection lost, trying again");
+
+  await page.route(EVENTS_OR_VISIT, (route) => route.fulfill({ status: 503 }));
+  const visit = page.waitForResponse(/\/api\/get_visit/);
+  server.network.cut();
+  server.network.restore();
+  expect((await visit).status()).toBe(503);
+  await (await visit).finished();
+  await painted(page);
+
+  await expect(lost).toBeVisible();
+  await expect(answerOf(page, agent.name)).toHaveText("first answer");
+  await expect(composer(page)).toHaveValue("And the week before?");
+  await page.unroute(EVENTS_OR_VISIT);
+  await expect(lost).toBeHidden({ timeout: 20_000 });
+  await composer(page).press("Enter");
+  await expect(answerOf(page, agent.name)).toHaveText("second answer");
 });
 
 test("kill -9 of the server in the middle of an answer ends with the whole text, once", async ({

@@ -73,6 +73,38 @@ test("arguments are changed before a call is approved", async ({ page, api, mode
   expect(told).toContain('\\n10"');
 });
 
+for (const place of ["conversation", "inbox"]) {
+  test(`changed arguments stay with their call in the ${place}`, async ({ page, api, model }) => {
+    const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
+    const calls = ["30+1", "30+2"].map((expression): [string, object] => ["calculator", { expression }]);
+    model.next({ chunks: [], tools: calls });
+    model.next({ chunks: ["done"] });
+    const conversation = await startConversation(api, agent);
+    await open(page, conversation);
+    await ask(page, "What do they cost together?");
+    await expect(page.getByRole("region", { name: /May the agent call/ })).toHaveCount(2);
+    if (place === "inbox") await open(page, "/approvals");
+    const cards = page.getByRole("main").locator("section.approval");
+    const [first, second] = [cards.filter({ hasText: "30+1" }), cards.filter({ hasText: "30+2" })];
+
+    await first.getByText("Edit arguments or give a reason").click();
+    await first.getByLabel("Arguments, used when you approve").fill('{"expression": "5+5"}');
+    await first.getByRole("button", { name: "Approve once" }).click();
+    await expect(first).toBeHidden();
+
+    await expect(second.locator(".args")).toContainText("30+2");
+    await expect(second.getByLabel("Arguments, used when you approve")).toHaveValue(/"30\+2"/);
+    await second.getByRole("button", { name: "Approve once" }).click();
+    await expect(second).toBeHidden();
+    if (place === "inbox") await open(page, conversation);
+    await expect(answerOf(page, agent.name)).toHaveText("done");
+    const called = page.locator("details.tool").filter({ hasText: "30+2" });
+    await called.locator("summary").click();
+    await expect(called.locator("pre")).toHaveText("32");
+    expect(JSON.stringify(model.requests.at(-1)), "the first was called otherwise").toContain('\\n10"');
+  });
+}
+
 test("a question is rejected in the inbox, and the count goes down", async ({ page, api, model }) => {
   const agent = await createScriptedAgent(api, model, "Careful Clerk", ASKING);
   model.next({ chunks: [], tools: [["calculator", { expression: "2+2" }]] });

@@ -72,6 +72,11 @@ impl<S: Call> FormAction<S> {
             .with_untracked(|answer| matches!(answer, Some(Err(_))))
     }
 
+    /// Forgets the last answer, and what was wrong with it.
+    pub fn forget(self) {
+        self.calls.answer.set(None);
+    }
+
     /// What was wrong with the last call.
     pub fn errors(self) -> FormErrors {
         self.calls.errors()

@@ -1,8 +1,9 @@
 //! Native dialogs. They open without our code where the browser knows invoker commands.
 
+use leptos::ev::MouseEvent;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
-use web_sys::HtmlDialogElement;
+use web_sys::{Element, HtmlDialogElement, HtmlElement};
 
 /// A modal dialog, closed at first. Children are its body and foot.
 #[component]
@@ -38,6 +39,9 @@ pub fn DialogButton(
     dialog: String,
     /// Classes.
     class: &'static str,
+    /// Called before it opens.
+    #[prop(optional)]
+    before: Option<Callback<()>>,
     /// The words.
     children: Children,
 ) -> impl IntoView {
@@ -48,7 +52,13 @@ pub fn DialogButton(
             class=class
             commandfor=dialog
             command="show-modal"
-            on:click=move |_| open_dialog(&id)
+            on:click=move |event| {
+                if let Some(before) = before {
+                    before.run(());
+                }
+                focus_menu(&event);
+                open_dialog(&id);
+            }
         >
             {children()}
         </button>
@@ -66,6 +76,19 @@ fn open_dialog(id: &str) {
     if let Some(dialog) = find_dialog(id).filter(|dialog| !dialog.open()) {
         // Fails only for a dialog outside the document.
         let _ = dialog.show_modal();
+    }
+}
+
+/// The focus returns to the button of the menu, which closes: an item in it could not take it.
+fn focus_menu(event: &MouseEvent) {
+    let target = event.target().and_then(|it| it.dyn_into::<Element>().ok());
+    let button = target
+        .and_then(|item| item.closest("details").ok().flatten())
+        .and_then(|menu| menu.query_selector("summary").ok().flatten())
+        .and_then(|button| button.dyn_into::<HtmlElement>().ok());
+    if let Some(button) = button {
+        // A button that cannot take the focus is no harm.
+        let _ = button.focus();
     }
 }
 

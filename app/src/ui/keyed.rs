@@ -1,5 +1,7 @@
 //! A list whose entries come and go, each staying the element it is.
 
+use std::sync::Mutex;
+
 use leptos::prelude::*;
 
 /// One entry: what tells it from the others, and its view.
@@ -23,6 +25,14 @@ impl Keyed {
 /// The machinery of such lists is large and compiled once per type, so there is one type.
 pub fn keyed(entries: impl Fn() -> Vec<Keyed> + Send + Sync + 'static) -> AnyView {
     erased(Box::new(entries))
+}
+
+/// Shows a view that another of its kind never takes the place of: what stands in its fields goes with
+/// it, as does how far it is scrolled. `key` tells it from the others.
+pub fn alone(key: String, view: impl FnOnce() -> AnyView + Send + 'static) -> AnyView {
+    let entry = Mutex::new(Some(Keyed::new(key, view)));
+    let taken = move || entry.lock().expect("no holder panics").take();
+    keyed(move || taken().into_iter().collect())
 }
 
 fn erased(entries: Box<dyn Fn() -> Vec<Keyed> + Send + Sync>) -> AnyView {

@@ -36,7 +36,7 @@ pub use feedback::{Callout, Empty, EmptyCard, SkeletonRows};
 pub use field::{SelectField, TextAreaField, TextField, escaped, field_note};
 pub use form::{FormAlert, FormErrors, focus_first_error, reset_form};
 pub use icon::{Icon, LabelledIcon, NamedIcon};
-pub use keyed::{Keyed, keyed};
+pub use keyed::{Keyed, alone, keyed};
 pub use live::live;
 pub use menu::Menu;
 pub use pager::Pager;

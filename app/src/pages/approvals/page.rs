@@ -11,7 +11,7 @@ use crate::pages::approvals::badge::use_approval_news;
 use crate::pages::approvals::form::ApprovalForm;
 use crate::pages::approvals::server::ListApprovals;
 use crate::time::{Age, AsOf};
-use crate::ui::{Avatar, EmptyCard, Pager, Pill, SkeletonRows, Tone, live, or};
+use crate::ui::{Avatar, EmptyCard, Keyed, Pager, Pill, SkeletonRows, Tone, keyed, live, or};
 
 type Approvals = Data<AsOf<Paged<Approval>>>;
 
@@ -76,11 +76,15 @@ fn list(
             view! { <EmptyCard icon="shield-check" title text link=None /> }.into_any()
         });
     }
-    let cards: Vec<AnyView> = paged
-        .items
-        .into_iter()
-        .map(|approval| card(approval, now, approvals))
-        .collect();
+    let items = paged.items;
+    let cards = keyed(move || {
+        let entry = |approval: Approval| {
+            Keyed::new(approval.id.to_string(), move || {
+                card(approval, now, approvals)
+            })
+        };
+        items.iter().cloned().map(entry).collect()
+    });
     view! {
         <div class="grid gap-4">{cards}</div>
         <Pager path="/approvals" next=paged.next />

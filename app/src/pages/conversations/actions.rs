@@ -3,6 +3,8 @@
 use domain::ConversationId;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use wasm_bindgen::JsCast;
+use web_sys::HtmlInputElement;
 
 use crate::pages::conversations::server::{
     DeleteConversation, PinConversation, RenameConversation,
@@ -41,9 +43,15 @@ pub fn ConversationMenu(
         }
         .into_any()
     };
+    let show_title = Callback::new(move |()| {
+        let field = document().get_element_by_id("title");
+        if let Some(field) = field.and_then(|it| it.dyn_into::<HtmlInputElement>().ok()) {
+            field.set_value(&title.get_untracked());
+        }
+    });
     view! {
         <Menu label="More: rename, pin, files, export, delete" trigger=|| view! { <Icon name="ellipsis" /> }.into_any()>
-            <DialogButton dialog=RENAME class="menu-item">
+            <DialogButton dialog=RENAME class="menu-item" before=show_title>
                 <Icon name="pencil" />
                 "Rename…"
             </DialogButton>

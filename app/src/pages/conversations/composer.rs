@@ -7,8 +7,9 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
-use web_sys::HtmlInputElement;
+use web_sys::{FileList, HtmlInputElement};
 
+use crate::pages::conversations::drafts;
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::PostMessage;
 use crate::pages::conversations::uploads::{self, Tray, Upload};
@@ -29,12 +30,14 @@ pub fn Composer(
     message_key: String,
     /// Tells which run can be stopped, and what the writer sees.
     thread: LiveThread,
+    /// Called when a message is on its way.
+    sent: Callback<()>,
 ) -> impl IntoView {
     let post = FormAction::<PostMessage>::new();
     let errors = post.errors();
     let field = NodeRef::<html::Textarea>::new();
     let keys = MessageKeys::new(message_key.clone());
-    let sent = StoredValue::new(String::new());
+    let sent_text = StoredValue::new(String::new());
     let tray = Tray::new();
     let sent_files = StoredValue::new(Vec::<Upload>::new());
     let toasts = use_toasts();
@@ -61,8 +64,11 @@ pub fn Composer(
             let attachments = uploads::ids(&files);
             sent_files.set_value(files);
             let key = keys.key_for(post);
-            sent.set_value(text.clone());
+            sent_text.set_value(text.clone());
             let replaces = edited.get_untracked();
+            if replaces.is_none() {
+                drafts::keep(id, "");
+            }
             post.send(PostMessage {
                 id,
                 text,
@@ -71,6 +77,9 @@ pub fn Composer(
                 head_run_id: thread.head(),
                 attachments,
             });
+            // A field in view takes the focus, also after a click on the button.
+            let _ = field.focus();
+            sent.run(());
         }
     };
     on_change(move || {
@@ -81,7 +90,8 @@ pub fn Composer(
             }
         }
     });
-    restore_on_failure(errors, sent, field);
+    restore_on_failure(errors, sent_text, field);
+    begin_with_draft(id, field);
     on_change(move || {
         if errors.error().is_some() {
             tray.put_back(sent_files.get_value());
@@ -92,7 +102,7 @@ pub fn Composer(
         send();
     };
     let on_keydown = move |event: KeyboardEvent| {
-        if event.key() == "Enter" && !event.shift_key() && !event.is_composing() {
+        if event.key() == "Enter" && !event.shift_key() && !is_composing(&event) && !is_touched() {
             event.prevent_default();
             send();
         }
@@ -107,10 +117,14 @@ pub fn Composer(
             enctype="multipart/form-data"
             action=format!("/conversations/{id}/messages")
             on:submit=on_submit
-            on:dragover=|event: DragEvent| event.prevent_default()
+            on:dragover=|event: DragEvent| {
+                if dragged_files(&event).is_some() {
+                    event.prevent_default();
+                }
+            }
             on:drop=move |event: DragEvent| {
-                event.prevent_default();
-                if let Some(files) = event.data_transfer().and_then(|data| data.files()) {
+                if let Some(files) = dragged_files(&event) {
+                    event.prevent_default();
                     tray.add(&files);
                 }
             }
@@ -133,11 +147,16 @@ pub fn Composer(
                         placeholder=prompt
                         aria-keyshortcuts="Enter"
                         required
+                        dir="auto"
                         node_ref=field
                         on:keydown=on_keydown
+                        on:input=move |event| {
+                            if edited.get_untracked().is_none() {
+                                drafts::keep(id, &event_target_value(&event));
+                            }
+                        }
                         on:paste=move |event: ClipboardEvent| {
-                            let files = event.clipboard_data().and_then(|data| data.files());
-                            if let Some(files) = files.filter(|files| files.length() > 0) {
+                            if let Some(files) = pasted_files(&event) {
                                 event.prevent_default();
                                 tray.add(&files);
                             }
@@ -163,7 +182,7 @@ pub fn Composer(
                             />
                         </label>
                         <span class="grow"></span>
-                        <StopButton thread />
+                        <StopButton thread field />
                         <button class="btn btn-primary btn-icon" type="submit" aria-label="Send">
                             <Icon name="arrow-up" />
                         </button>
@@ -183,27 +202,33 @@ fn edited_message(
     post: FormAction<PostMessage>,
 ) -> Memo<Option<MessageId>> {
     let query = use_query_map();
-    let edited = Memo::new(move |_| query.with(|query| query.get("edit")?.parse().ok()));
-    let draft = StoredValue::new(None);
+    let edited = Memo::new(move |_| {
+        let id = query.with(|query| query.get("edit")?.parse().ok());
+        // The way back may lead to a message of another branch.
+        id.filter(|id| thread.text_of(*id).is_some())
+    });
+    let draft: StoredValue<Option<(String, Vec<Upload>)>> = StoredValue::new(None);
     on_change(move || {
-        let text = edited.get().and_then(|id| thread.text_of(id));
-        if let Some(id) = edited.get_untracked() {
-            tray.fill(thread.files_of(id));
-        }
+        let edited = edited.get();
         let Some(field) = field.get() else { return };
-        match (text, draft.get_value()) {
-            (Some(text), kept) => {
-                if kept.is_none() {
+        let kept = draft.try_update_value(Option::take).flatten();
+        match (edited, kept) {
+            (Some(id), kept) => {
+                let text = thread.text_of(id).unwrap_or_default();
+                let written = || {
                     let written = Some(field.value()).filter(|written| *written != text);
-                    draft.set_value(Some(written.unwrap_or_default()));
-                }
+                    (written.unwrap_or_default(), tray.take())
+                };
+                draft.set_value(Some(kept.unwrap_or_else(written)));
+                tray.fill(thread.files_of(id));
                 field.set_value(&text);
                 // A field in view takes the focus.
                 let _ = field.focus();
             }
-            (None, Some(kept)) => {
-                draft.set_value(None);
-                field.set_value(&kept);
+            (None, Some((text, files))) => {
+                tray.take();
+                tray.put_back(files);
+                field.set_value(&text);
             }
             (None, None) => {}
         }
@@ -212,10 +237,57 @@ fn edited_message(
     let path = use_location().pathname;
     when_done(post.has_succeeded(), move || {
         if edited.get_untracked().is_some() {
-            navigate(&path.get_untracked(), NavigateOptions::default());
+            // The way back does not lead to editing once more.
+            let options = NavigateOptions {
+                replace: true,
+                ..NavigateOptions::default()
+            };
+            navigate(&path.get_untracked(), options);
         }
     });
     edited
+}
+
+/// What was typed here before comes back, and who has a keyboard can type at once.
+fn begin_with_draft(id: ConversationId, field: NodeRef<html::Textarea>) {
+    on_change(move || {
+        let Some(field) = field.get() else { return };
+        if field.value().is_empty() {
+            field.set_value(&drafts::find(id));
+        }
+        let active = document().active_element();
+        let is_free = active.is_none_or(|active| active.tag_name() == "BODY");
+        if is_free && !is_touched() {
+            // A field in view takes the focus.
+            let _ = field.focus();
+        }
+    });
+}
+
+/// Whether a key belongs to the choice of a character: Safari tells so by the code alone.
+fn is_composing(event: &KeyboardEvent) -> bool {
+    const COMPOSING: u32 = 229;
+    event.is_composing() || event.key_code() == COMPOSING
+}
+
+/// Whether fingers are at work: their keyboard has no other way to a new line than `Enter`.
+fn is_touched() -> bool {
+    let media = window().match_media("(pointer: coarse)").ok().flatten();
+    media.is_some_and(|media| media.matches())
+}
+
+fn dragged_files(event: &DragEvent) -> Option<FileList> {
+    let data = event.data_transfer()?;
+    let has_files = data.types().includes(&"Files".into(), 0);
+    has_files.then(|| data.files()).flatten()
+}
+
+/// Files that are pasted. Office programs add a picture to text, which is what is wanted.
+fn pasted_files(event: &ClipboardEvent) -> Option<FileList> {
+    let data = event.clipboard_data()?;
+    let has = |kind| data.get_data(kind).is_ok_and(|text| !text.is_empty());
+    let is_text = has("text/plain") && has("text/html");
+    data.files().filter(|files| files.length() > 0 && !is_text)
 }
 
 /// Says that a message is edited, with the way back.
@@ -265,13 +337,13 @@ impl MessageKeys {
 /// What was typed comes back if the server did not take it, before what was typed since.
 fn restore_on_failure(
     errors: FormErrors,
-    sent: StoredValue<String>,
+    sent_text: StoredValue<String>,
     field: NodeRef<html::Textarea>,
 ) {
     on_change(move || {
         let has_failed = errors.error().is_some();
         if let Some(field) = field.get_untracked().filter(|_| has_failed) {
-            let texts = [sent.get_value(), field.value()];
+            let texts = [sent_text.get_value(), field.value()];
             field.set_value(texts.join("\n\n").trim());
         }
     });
@@ -279,7 +351,7 @@ fn restore_on_failure(
 
 /// Stops the active run; without JavaScript it sends the form it stands in elsewhere.
 #[component]
-fn StopButton(thread: LiveThread) -> impl IntoView {
+fn StopButton(thread: LiveThread, field: NodeRef<html::Textarea>) -> impl IntoView {
     let stop = FormAction::<CancelRun>::new();
     let toasts = use_toasts();
     on_change(move || {
@@ -301,6 +373,10 @@ fn StopButton(thread: LiveThread) -> impl IntoView {
                 on:click=move |event| {
                     event.prevent_default();
                     stop.send(CancelRun { run_id });
+                    // The button goes, and the focus with it.
+                    if let Some(field) = field.get_untracked() {
+                        let _ = field.focus();
+                    }
                 }
             >
                 <Icon name="square" class="icon-sm fill-current" />

@@ -10,7 +10,7 @@ use web_sys::Element;
 
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::{Regenerate, ShowBranch};
-use crate::ui::{FormAction, FormAlert, copy_text, show_copied, when_done};
+use crate::ui::{FormAction, FormAlert, copy_text, on_change, show_copied, when_done};
 
 /// What the forms in messages do; one action each for all of them.
 #[derive(Clone, Copy)]
@@ -28,6 +28,16 @@ impl Deeds {
         };
         // What is asked again comes over the stream; a branch that is there is only read.
         when_done(deeds.branch.has_succeeded(), move || live.reload());
+        on_change(move || {
+            live.ended_runs.track();
+            // What was refused because of a run can be done now.
+            if deeds.again.has_failed() {
+                deeds.again.forget();
+            }
+            if deeds.branch.has_failed() {
+                deeds.branch.forget();
+            }
+        });
         deeds
     }
 

@@ -9,6 +9,7 @@ use crate::pages::conversations::list::{Column, ConversationList, shown_title, u
 use crate::pages::conversations::server::{OpenThread, ThreadPage};
 use crate::pages::conversations::thread_view::ThreadView;
 use crate::time::AsOf;
+use crate::ui::alone;
 
 /// The list beside one thread; on narrow screens the thread alone.
 #[component]
@@ -31,9 +32,13 @@ pub fn ConversationPage() -> impl IntoView {
             }
             view=move |AsOf { now, value: ThreadPage { thread, message_key } }| {
                 let title = shown_title(&thread.conversation.title);
+                let key = thread.conversation.id.to_string();
+                let shown = move || {
+                    view! { <ThreadView thread message_key now refresh_list /> }.into_any()
+                };
                 view! {
                     <Layout title list id>
-                        <ThreadView thread message_key now refresh_list />
+                        {alone(key, shown)}
                     </Layout>
                 }
                 .into_any()

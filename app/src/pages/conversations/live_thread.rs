@@ -158,6 +158,11 @@ impl LiveThread {
         self.ended_runs.update(|count| *count += 1);
     }
 
+    /// Whether an answer is written or waited for: until then nothing else can be asked again.
+    pub fn is_answering(self) -> bool {
+        self.active_run.with(Option::is_some)
+    }
+
     /// The text of a message, as far as it is known.
     pub fn text_of(self, id: MessageId) -> Option<String> {
         self.state
@@ -308,7 +313,11 @@ impl LiveThread {
                 .toasts
                 .failure("Most of a budget is spent. The usage page shows how much."),
             Change::Branched => self.reload(),
-            Change::Run => self.active_run.set(state.active_run()),
+            Change::Run => {
+                self.active_run.set(state.active_run());
+                // The same words once more would not be told.
+                self.announcement.set("");
+            }
             Change::Ended(status) => {
                 self.ended_runs.update(|count| *count += 1);
                 if self.title.with_untracked(String::is_empty) {

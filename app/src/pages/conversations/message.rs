@@ -32,7 +32,9 @@ pub fn MessageView(
     now: Timestamp,
 ) -> impl IntoView {
     match message.role {
-        MessageRole::User => view! { <Question message conversation can_ask now /> }.into_any(),
+        MessageRole::User => {
+            view! { <Question message thread conversation can_ask now /> }.into_any()
+        }
         MessageRole::Assistant => {
             view! { <Answer message thread conversation can_ask now /> }.into_any()
         }
@@ -42,6 +44,7 @@ pub fn MessageView(
 #[component]
 fn Question(
     message: LiveMessage,
+    thread: LiveThread,
     conversation: StoredValue<Conversation>,
     can_ask: bool,
     now: Timestamp,
@@ -59,7 +62,11 @@ fn Question(
     } = message;
     let edit = can_ask.then(|| {
         view! {
-            <a class="btn btn-ghost btn-sm" href=format!("?edit={message_id}")>
+            <a
+                class="btn btn-ghost btn-sm"
+                class:hidden=move || thread.is_answering()
+                href=format!("?edit={message_id}")
+            >
                 <Icon name="pencil" />
                 "Edit"
             </a>
@@ -68,14 +75,14 @@ fn Question(
     });
     let agent_id = conversation.with_value(|it| it.agent_id);
     let reason = move || {
-        let again = can_ask.then_some((id, message_id));
+        let again = can_ask.then_some((id, message_id, thread));
         error
             .get()
             .map(|error| view! { <Reason error run_id agent_id again /> }.into_any())
     };
     view! {
         <article class="question" aria-label="You" data-message=message_id.to_string()>
-            <div class="bubble whitespace-pre-wrap" title=crate::time::age(created_at, now)>
+            <div class="bubble whitespace-pre-wrap" dir="auto" title=crate::time::age(created_at, now)>
                 {text}
             </div>
             {attached_files(files)}
@@ -144,7 +151,7 @@ fn Answer(
     let label = name.clone();
     let conversation_id = conversation.with_value(|it| it.id);
     let reason = move || {
-        let again = can_ask.then_some((conversation_id, id));
+        let again = can_ask.then_some((conversation_id, id, thread));
         error
             .get()
             .map(|error| view! { <Reason error run_id agent_id again /> }.into_any())
@@ -183,7 +190,7 @@ fn Answer(
                 {can_ask
                     .then(|| {
                         view! {
-                            <AgainForm id=conversation_id message_id=id class="btn btn-ghost btn-sm">
+                            <AgainForm id=conversation_id message_id=id thread class="btn btn-ghost btn-sm">
                                 <Icon name="rotate-cw" />
                                 "Regenerate"
                             </AgainForm>
@@ -237,6 +244,7 @@ fn variants_switch(id: ConversationId, variants: ArcRwSignal<Option<Variants>>) 
 fn AgainForm(
     id: ConversationId,
     message_id: MessageId,
+    thread: LiveThread,
     class: &'static str,
     children: Children,
 ) -> impl IntoView {
@@ -244,7 +252,9 @@ fn AgainForm(
         <form class="contents" method="post" action=Regenerate::url()>
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="message_id" value=message_id.to_string() />
-            <button class=class>{children()}</button>
+            <button class=class disabled=move || thread.is_answering()>
+                {children()}
+            </button>
         </form>
     }
 }
@@ -283,11 +293,11 @@ fn Reason(
     error: RunError,
     run_id: RunId,
     agent_id: AgentId,
-    again: Option<(ConversationId, MessageId)>,
+    again: Option<(ConversationId, MessageId, LiveThread)>,
 ) -> impl IntoView {
-    let again = again.map(|(id, message_id)| {
+    let again = again.map(|(id, message_id, thread)| {
         view! {
-            <AgainForm id message_id class="link">
+            <AgainForm id message_id thread class="link disabled:hidden">
                 "Try again"
             </AgainForm>
         }

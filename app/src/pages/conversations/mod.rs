@@ -5,6 +5,7 @@ mod chooser;
 mod composer;
 mod deeds;
 mod detail;
+mod drafts;
 mod files;
 mod files_page;
 mod html;

@@ -13,7 +13,10 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-use crate::layout::use_visit;
+#[cfg(not(feature = "ssr"))]
+use crate::layout::server::GetVisit;
+use crate::layout::server::Visit;
+use crate::layout::{Data, use_visit};
 use crate::pages::approvals::{ApprovalNews, use_approval_news};
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::logged::{self, LOGGED};
@@ -37,8 +40,7 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
         let stream = Rc::new(RefCell::new(Stream::default()));
         let lost = move || {
             is_interrupted.try_set(true);
-            // The guard leads to the sign-in page if the session has ended.
-            visit.refetch();
+            leave_if_signed_out(visit);
         };
         open(&stream, shown, Rc::new(lost));
         let stream = StoredValue::new_local(stream);
@@ -48,6 +50,24 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
     });
     is_interrupted
 }
+
+/// Has the guard lead to the sign-in page if the session has ended. Whatever else is wrong passes, and
+/// the page with what was written on it stays.
+#[cfg(not(feature = "ssr"))]
+fn leave_if_signed_out(visit: Data<Visit>) {
+    let asking = crate::call::call(GetVisit {});
+    leptos::task::spawn_local(async move {
+        if let Ok(answer) = asking.await
+            && let Ok(Visit::First | Visit::SignedOut) = answer.read()
+        {
+            visit.refetch();
+        }
+    });
+}
+
+/// The server follows nothing: it renders.
+#[cfg(feature = "ssr")]
+fn leave_if_signed_out(_: Data<Visit>) {}
 
 /// The conversation has another title.
 #[derive(Deserialize)]

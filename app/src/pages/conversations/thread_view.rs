@@ -5,6 +5,7 @@ use std::cell::Cell;
 use domain::conversations::{Conversation, Thread};
 use domain::{Action, Cursor, Timestamp};
 use leptos::ev::Event;
+use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -22,6 +23,8 @@ use crate::pages::conversations::stream::follow;
 use crate::pages::runs::RunState;
 use crate::ui::{self, Avatar, Callout, Empty, Icon, Keyed, Tone, keyed, on_change};
 
+/// How far above the end the way back to it is shown, in pixels.
+const FAR_PX: i32 = 300;
 /// How near the beginning older messages are asked for, in pixels.
 const NEAR_PX: i32 = 800;
 
@@ -53,6 +56,13 @@ pub fn ThreadView(
             refresh_list.run(());
         }
     });
+    let scroller = NodeRef::<html::Div>::new();
+    let show_end = Callback::new(move |()| {
+        if let Some(scroller) = scroller.get_untracked() {
+            scroller.set_scroll_top(0);
+        }
+    });
+    let is_away = RwSignal::new(false);
     let foot = if is_archived {
         view! {
             <FootNote
@@ -66,7 +76,8 @@ pub fn ThreadView(
             .into_any()
     } else {
         let agent_name = conversation.agent_name.clone();
-        view! { <Composer id=conversation.id agent_name message_key thread=live /> }.into_any()
+        view! { <Composer id=conversation.id agent_name message_key thread=live sent=show_end /> }
+            .into_any()
     };
     let head = conversation.clone();
     let stored = StoredValue::new(conversation);
@@ -90,7 +101,8 @@ pub fn ThreadView(
                 tabindex="0"
                 aria-label="Messages"
                 aria-busy=move || live.is_reading.get().then_some("true")
-                on:scroll=move |event| read_on(&event, live)
+                node_ref=scroller
+                on:scroll=move |event| read_on(&event, live, is_away)
             >
                 <div
                     class="thread mb-auto"
@@ -120,6 +132,7 @@ pub fn ThreadView(
                 false => ().into_any(),
             })}
             {deeds.alerts()}
+            {latest_button(is_away, show_end)}
             {foot}
             <div class="sr-only" role="status" aria-live="polite">
                 {move || live.announcement.get()}
@@ -139,11 +152,36 @@ fn show_end_of_conversation(live: LiveThread) {
     });
 }
 
-/// Reads older messages when the reader comes near them.
-fn read_on(event: &Event, live: LiveThread) {
+/// The way back to the end, while it is out of sight.
+fn latest_button(is_away: RwSignal<bool>, show_end: Callback<()>) -> AnyView {
+    ui::live(move || match is_away.get() {
+        true => view! {
+            <div class="latest">
+                <button
+                    class="btn btn-secondary btn-icon"
+                    type="button"
+                    title="Latest message"
+                    aria-label="Latest message"
+                    on:click=move |_| show_end.run(())
+                >
+                    <Icon name="arrow-down" />
+                </button>
+            </div>
+        }
+        .into_any(),
+        false => ().into_any(),
+    })
+}
+
+/// Reads older messages when the reader comes near them, and notes whether the end is out of sight.
+fn read_on(event: &Event, live: LiveThread, is_away: RwSignal<bool>) {
     let list = event.target().and_then(|it| it.dyn_into::<Element>().ok());
     let Some(list) = list else { return };
     // The list begins at its end: positions before it are negative.
+    let is_far = list.scroll_top() < -FAR_PX;
+    if is_away.get_untracked() != is_far {
+        is_away.set(is_far);
+    }
     let above = list.scroll_height() - list.client_height() + list.scroll_top();
     if above < NEAR_PX {
         live.read_older();

@@ -1,10 +1,11 @@
 //! The tools that an answer called, and the questions that it asks.
 
+use domain::ApprovalId;
 use domain::tools::{ToolCall, ToolCallStatus};
 use leptos::prelude::*;
 
 use crate::pages::approvals::{ApprovalForm, argument_rows, one_line};
-use crate::ui::{Icon, LabelledIcon, live};
+use crate::ui::{Icon, Keyed, LabelledIcon, keyed, live};
 
 /// Tool calls in the order in which they were asked for.
 #[component]
@@ -12,20 +13,21 @@ pub fn ToolCalls(
     /// The calls, as they change.
     calls: ArcRwSignal<Vec<ToolCall>>,
 ) -> impl IntoView {
-    live(move || {
-        let calls = calls.get();
-        if calls.is_empty() {
-            return ().into_any();
-        }
-        let waiting: Vec<AnyView> = calls.iter().filter_map(question).collect();
+    let asked = calls.clone();
+    let rows = live(move || {
         let rows: Vec<AnyView> = calls
+            .get()
             .into_iter()
             .filter(|call| call.approval_id.is_none())
             .map(row)
             .collect();
-        let list = (!rows.is_empty()).then(|| view! { <div class="tools">{rows}</div> }.into_any());
-        view! { {list} {waiting} }.into_any()
-    })
+        match rows.is_empty() {
+            true => ().into_any(),
+            false => view! { <div class="tools">{rows}</div> }.into_any(),
+        }
+    });
+    let questions = keyed(move || asked.get().into_iter().filter_map(question).collect());
+    view! { {rows} {questions} }
 }
 
 fn row(call: ToolCall) -> AnyView {
@@ -81,33 +83,35 @@ fn row(call: ToolCall) -> AnyView {
     .into_any()
 }
 
-/// The card of a call that waits.
-fn question(call: &ToolCall) -> Option<AnyView> {
+/// The card of a call that waits; it stays the same while others come and go.
+fn question(call: ToolCall) -> Option<Keyed> {
     let id = call.approval_id?;
+    Some(Keyed::new(id.to_string(), move || card(id, call)))
+}
+
+fn card(id: ApprovalId, call: ToolCall) -> AnyView {
     let title = format!("approval-{id}");
     let heading = title.clone();
     // The stream tells what became of it.
     let done = Callback::new(|()| ());
-    Some(
-        view! {
-            <section class="approval" aria-labelledby=title>
-                <header class="approval-head">
-                    <Icon name="hand" />
-                    <h2 class="grow min-w-0 font-semibold" id=heading>
-                        "May the agent call "
-                        <span class="tool-name">
-                            <span>{call.server.clone()} " › "</span>
-                            {call.tool.clone()}
-                        </span>
-                        "?"
-                    </h2>
-                </header>
-                <div class="approval-body">{argument_rows(&call.arguments)}</div>
-                <ApprovalForm id arguments=call.arguments.clone() done />
-            </section>
-        }
-        .into_any(),
-    )
+    view! {
+        <section class="approval" aria-labelledby=title>
+            <header class="approval-head">
+                <Icon name="hand" />
+                <h2 class="grow min-w-0 font-semibold" id=heading>
+                    "May the agent call "
+                    <span class="tool-name">
+                        <span>{call.server} " › "</span>
+                        {call.tool}
+                    </span>
+                    "?"
+                </h2>
+            </header>
+            <div class="approval-body">{argument_rows(&call.arguments)}</div>
+            <ApprovalForm id arguments=call.arguments done />
+        </section>
+    }
+    .into_any()
 }
 
 fn duration(ms: u64) -> String {

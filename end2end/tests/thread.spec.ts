@@ -1,0 +1,103 @@
+// How a conversation is read, and what can be done with it meanwhile.
+import { words } from "../support/model";
+import { answerOf, ask, open } from "../support/pages";
+import { postMessage, runEnd, startConversation } from "../support/people";
+import { expect, test } from "../support/fixtures";
+
+const SENTENCE = "Orders from the new warehouse wait for a second signature, which takes until the afternoon of the next day. ";
+
+test("a table of long sentences is as wide as the thread", async ({ page, api, agent, model }) => {
+  const row = `| Warehouse | ${SENTENCE} | ${SENTENCE.repeat(2)} |\n`;
+  model.next({ chunks: ["| Step | Why | What to do |\n|---|---|---|\n", row, row] });
+  const path = await startConversation(api, agent);
+  await runEnd(api, await postMessage(api, path, "What is slow?"));
+
+  await open(page, path);
+
+  const table = answerOf(page, agent.name).locator(".table-wrap");
+  await expect(table.getByRole("row")).toHaveCount(3);
+  const widths = await table.evaluate((wrap) => ({ shown: wrap.clientWidth, whole: wrap.scrollWidth }));
+  expect(widths.whole, "nothing is to be scrolled").toBeLessThanOrEqual(widths.shown);
+  const [inner, outer] = [await table.boundingBox(), await page.getByRole("log").boundingBox()];
+  expect(inner!.x).toBeGreaterThanOrEqual(outer!.x);
+  expect(inner!.x + inner!.width).toBeLessThanOrEqual(outer!.x + outer!.width);
+});
+
+test("the end of a long conversation is one click or one message away", async ({ page, api, agent, model }) => {
+  model.next({ chunks: Array.from({ length: 60 }, (_, i) => `Paragraph ${i}.\n\n`) });
+  model.next({ chunks: ["fine"] });
+  const path = await startConversation(api, agent);
+  await runEnd(api, await postMessage(api, path, "How was last week?"));
+  await open(page, path);
+  const latest = page.getByRole("button", { name: "Latest message" });
+  const end = page.getByText("Paragraph 59.");
+  // The list begins at its end: positions before it are negative.
+  const scrollUp = (): Promise<void> =>
+    page.getByLabel("Messages").evaluate((list) => list.scrollTo({ top: -600 }));
+  await expect(end).toBeInViewport();
+  await expect(latest).toHaveCount(0);
+
+  await scrollUp();
+  await expect(end).not.toBeInViewport();
+  await latest.click();
+  await expect(end).toBeInViewport();
+  await expect(latest).toHaveCount(0);
+
+  await scrollUp();
+  await expect(latest).toBeVisible();
+  await ask(page, "And the week before?");
+  await expect(page.getByRole("log").getByText("And the week before?")).toBeInViewport();
+  await expect(answerOf(page, agent.name)).toHaveText("fine");
+  await expect(latest).toHaveCount(0);
+});
+
+test("Rename… begins with the title that stands above, however often", async ({ page, api, agent, model }) => {
+  model.next({ chunks: ["fine"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "How was last week?");
+  const heading = page.getByRole("heading", { level: 1, name: /^How was last week/ });
+  await expect(heading).toBeVisible();
+  const title = await heading.innerText();
+  const menu = page.getByLabel(/^More:/);
+  const dialog = page.getByRole("dialog", { name: "Rename conversation" });
+  const field = dialog.getByLabel("Title", { exact: true });
+  const rename = async (): Promise<void> => {
+    await menu.click();
+    await page.getByRole("button", { name: "Rename…" }).click();
+  };
+
+  await rename();
+  await expect(field).toHaveValue(title);
+  await field.fill("Something else");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(menu).toBeFocused();
+
+  await rename();
+  await expect(field).toHaveValue(title);
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  await expect(menu).toBeFocused();
+  await expect(heading).toHaveText(title);
+});
+
+test("nothing is asked again while an answer is written", async ({ page, api, agent, model }) => {
+  model.next({ chunks: ["first ", "answer"] });
+  const gate = model.hold(words(10));
+  await open(page, await startConversation(api, agent));
+  await ask(page, "One?");
+  const again = page.getByRole("article", { name: agent.name }).first().getByRole("button", { name: "Regenerate" });
+  const edit = page.getByRole("link", { name: "Edit", exact: true });
+  await expect(again).toBeEnabled();
+  await expect(edit).toHaveCount(1);
+
+  await ask(page, "Two?");
+  gate.release(1);
+  await expect(answerOf(page, agent.name)).toHaveText("w0");
+  await expect(again).toBeDisabled();
+  await expect(edit).toHaveCount(0);
+
+  gate.finish();
+  await expect(again).toBeEnabled();
+  await expect(edit).toHaveCount(2);
+});
