@@ -1,6 +1,7 @@
 //! As much of S3 as the product uses: one bucket, in memory.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::scripted_model::http::Request;
@@ -36,6 +37,12 @@ impl Bucket {
             shared,
             server: WebServer::start("127.0.0.1", answer).await,
         }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        let authority = self.server.authority();
+        authority.parse().expect("an address and a port")
     }
 
     /// Variables for a program that uses the bucket.

@@ -1,16 +1,22 @@
 //! Files and backups in an S3 bucket.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use reqwest::StatusCode;
+use serde_json::json;
 use testkit::bucket::{BUCKET, Bucket};
-use testkit::{ScriptedModel, TestDb};
+use testkit::{Proxy, ScriptedModel, TestDb};
 
 use super::{download, upload};
-use crate::support::{Program, TestApp};
+use crate::support::{Program, TestApp, eventually};
 
-async fn start() -> (TestApp, Bucket, TestDb) {
-    let (bucket, db) = (Bucket::start().await, TestDb::create().await);
+/// How long a stopped run may take to end: far less than a bucket is waited for.
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// A database and a program with its files in a bucket.
+async fn program(bucket: &Bucket) -> (Program, TestDb) {
+    let db = TestDb::create().await;
     let mut program = Program::new(Some(db.url()));
     for (name, value) in bucket.variables() {
         program.set(name, &value);
@@ -19,6 +25,12 @@ async fn start() -> (TestApp, Bucket, TestDb) {
         "AGENTAREA_OBJECT_STORE",
         &format!("s3://{BUCKET}/production"),
     );
+    (program, db)
+}
+
+async fn start() -> (TestApp, Bucket, TestDb) {
+    let bucket = Bucket::start().await;
+    let (program, db) = program(&bucket).await;
     (TestApp::on(program).await, bucket, db)
 }
 
@@ -90,4 +102,40 @@ async fn everything_else_works_while_the_bucket_is_down() {
     assert_eq!(missing.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(log.last().expect("an end").event, "run_completed");
     assert_eq!(back.bytes().await.expect("the content"), &b"some notes"[..]);
+}
+
+// The proxy must go on while the test waits for a command.
+#[tokio::test(flavor = "multi_thread")]
+async fn run_that_waits_for_a_picture_is_stopped_at_once() {
+    let bucket = Bucket::start().await;
+    let proxy = Proxy::to_tcp(bucket.address()).await;
+    let (mut program, _db) = program(&bucket).await;
+    program.set("AWS_ENDPOINT_URL", &format!("http://{}", proxy.address()));
+    let app = TestApp::on(program).await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+    let picture = upload(&app, "bird.png", png, &[]).await.created();
+
+    proxy.delay(2 * PATIENCE);
+    let path = format!("/conversations/{conversation}/messages");
+    let input = json!({"text": "Which bird?", "attachments": [picture]});
+    let posted = app.post(&path, input).await;
+    let run = posted.body["run_id"].as_str().expect("a run").to_owned();
+    let is_running = async || app.get(&format!("/runs/{run}")).await.body["status"] == "running";
+    assert!(eventually(is_running).await);
+    let stopped = app
+        .post(&format!("/runs/{run}/cancellation"), json!({}))
+        .await;
+    let log = tokio::time::timeout(PATIENCE, app.log(&conversation)).await;
+
+    assert_eq!(stopped.status, StatusCode::ACCEPTED, "{}", stopped.body);
+    let log = log.expect("an end while the bucket is silent");
+    assert_eq!(log.last().expect("an end").event, "run_cancelled");
+    assert_eq!(model.request_count(), 0);
+    assert!(
+        eventually(async || proxy.delayed_pieces() > 0).await,
+        "the bucket was not asked"
+    );
 }
