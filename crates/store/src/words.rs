@@ -19,7 +19,43 @@ pub(crate) fn words_of(text: &str) -> Vec<String> {
 }
 
 fn words_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split(is_gap).filter(|word| !word.is_empty())
+    let written = text.split(is_gap).filter(|word| !word.is_empty());
+    written.flat_map(|word| {
+        // Most are whole.
+        let whole = (!word.contains(is_unspaced)).then_some(word);
+        let parts = whole.is_none().then(|| parts(word));
+        whole.into_iter().chain(parts.into_iter().flatten())
+    })
+}
+
+/// The parts of a word in which writing with and without gaps take turns; of what is written without
+/// gaps, each two characters that follow each other, and the last one.
+fn parts(word: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let mut rest = word;
+    while let Some(first) = rest.chars().next() {
+        let is_other = |c| is_unspaced(c) != is_unspaced(first);
+        let (run, behind) = rest.split_at(rest.find(is_other).unwrap_or(rest.len()));
+        match is_unspaced(first) {
+            true => parts.extend(pairs(run)),
+            false => parts.push(run),
+        }
+        rest = behind;
+    }
+    parts
+}
+
+fn pairs(run: &str) -> impl Iterator<Item = &str> {
+    run.char_indices().map(|(start, _)| {
+        let end = run[start..].char_indices().nth(2);
+        &run[start..end.map_or(run.len(), |(end, _)| start + end)]
+    })
+}
+
+/// Whether a character belongs to writing that puts no gaps between words: Thai, Japanese, Chinese.
+fn is_unspaced(c: char) -> bool {
+    matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3005}'..='\u{3007}' | '\u{3040}'..='\u{30ff}')
+        || matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}')
 }
 
 /// Whether a character parts words. Combining marks are none: in many languages they are letters.

@@ -88,17 +88,38 @@ async fn words_are_found_whatever_stands_beside_them() {
     let agent = app.create_agent(&model).await;
     // PostgreSQL takes no word of 3,000 letters.
     let long = "y".repeat(3_000);
-    let answer = format!("“Zitat”—kurz, 東京、大阪 {long} end");
-    let said = talk(&app, &model, &agent, "«Bitte»—sag、es", &answer).await;
-    let title = json!({"title": "‘Gesagt’…getan"});
+    let answer = format!("“Zitat”—kurz, 東京、大阪府とGPTの話 {long} end");
+    let said = talk(
+        &app,
+        &model,
+        &agent,
+        "«Bitte»—sag、es 请比较三个方案",
+        &answer,
+    )
+    .await;
+    let title = json!({"title": "‘Gesagt’…getan เปรียบเทียบ"});
     app.patch(&format!("/conversations/{said}"), title).await;
 
-    let of_answer = ["zitat", "KURZ", "大阪", "zitat end"];
-    let of_question_and_title = ["bitte", "SAG", "es", "gesagt", "getan"];
+    let of_answer = ["zitat", "KURZ", "大阪", "阪府", "話", "gpt", "zitat end"];
+    let of_question_and_title = [
+        "bitte",
+        "SAG",
+        "es",
+        "gesagt",
+        "getan",
+        "比较",
+        "方案",
+        "เทียบ",
+    ];
     for query in of_answer.into_iter().chain(of_question_and_title) {
         let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
         let found = app.get(&format!("/conversations?query={query}")).await;
         assert_eq!(ids(&found.body), [&said], "{query}");
+    }
+    for query in ["京大", "府話", "比方"] {
+        let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        let found = app.get(&format!("/conversations?query={query}")).await;
+        assert!(ids(&found.body).is_empty(), "{query}");
     }
 }
 
