@@ -111,20 +111,36 @@ fn said<'a>(text: &'a str, images: &[Image]) -> Vec<Block<'a>> {
     blocks
 }
 
+/// Thoughts, text and calls in the order in which they came: thoughts that are moved are refused.
 fn answered<'a>(text: &'a str, tool_calls: &'a [ToolCall], carry: Option<&str>) -> Vec<Block<'a>> {
-    let mut blocks = match carry::of(carry::ANTHROPIC, carry) {
-        Some(Value::Array(thoughts)) => thoughts.into_iter().map(Block::Carried).collect(),
+    let carried = match carry::of(carry::ANTHROPIC, carry) {
+        Some(Value::Array(blocks)) => blocks,
         _ => Vec::new(),
     };
-    blocks.extend(words(text));
-    blocks.extend(tool_calls.iter().map(|call| {
-        Block::Own(OwnBlock::ToolUse {
-            id: clean_id(&call.id),
-            name: &call.name,
-            input: call.input(),
-        })
-    }));
+    let mut text = words(text);
+    let mut calls: Vec<&ToolCall> = tool_calls.iter().collect();
+    let mut blocks = Vec::new();
+    for block in carried {
+        match block["type"].as_str() {
+            Some("text") => blocks.extend(text.take()),
+            Some("tool_use") => {
+                let placed = calls.extract_if(.., |call| block["id"] == call.id);
+                blocks.extend(placed.map(called));
+            }
+            _ => blocks.push(Block::Carried(block)),
+        }
+    }
+    blocks.extend(text);
+    blocks.extend(calls.into_iter().map(called));
     blocks
+}
+
+fn called(call: &ToolCall) -> Block<'_> {
+    Block::Own(OwnBlock::ToolUse {
+        id: clean_id(&call.id),
+        name: &call.name,
+        input: call.input(),
+    })
 }
 
 fn result<'a>(call_id: &'a str, text: &'a str, is_error: bool) -> Block<'a> {

@@ -10,20 +10,27 @@ use crate::http::{Complaint, Ended, Progress, Reader, Refusal, Tokens};
 use crate::tool_calls::{Piece, ToolCalls};
 use crate::{ModelError, ModelEvent, carry};
 
+/// Blocks of one answer at most.
+const MAX_BLOCKS: usize = 1_024;
+
 /// What has come of an answer.
 #[derive(Default)]
 pub(super) struct MessagesReader {
     stop: Option<Stop>,
     usage: WireUsage,
     tool_calls: ToolCalls,
-    /// Blocks of thoughts by their index, to be sent back as they came.
-    thoughts: BTreeMap<usize, Thought>,
+    /// Blocks by their index: thoughts are to be sent back as they came, and where they came.
+    blocks: BTreeMap<usize, Block>,
 }
 
-/// A block of thoughts.
-enum Thought {
-    Open { text: String, signature: String },
+/// A block of an answer.
+enum Block {
+    /// Thoughts.
+    Thought { text: String, signature: String },
+    /// Thoughts that nobody reads.
     Sealed(Value),
+    /// The place of text or of a call, which are kept otherwise.
+    Place(Value),
 }
 
 #[derive(Deserialize)]
@@ -153,12 +160,14 @@ impl Reader for MessagesReader {
         // A call that was cut off cannot be made.
         if reason == FinishReason::ToolCalls {
             self.tool_calls.hand_on(said);
-            let thoughts: Vec<Value> = std::mem::take(&mut self.thoughts)
-                .into_values()
-                .filter_map(Thought::into_block)
-                .collect();
-            if !thoughts.is_empty() {
-                said.push_back(carry::event(carry::ANTHROPIC, Value::Array(thoughts)));
+            let blocks = std::mem::take(&mut self.blocks).into_values();
+            let mut blocks: Vec<Block> = blocks.filter(Block::can_go_back).collect();
+            let last = blocks.iter().rposition(|it| !matches!(it, Block::Place(_)));
+            // What comes behind the last thoughts is put there without being told.
+            blocks.truncate(last.map_or(0, |last| last + 1));
+            let blocks: Vec<Value> = blocks.into_iter().map(Block::into_json).collect();
+            if !blocks.is_empty() {
+                said.push_back(carry::event(carry::ANTHROPIC, Value::Array(blocks)));
             }
         }
         Ok(Ended {
@@ -183,6 +192,8 @@ impl MessagesReader {
                     Value::Object(input) if !input.is_empty() => block["input"].to_string(),
                     _ => String::new(),
                 };
+                let place = json!({"type": "tool_use", "id": block["id"]});
+                self.keep(index, Block::Place(place))?;
                 self.tool_calls.take(Piece {
                     index: Some(index),
                     id: block["id"].as_str(),
@@ -192,20 +203,34 @@ impl MessagesReader {
                 return Ok(Progress::Writing);
             }
             "thinking" => {
-                let thought = Thought::Open {
+                let thought = Block::Thought {
                     text: String::new(),
                     signature: text("signature"),
                 };
-                self.thoughts.insert(index, thought);
+                self.keep(index, thought)?;
                 return self.think(index, text("thinking"), said);
             }
             "redacted_thinking" => {
-                self.thoughts.insert(index, Thought::Sealed(block));
+                self.keep(index, Block::Sealed(block))?;
             }
-            "text" => return Ok(speak(text("text"), said)),
+            "text" => {
+                self.keep(index, Block::Place(json!({"type": "text"})))?;
+                return Ok(speak(text("text"), said));
+            }
             _ => {}
         }
         Ok(Progress::Waiting)
+    }
+
+    fn keep(&mut self, index: usize, block: Block) -> Result<(), Refusal> {
+        if self.blocks.len() == MAX_BLOCKS {
+            return Err(ModelError::Malformed {
+                what: "an answer has too many parts",
+            }
+            .into());
+        }
+        self.blocks.insert(index, block);
+        Ok(())
     }
 
     fn take_delta(
@@ -226,7 +251,7 @@ impl MessagesReader {
             }
             Delta::ThinkingDelta { thinking } => return self.think(index, thinking, said),
             Delta::SignatureDelta { signature: more } => {
-                if let Some(Thought::Open { signature, .. }) = self.thoughts.get_mut(&index) {
+                if let Some(Block::Thought { signature, .. }) = self.blocks.get_mut(&index) {
                     carry::extend(signature, &more)?;
                 }
             }
@@ -242,7 +267,7 @@ impl MessagesReader {
         said: &mut VecDeque<ModelEvent>,
     ) -> Result<Progress, Refusal> {
         if !thinking.is_empty() {
-            if let Some(Thought::Open { text, .. }) = self.thoughts.get_mut(&index) {
+            if let Some(Block::Thought { text, .. }) = self.blocks.get_mut(&index) {
                 carry::extend(text, &thinking)?;
             }
             said.push_back(ModelEvent::Reasoning(thinking));
@@ -251,17 +276,20 @@ impl MessagesReader {
     }
 }
 
-impl Thought {
-    /// The block to send back; thoughts without a signature would be refused.
-    fn into_block(self) -> Option<Value> {
+impl Block {
+    /// Thoughts without a signature would be refused.
+    fn can_go_back(&self) -> bool {
+        !matches!(self, Self::Thought { signature, .. } if signature.is_empty())
+    }
+
+    fn into_json(self) -> Value {
         match self {
-            Self::Sealed(block) => Some(block),
-            Self::Open { signature, .. } if signature.is_empty() => None,
-            Self::Open { text, signature } => Some(json!({
+            Self::Sealed(block) | Self::Place(block) => block,
+            Self::Thought { text, signature } => json!({
                 "type": "thinking",
                 "thinking": text,
                 "signature": signature,
-            })),
+            }),
         }
     }
 }

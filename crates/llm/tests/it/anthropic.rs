@@ -152,6 +152,49 @@ async fn a_loop_over_tools_is_sent_as_blocks() {
 }
 
 #[tokio::test]
+async fn thoughts_between_calls_keep_their_places() {
+    let thought =
+        |signature: &str| json!({"type": "thinking", "thinking": "Hm.", "signature": signature});
+    let tool = |id: &str| json!({"type": "tool_use", "id": id, "name": "get_weather", "input": {}});
+    let blocks = [
+        thought("first"),
+        tool("a"),
+        thought("second"),
+        json!({"type": "text", "text": "So."}),
+        tool("b"),
+    ];
+    let starts = blocks.iter().enumerate().map(|(index, block)| {
+        json!({"type": "content_block_start", "index": index, "content_block": block})
+    });
+    let end = json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}});
+    let events = starts.chain([end, json!({"type": "message_stop"})]);
+    let body: String = events.map(|event| format!("data: {event}\n\n")).collect();
+    let (_, events) = ask(anthropic, hello(), &body).await;
+    let carry = events.iter().find_map(|event| match event {
+        ModelEvent::Carry(carry) => Some(Arc::from(carry.as_str())),
+        _ => None,
+    });
+
+    let request = ModelRequest {
+        messages: vec![ModelMessage::Assistant {
+            text: "So.".into(),
+            tool_calls: Arc::new([call("a", "{}"), call("b", "{}")]),
+            carry,
+        }],
+        ..hello()
+    };
+    let (seen, _) = ask(anthropic, request, &crate::wire::Wire::Messages.stop()).await;
+
+    let sent = &body_of(&seen)["messages"][0]["content"];
+    assert_eq!(sent[0]["signature"], "first", "{sent}");
+    assert_eq!(sent[1]["id"], "a", "{sent}");
+    assert_eq!(sent[2]["signature"], "second", "{sent}");
+    assert_eq!(sent[3]["text"], "So.", "{sent}");
+    assert_eq!(sent[4]["id"], "b", "{sent}");
+    assert_eq!(sent[5], Value::Null);
+}
+
+#[tokio::test]
 async fn another_providers_thoughts_are_left_out() {
     let answer = ModelMessage::Assistant {
         text: "Hi.".into(),
