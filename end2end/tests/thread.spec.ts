@@ -101,3 +101,19 @@ test("nothing is asked again while an answer is written", async ({ page, api, ag
   await expect(again).toBeEnabled();
   await expect(edit).toHaveCount(2);
 });
+
+test("older conversations are looked through beside the thread", async ({ page, api, agent }) => {
+  const paths: string[] = [];
+  for (let i = 0; i < 60; i++) paths.push(await startConversation(api, agent));
+  const list = page.getByRole("navigation", { name: "Conversations" });
+  await open(page, paths[59]);
+
+  await page.getByRole("link", { name: "Older" }).click();
+  await list.locator(`a[href^="${paths[0]}"]`).click();
+
+  await expect(page).toHaveURL(new RegExp(`${paths[0]}\\?after=`));
+  await expect(list.locator("a[aria-current=page]")).toHaveAttribute("href", new RegExp(paths[0]));
+  await page.getByRole("link", { name: "Newest" }).click();
+  await expect(list.locator(`a[href="${paths[59]}"]`)).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`${paths[0]}(\\?)?$`));
+});

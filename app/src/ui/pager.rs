@@ -3,11 +3,13 @@
 use domain::Cursor;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use leptos_router::params::ParamsMap;
 
 /// Links below a list, which keep the rest of the query; nothing if everything is on one page.
 #[component]
 pub fn Pager(
-    /// Address of the list.
+    /// Address of the list; the page's own if none is given.
+    #[prop(optional)]
     path: &'static str,
     /// Where the next page begins.
     next: Option<Cursor>,
@@ -16,12 +18,10 @@ pub fn Pager(
     // What a plain form was answered belongs to the page it was sent from.
     query.remove("__path");
     query.remove("__err");
-    let newer = query
-        .remove("after")
-        .map(|_| format!("{path}{}", query.to_query_string()));
+    let newer = query.remove("after").map(|_| address(path, &query));
     let older = next.map(|Cursor(after)| {
         query.insert("after", after);
-        format!("{path}{}", query.to_query_string())
+        address(path, &query)
     });
     (newer.is_some() || older.is_some()).then(|| {
         view! {
@@ -38,4 +38,12 @@ pub fn Pager(
             </nav>
         }.into_any()
     })
+}
+
+/// Where a query leads: from a page to itself it takes a question mark, even if nothing is asked.
+fn address(path: &str, query: &ParamsMap) -> String {
+    match query.to_query_string() {
+        query if path.is_empty() && query.is_empty() => "?".to_owned(),
+        query => format!("{path}{query}"),
+    }
 }

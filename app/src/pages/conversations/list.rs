@@ -144,8 +144,8 @@ fn Entries(
     now: Timestamp,
     current: Option<Signal<String>>,
 ) -> impl IntoView {
-    let query = use_query_map().with_untracked(|query| query.get("query"));
-    let query = query.filter(|query| !query.trim().is_empty());
+    let asked = use_query_map().get_untracked();
+    let query = asked.get("query").filter(|query| !query.trim().is_empty());
     if list.items.is_empty() {
         let text = match query {
             Some(_) => "Nothing has all these words.",
@@ -153,10 +153,13 @@ fn Entries(
         };
         return view! { <p class="p-2 text-ink-3">{text}</p> }.into_any();
     }
-    // Whoever looks through what was found keeps it beside the thread.
+    // Whoever looks through a list keeps it beside the thread.
     let mut kept = ParamsMap::new();
     if let Some(query) = query {
         kept.insert("query", query);
+    }
+    if let Some(after) = asked.get("after") {
+        kept.insert("after", after);
     }
     let kept = kept.to_query_string();
     let entry = move |conversation| {
@@ -165,7 +168,7 @@ fn Entries(
     };
     view! {
         <ul>{list.items.into_iter().map(entry).collect::<Vec<_>>()}</ul>
-        <Pager path="/conversations" next=list.next />
+        <Pager next=list.next />
     }
     .into_any()
 }
