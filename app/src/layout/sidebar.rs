@@ -13,7 +13,7 @@ use crate::layout::server::{SignOut, Visit};
 use crate::layout::{Allowed, NavSwitch, awaited, load_when_done, open_membership, use_visit};
 use crate::pages::accounts::server::SwitchWorkspace;
 use crate::pages::approvals::PendingBadge;
-use crate::ui::{ActionForm, Avatar, FormAction, FormAlert, Icon, Menu, or};
+use crate::ui::{ActionForm, Avatar, FormAction, FormAlert, Icon, Menu, or, when_done};
 
 /// The sidebar.
 #[component]
@@ -134,6 +134,7 @@ fn head(name: String, icon: Option<&'static str>) -> AnyView {
 fn Account() -> impl IntoView {
     signed_in(|me| {
         let sign_out = FormAction::<SignOut>::new();
+        when_done(sign_out.has_succeeded(), forget_drafts);
         load_when_done(sign_out.has_succeeded(), "/sign-in".to_owned());
         let name = or(&me.user.name, &me.user.email).to_owned();
         let email = me.user.email;
@@ -168,6 +169,14 @@ fn Account() -> impl IntoView {
         }
         .into_any()
     })
+}
+
+/// What was typed and not sent is not for whoever signs in here next.
+fn forget_drafts() {
+    if let Ok(Some(storage)) = window().session_storage() {
+        // Fails only where nothing is kept.
+        let _ = storage.clear();
+    }
 }
 
 fn signed_in(view: fn(Me) -> AnyView) -> impl IntoView {
