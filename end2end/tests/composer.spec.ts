@@ -125,6 +125,23 @@ test("a picture is attached when it is pasted alone, not beside text", async ({ 
   await expect(attached(page).getByRole("alert")).toHaveCount(0);
 });
 
+test("files are attached wherever on the thread they are dropped", async ({ page, api, agent, model }) => {
+  model.next({ chunks: ["hello"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "Hello?");
+  await expect(answerOf(page, agent.name)).toHaveText("hello");
+
+  const isLeft = await page.getByRole("log").evaluate((log) => {
+    const dataTransfer = new DataTransfer();
+    dataTransfer.items.add(new File(["some notes"], "notes.txt", { type: "text/plain" }));
+    return log.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  });
+
+  expect(isLeft, "the browser does not open the file").toBe(false);
+  await expect(attached(page)).toHaveText([/notes\.txt/]);
+  await expect(attached(page).getByRole("alert")).toHaveCount(0);
+});
+
 test.describe("on a touch screen", () => {
   test.use({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true });
 

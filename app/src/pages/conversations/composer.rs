@@ -1,7 +1,7 @@
 //! Where messages are written.
 
 use domain::{ConversationId, MessageId};
-use leptos::ev::{ClipboardEvent, DragEvent, KeyboardEvent, SubmitEvent};
+use leptos::ev::{ClipboardEvent, KeyboardEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
@@ -30,6 +30,8 @@ pub fn Composer(
     message_key: String,
     /// Tells which run can be stopped, and what the writer sees.
     thread: LiveThread,
+    /// Files of the next message.
+    tray: Tray,
     /// Called when a message is on its way.
     sent: Callback<()>,
 ) -> impl IntoView {
@@ -38,7 +40,6 @@ pub fn Composer(
     let field = NodeRef::<html::Textarea>::new();
     let keys = MessageKeys::new(message_key.clone());
     let sent_text = StoredValue::new(String::new());
-    let tray = Tray::new();
     let sent_files = StoredValue::new(Vec::<Upload>::new());
     let toasts = use_toasts();
     let edited = edited_message(thread, field, tray, post);
@@ -117,17 +118,6 @@ pub fn Composer(
             enctype="multipart/form-data"
             action=format!("/conversations/{id}/messages")
             on:submit=on_submit
-            on:dragover=|event: DragEvent| {
-                if dragged_files(&event).is_some() {
-                    event.prevent_default();
-                }
-            }
-            on:drop=move |event: DragEvent| {
-                if let Some(files) = dragged_files(&event) {
-                    event.prevent_default();
-                    tray.add(&files);
-                }
-            }
         >
             <input type="hidden" name="id" value=id.to_string() />
             <input type="hidden" name="key" value=message_key />
@@ -274,12 +264,6 @@ fn is_composing(event: &KeyboardEvent) -> bool {
 fn is_touched() -> bool {
     let media = window().match_media("(pointer: coarse)").ok().flatten();
     media.is_some_and(|media| media.matches())
-}
-
-fn dragged_files(event: &DragEvent) -> Option<FileList> {
-    let data = event.data_transfer()?;
-    let has_files = data.types().includes(&"Files".into(), 0);
-    has_files.then(|| data.files()).flatten()
 }
 
 /// Files that are pasted. Office programs add a picture to text, which is what is wanted.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use domain::conversations::{Conversation, Thread};
 use domain::{Action, Cursor, Timestamp};
-use leptos::ev::Event;
+use leptos::ev::{DragEvent, Event};
 use leptos::html;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -20,6 +20,7 @@ use crate::pages::conversations::list::shown_title;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
+use crate::pages::conversations::uploads::{Tray, dragged_files};
 use crate::pages::runs::RunState;
 use crate::ui::{self, Avatar, Callout, Empty, Icon, Keyed, Tone, keyed, on_change};
 
@@ -63,6 +64,7 @@ pub fn ThreadView(
         }
     });
     let is_away = RwSignal::new(false);
+    let tray = Tray::new();
     let foot = if is_archived {
         view! {
             <FootNote
@@ -76,8 +78,10 @@ pub fn ThreadView(
             .into_any()
     } else {
         let agent_name = conversation.agent_name.clone();
-        view! { <Composer id=conversation.id agent_name message_key thread=live sent=show_end /> }
-            .into_any()
+        view! {
+            <Composer id=conversation.id agent_name message_key thread=live tray sent=show_end />
+        }
+        .into_any()
     };
     let head = conversation.clone();
     let stored = StoredValue::new(conversation);
@@ -94,7 +98,21 @@ pub fn ThreadView(
     };
     let deeds = Deeds::new(live);
     view! {
-        <section class="flex flex-col min-h-0" aria-label="Conversation">
+        <section
+            class="flex flex-col min-h-0"
+            aria-label="Conversation"
+            on:dragover=move |event: DragEvent| {
+                if can_ask && dragged_files(&event).is_some() {
+                    event.prevent_default();
+                }
+            }
+            on:drop=move |event: DragEvent| {
+                if let Some(files) = dragged_files(&event).filter(|_| can_ask) {
+                    event.prevent_default();
+                    tray.add(&files);
+                }
+            }
+        >
             <ThreadHead conversation=head live refresh_list />
             <div
                 class="grow min-h-0 overflow-y-auto flex flex-col-reverse aria-busy:[overflow-anchor:none]"

@@ -2,7 +2,9 @@
 
 use domain::FileId;
 use domain::files::AttachedFile;
+use leptos::ev::DragEvent;
 use leptos::prelude::*;
+use web_sys::FileList;
 
 use crate::ui::{Icon, live};
 
@@ -77,7 +79,7 @@ impl Tray {
 
     /// Uploads files that a person chose, dropped or pasted.
     #[cfg(not(feature = "ssr"))]
-    pub fn add(self, files: &web_sys::FileList) {
+    pub fn add(self, files: &FileList) {
         for index in 0..files.length() {
             let Some(file) = files.get(index) else {
                 continue;
@@ -91,7 +93,7 @@ impl Tray {
 
     /// Nothing is uploaded while the server renders.
     #[cfg(feature = "ssr")]
-    pub fn add(self, _: &web_sys::FileList) {}
+    pub fn add(self, _: &FileList) {}
 
     fn upload(self, name: String, state: UploadState) -> Upload {
         self.count.update_value(|count| *count += 1);
@@ -106,6 +108,13 @@ impl Tray {
         self.uploads
             .update(|uploads| uploads.retain(|upload| upload.number != number));
     }
+}
+
+/// Files that are dragged; `None` if it is something else, such as words.
+pub fn dragged_files(event: &DragEvent) -> Option<FileList> {
+    let data = event.data_transfer()?;
+    let has_files = data.types().includes(&"Files".into(), 0);
+    has_files.then(|| data.files()).flatten()
 }
 
 /// Ids of the files that are there.
