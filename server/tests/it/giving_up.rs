@@ -15,25 +15,29 @@ pub async fn run_sql(db: &TestDb, sql: &'static str) {
     done.expect("change the database");
 }
 
+/// Kills a server in the middle of an answer; gives the conversation and the run.
+async fn killed_in_the_middle(app: &mut TestApp, model: &ScriptedModel) -> (String, String) {
+    let agent = app.create_agent(model).await;
+    let conversation = app.create_conversation(&agent).await;
+    let (answer, gate) = Scripted::numbered(10).held();
+    model.next(answer);
+    let run = app.ask(&conversation, "count").await;
+    let mut stream = app.events(&conversation, "").await;
+    gate.release(3);
+    let said = stream.collect_until(|event| event.event == "text_delta");
+    said.await.expect("text in the log");
+    app.program().kill();
+    (conversation, run)
+}
+
 #[tokio::test]
 async fn run_that_was_interrupted_five_times_fails_and_costs_no_more() {
     let db = TestDb::create().await;
     let mut app = TestApp::on(Program::new(Some(db.url()))).await;
     let model = ScriptedModel::start().await;
-    let agent = app.create_agent(&model).await;
-    let conversation = app.create_conversation(&agent).await;
-    let (answer, gate) = Scripted::numbered(10).held();
-    model.next(answer);
+    let (conversation, run) = killed_in_the_middle(&mut app, &model).await;
     model.always(Scripted::text("back again"));
-    let run = app.ask(&conversation, "count").await;
-    let mut stream = app.events(&conversation, "").await;
-    gate.release(3);
-    stream
-        .collect_until(|event| event.event == "text_delta")
-        .await
-        .expect("text in the log");
 
-    app.program().kill();
     run_sql(&db, "update runs set attempt = 5").await;
     app.program().start().await;
     let log = app.log(&conversation).await;
@@ -60,19 +64,8 @@ async fn run_that_is_stopped_while_its_server_is_dead_keeps_what_it_said() {
     let db = TestDb::create().await;
     let mut app = TestApp::on(Program::new(Some(db.url()))).await;
     let model = ScriptedModel::start().await;
-    let agent = app.create_agent(&model).await;
-    let conversation = app.create_conversation(&agent).await;
-    let (answer, gate) = Scripted::numbered(10).held();
-    model.next(answer);
-    let run = app.ask(&conversation, "count").await;
-    let mut stream = app.events(&conversation, "").await;
-    gate.release(3);
-    stream
-        .collect_until(|event| event.event == "text_delta")
-        .await
-        .expect("text in the log");
+    let (conversation, run) = killed_in_the_middle(&mut app, &model).await;
 
-    app.program().kill();
     run_sql(&db, "update runs set cancel_requested_at = now()").await;
     app.program().start().await;
     let log = app.log(&conversation).await;
