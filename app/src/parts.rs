@@ -27,11 +27,11 @@ use crate::pages::usage::UsagePage;
 /// Pages whose code is loaded together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// Conversations.
+    /// One conversation.
     Talk,
     /// What happens, the settings, and the pages before the sign-in.
     Watch,
-    /// Who answers: agents and models.
+    /// Who answers: agents and models, and the pages around conversations.
     Agents,
     /// Tool servers, and what is seldom done with agents.
     Tools,
@@ -47,10 +47,11 @@ impl Part {
         let mut names = path.split('/').skip(1);
         let mut name = || names.next().unwrap_or_default();
         match (name(), name(), name()) {
-            ("conversations", ..) => Self::Talk,
             // Seldom gone to, and large: not what every look at agents loads.
             ("agents", "import", _) | ("agents", _, "versions") | ("tools", ..) => Self::Tools,
+            ("conversations", "", _) | ("conversations", _, "files") => Self::Agents,
             ("agents" | "models", ..) => Self::Agents,
+            ("conversations", ..) => Self::Talk,
             _ => Self::Watch,
         }
     }
@@ -157,17 +158,13 @@ fn leave() -> AnyView {
 /// Pages of `Part::Talk`.
 #[derive(Clone, Copy)]
 pub enum Talk {
-    Conversations,
     Conversation,
-    Files,
 }
 
 #[wasm_split(talk, wasm_split_path = leptos::wasm_split, preload(load_talk), fallible)]
 fn talk(page: Talk) -> Result<AnyView, SplitLoaderError> {
     Ok(match page {
-        Talk::Conversations => ConversationsPage().into_any(),
         Talk::Conversation => ConversationPage().into_any(),
-        Talk::Files => ConversationFilesPage().into_any(),
     })
 }
 
@@ -213,6 +210,8 @@ pub enum Agents {
     NewConnection,
     Model,
     Connection,
+    Conversations,
+    ConversationFiles,
 }
 
 #[wasm_split(agents, wasm_split_path = leptos::wasm_split, preload(load_agents), fallible)]
@@ -225,6 +224,8 @@ fn agents(page: Agents) -> Result<AnyView, SplitLoaderError> {
         Agents::NewConnection => NewConnectionPage().into_any(),
         Agents::Model => ModelPage().into_any(),
         Agents::Connection => ConnectionPage().into_any(),
+        Agents::Conversations => ConversationsPage().into_any(),
+        Agents::ConversationFiles => ConversationFilesPage().into_any(),
     })
 }
 

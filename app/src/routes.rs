@@ -38,9 +38,9 @@ fn Pages() -> impl IntoView {
             <Route path=at(path!("/invitations/:token")) view=Place::Watch(Watch::Invitation) ssr=SsrMode::Async />
             <ParentRoute path=at(path!("")) view=Frame ssr=SsrMode::Async>
                 <Route path=at(path!("/")) view=Place::Watch(Watch::Home) />
-                <Route path=at(path!("/conversations")) view=Place::Talk(Talk::Conversations) />
+                <Route path=at(path!("/conversations")) view=Place::Agents(Agents::Conversations) />
                 <Route path=at(path!("/conversations/:id")) view=Place::Talk(Talk::Conversation) />
-                <Route path=at(path!("/conversations/:id/files")) view=Place::Talk(Talk::Files) />
+                <Route path=at(path!("/conversations/:id/files")) view=Place::Agents(Agents::ConversationFiles) />
                 <Route path=at(path!("/agents")) view=Place::Agents(Agents::Agents) />
                 <Route path=at(path!("/agents/new")) view=Place::Agents(Agents::NewAgent) />
                 <Route path=at(path!("/agents/import")) view=Place::Tools(Tools::ImportAgent) />

@@ -36,17 +36,19 @@ fn repeat(_: u64, _: Box<dyn Fn()>) {}
 pub fn follow(seconds: u64, ask: impl Fn() -> Calling + 'static, told: impl Fn(Answer) + 'static) {
     let page = StoredValue::new(());
     let told: Rc<dyn Fn(Answer)> = Rc::new(told);
-    every(seconds, move || {
-        let (calling, told) = (ask(), Rc::clone(&told));
-        leptos::task::spawn_local(async move {
-            let answer = calling.await;
-            // The page may be gone by now.
-            if page.try_get_value().is_some()
-                && let Ok(answer) = answer
-            {
-                told(answer);
-            }
-        });
+    every(seconds, move || tell(ask(), page, Rc::clone(&told)));
+}
+
+/// Hands an answer on if it comes while `page` is shown.
+pub fn tell(calling: Calling, page: StoredValue<()>, told: Rc<dyn Fn(Answer)>) {
+    leptos::task::spawn_local(async move {
+        let answer = calling.await;
+        // The page may be gone by now.
+        if page.try_get_value().is_some()
+            && let Ok(answer) = answer
+        {
+            told(answer);
+        }
     });
 }
 

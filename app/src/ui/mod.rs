@@ -31,7 +31,7 @@ pub use card::{Card, LinkRow};
 pub use copy::{copy_text, show_copied};
 pub use delete_dialog::DeleteDialog;
 pub use dialog::{Dialog, DialogButton, close_dialog};
-pub use effect::{every, follow, on_change, when_done};
+pub use effect::{every, follow, on_change, tell, when_done};
 pub use feedback::{Callout, Empty, EmptyCard, SkeletonRows};
 pub use field::{SelectField, TextAreaField, TextField, escaped, field_note};
 pub use form::{FormAlert, FormErrors, focus_first_error, reset_form};

@@ -14,6 +14,8 @@ use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
 #[cfg(not(feature = "ssr"))]
+use crate::call::Answer;
+#[cfg(not(feature = "ssr"))]
 use crate::layout::server::GetVisit;
 use crate::layout::server::Visit;
 use crate::layout::{Data, use_visit};
@@ -21,6 +23,8 @@ use crate::pages::approvals::{ApprovalNews, use_approval_news};
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::logged::{self, LOGGED};
 use crate::ui::on_change;
+#[cfg(not(feature = "ssr"))]
+use crate::ui::tell;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -30,6 +34,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
     let is_interrupted = RwSignal::new(false);
     let visit = use_visit();
+    let page = StoredValue::new(());
     let shown = Shown {
         thread,
         id,
@@ -40,7 +45,7 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
         let stream = Rc::new(RefCell::new(Stream::default()));
         let lost = move || {
             is_interrupted.try_set(true);
-            leave_if_signed_out(visit);
+            leave_if_signed_out(visit, page);
         };
         open(&stream, shown, Rc::new(lost));
         let stream = StoredValue::new_local(stream);
@@ -54,20 +59,18 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
 /// Has the guard lead to the sign-in page if the session has ended. Whatever else is wrong passes, and
 /// the page with what was written on it stays.
 #[cfg(not(feature = "ssr"))]
-fn leave_if_signed_out(visit: Data<Visit>) {
-    let asking = crate::call::call(GetVisit {});
-    leptos::task::spawn_local(async move {
-        if let Ok(answer) = asking.await
-            && let Ok(Visit::First | Visit::SignedOut) = answer.read()
-        {
+fn leave_if_signed_out(visit: Data<Visit>, page: StoredValue<()>) {
+    let told = move |answer: Answer| {
+        if let Ok(Visit::First | Visit::SignedOut) = answer.read() {
             visit.refetch();
         }
-    });
+    };
+    tell(crate::call::call(GetVisit {}), page, Rc::new(told));
 }
 
 /// The server follows nothing: it renders.
 #[cfg(feature = "ssr")]
-fn leave_if_signed_out(_: Data<Visit>) {}
+fn leave_if_signed_out(_: Data<Visit>, _: StoredValue<()>) {}
 
 /// The conversation has another title.
 #[derive(Deserialize)]
