@@ -13,18 +13,13 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen::closure::Closure;
 use web_sys::{EventSource, MessageEvent};
 
-#[cfg(not(feature = "ssr"))]
-use crate::call::Answer;
-#[cfg(not(feature = "ssr"))]
-use crate::layout::server::GetVisit;
-use crate::layout::server::Visit;
+use crate::call::{Answer, call};
+use crate::layout::server::{GetVisit, Visit};
 use crate::layout::{Data, use_visit};
 use crate::pages::approvals::{ApprovalNews, use_approval_news};
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::logged::{self, LOGGED};
-use crate::ui::on_change;
-#[cfg(not(feature = "ssr"))]
-use crate::ui::tell;
+use crate::ui::{on_change, tell};
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -58,19 +53,14 @@ pub fn follow(thread: LiveThread, id: ConversationId) -> RwSignal<bool> {
 
 /// Has the guard lead to the sign-in page if the session has ended. Whatever else is wrong passes, and
 /// the page with what was written on it stays.
-#[cfg(not(feature = "ssr"))]
 fn leave_if_signed_out(visit: Data<Visit>, page: StoredValue<()>) {
     let told = move |answer: Answer| {
         if let Ok(Visit::First | Visit::SignedOut) = answer.read() {
             visit.refetch();
         }
     };
-    tell(crate::call::call(GetVisit {}), page, Rc::new(told));
+    tell(call(GetVisit {}), page, Rc::new(told));
 }
-
-/// The server follows nothing: it renders.
-#[cfg(feature = "ssr")]
-fn leave_if_signed_out(_: Data<Visit>, _: StoredValue<()>) {}
 
 /// The conversation has another title.
 #[derive(Deserialize)]
