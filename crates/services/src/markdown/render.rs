@@ -2,9 +2,10 @@
 
 use std::panic::catch_unwind;
 
-use comrak::nodes::{NodeLink, NodeValue};
+use comrak::nodes::{NodeCode, NodeLink, NodeMath, NodeValue};
 use comrak::{Arena, Node, Options, format_html, parse_document};
 
+use super::formulas;
 use super::highlight::highlight;
 use super::sanitizer::sanitize;
 
@@ -12,6 +13,8 @@ use super::sanitizer::sanitize;
 const MAX_BYTES: usize = 256 * 1024;
 /// Longest code of one text that is highlighted.
 const MAX_HIGHLIGHTED_BYTES: usize = 48 * 1024;
+/// Longest formulas of one text that are set.
+const MAX_FORMULA_BYTES: usize = 48 * 1024;
 /// Deepest nesting that is shown; sanitising takes time by the square of it.
 const MAX_DEPTH: usize = 64;
 /// Headings begin below those of the page around them.
@@ -36,17 +39,27 @@ pub(crate) fn render(text: &str, code: Code) -> String {
     rendered.unwrap_or_else(|| sanitize(&plain(text)))
 }
 
+/// What may still be made of a text's code and formulas, in bytes of it.
+struct Room {
+    code: usize,
+    formulas: usize,
+}
+
 /// `None` if it is nested too deeply.
 fn parsed(text: &str, code: Code) -> Option<String> {
+    let text = &*formulas::on_one_line(text);
     let arena = Arena::new();
     let options = options();
     let root = parse_document(&arena, text, &options);
     if depth(root) > MAX_DEPTH {
         return None;
     }
-    let mut room = match code {
-        Code::Highlighted => MAX_HIGHLIGHTED_BYTES,
-        Code::Plain => 0,
+    let mut room = Room {
+        code: match code {
+            Code::Highlighted => MAX_HIGHLIGHTED_BYTES,
+            Code::Plain => 0,
+        },
+        formulas: MAX_FORMULA_BYTES,
     };
     let nodes: Vec<Node<'_>> = root.descendants().collect();
     for node in nodes {
@@ -63,6 +76,8 @@ fn options() -> Options<'static> {
     options.extension.table = true;
     options.extension.autolink = true;
     options.extension.tasklist = true;
+    options.extension.math_dollars = true;
+    options.extension.math_latex = true;
     // People and models end lines where they mean it.
     options.render.hardbreaks = true;
     // Only for our own `Raw` nodes; those of the text are made into text below.
@@ -86,13 +101,14 @@ fn depth(root: Node<'_>) -> usize {
 }
 
 /// Makes a node what the page shows of it.
-fn adapt<'a>(arena: &'a Arena<'a>, node: Node<'a>, room: &mut usize) {
+fn adapt<'a>(arena: &'a Arena<'a>, node: Node<'a>, room: &mut Room) {
     let shown = match &node.data().value {
+        NodeValue::Math(math) => formula(node, math, &mut room.formulas),
         NodeValue::HtmlBlock(html) => NodeValue::Raw(plain(&html.literal)),
         NodeValue::HtmlInline(html) if is_line_break(html) => NodeValue::LineBreak,
         NodeValue::HtmlInline(html) => NodeValue::Text(html.clone().into()),
         NodeValue::CodeBlock(block) => {
-            NodeValue::Raw(code_block(&block.info, &block.literal, room))
+            NodeValue::Raw(code_block(&block.info, &block.literal, &mut room.code))
         }
         NodeValue::Heading(heading) => {
             let mut heading = *heading;
@@ -109,6 +125,48 @@ fn adapt<'a>(arena: &'a Arena<'a>, node: Node<'a>, room: &mut usize) {
         _ => return,
     };
     node.data_mut().value = shown;
+}
+
+/// A formula, or what is written there if it is none that is understood.
+fn formula(node: Node<'_>, math: &NodeMath, room: &mut usize) -> NodeValue {
+    let (tex, on_its_own) = (&math.literal, math.display_math);
+    if !on_its_own && is_in_dollars(node, math) && is_in_word(node) {
+        return NodeValue::Text(format!("${tex}$").into());
+    }
+    let has_room = tex.len() <= *room;
+    let html = has_room.then(|| formulas::set(tex, on_its_own)).flatten();
+    if html.is_some() {
+        *room -= tex.len();
+    }
+    match html {
+        Some(html) if on_its_own => NodeValue::Raw(format!(
+            r#"<span class="formula" tabindex="0">{html}</span>"#
+        )),
+        Some(html) => NodeValue::Raw(html),
+        None => NodeValue::Code(NodeCode {
+            num_backticks: 1,
+            literal: tex.trim().to_owned(),
+        }),
+    }
+}
+
+/// Whether a formula stands between dollar signs, and not in `\(` and `\)`.
+fn is_in_dollars(node: Node<'_>, math: &NodeMath) -> bool {
+    let place = node.data().sourcepos;
+    let length = (place.end.column + 1).saturating_sub(place.start.column);
+    place.start.line == place.end.line && length == math.literal.len() + 2
+}
+
+/// Whether a letter or digit stands right before or after, as in `US$5/A$`: such signs are no
+/// formula's. Languages that part no words with spaces have other letters.
+fn is_in_word(node: Node<'_>) -> bool {
+    let text = |beside: Option<Node<'_>>| match &beside?.data().value {
+        NodeValue::Text(text) => Some(text.to_string()),
+        _ => None,
+    };
+    let (before, after) = (text(node.previous_sibling()), text(node.next_sibling()));
+    before.is_some_and(|text| text.ends_with(|c: char| c.is_ascii_alphanumeric()))
+        || after.is_some_and(|text| text.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 /// An image is not loaded: what it shows may be secret to whoever asks for it, and asking tells
@@ -270,6 +328,59 @@ mod tests {
         assert!(shown.contains(r#"<div class="table-wrap""#), "{shown}");
         assert!(shown.contains(r#"<table class="table">"#), "{shown}");
         assert!(shown.contains(r#"<td align="right">2</td>"#), "{shown}");
+    }
+
+    #[test]
+    fn formulas_are_set_and_prices_are_none() {
+        let shown = html(
+            "The area $\\pi r^2$, \\(x_1\\)s and 速度$v$は:\n\n$$\n\\frac{a}{b}\n- c\n$$\n\n| f |\n|---|\n| \\(y\\) |\n",
+        );
+        let unknown = html("$\\unheardof$ and \\[ \\unheardof{x} \\]");
+
+        assert_eq!(
+            shown.matches(r#"<math display="inline">"#).count(),
+            4,
+            "{shown}"
+        );
+        assert!(
+            shown.contains(r#"<span class="formula" tabindex="0"><math display="block">"#),
+            "{shown}"
+        );
+        assert!(shown.contains("<mo>−</mo><mi>c</mi>"), "{shown}");
+        assert!(unknown.contains("<code>\\unheardof{x}</code>"), "{unknown}");
+        for text in [
+            "It is $5 to $10.",
+            "US$5/A$ and $HOME/$PATH",
+            "`$x$` and `\\(y\\)`",
+            "```\n$$x$$\n```",
+            "from $5-$10, $1.50, $2",
+        ] {
+            let shown = html(text);
+            assert!(!shown.contains("<math"), "{text} gives {shown}");
+            assert_eq!(
+                shown.matches('$').count(),
+                text.matches('$').count(),
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn formulas_bring_nothing_active() {
+        for attack in [
+            r"$\href{javascript:alert(1)}{x}$",
+            r"$\text{<img src=x onerror=alert(1)>}$",
+            r"$\color{red}{x}$",
+            r"$\class{dialog}{x}$",
+            "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></mglyph></table></mtext></math>",
+        ] {
+            let shown = html(attack);
+            for active in ["<img", "style=", "href=", "<style", "class=\"dialog"] {
+                assert!(!shown.contains(active), "{attack} gives {shown}");
+            }
+        }
+        let many = html(&"$x$ ".repeat(40_000));
+        assert!(many.matches("<math").count() <= MAX_FORMULA_BYTES);
     }
 
     #[test]

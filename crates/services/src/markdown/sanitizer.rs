@@ -43,33 +43,107 @@ const TAGS: [&str; 34] = [
     "ul",
 ];
 
+/// Tags of formulas: <https://www.w3.org/TR/mathml-core/>.
+const MATH_TAGS: [&str; 19] = [
+    "math",
+    "mfrac",
+    "mi",
+    "mn",
+    "mo",
+    "mover",
+    "mroot",
+    "mrow",
+    "mspace",
+    "msqrt",
+    "msub",
+    "msubsup",
+    "msup",
+    "mtable",
+    "mtd",
+    "mtext",
+    "mtr",
+    "munder",
+    "munderover",
+];
+
 /// Classes that the renderer uses, by tag.
-const CLASSES: [(&str, &[&str]); 7] = [
+const CLASSES: [(&str, &[&str]); 11] = [
     ("button", &["btn", "btn-ghost", "btn-sm", "needs-script"]),
     ("div", &["table-wrap"]),
     ("figcaption", &["code-head"]),
     ("figure", &["code"]),
+    ("mrow", &["mop-negated"]),
+    (
+        "mtable",
+        &[
+            "menv-align",
+            "menv-alignlike",
+            "menv-arraylike",
+            "menv-cases",
+            "menv-cells-left",
+            "menv-cells-right",
+            "menv-multline",
+        ],
+    ),
+    (
+        "mtd",
+        &[
+            "cell-left",
+            "cell-right",
+            "menv-border-only",
+            "menv-left-dashed",
+            "menv-left-solid",
+            "menv-nonumber",
+            "menv-right-dashed",
+            "menv-right-solid",
+        ],
+    ),
+    ("mtr", &["menv-hdashline", "menv-hline"]),
     ("p", &["whitespace-pre-wrap"]),
-    ("span", &["hl-c", "hl-f", "hl-k", "hl-n", "hl-s", "hl-t"]),
+    (
+        "span",
+        &["formula", "hl-c", "hl-f", "hl-k", "hl-n", "hl-s", "hl-t"],
+    ),
     ("table", &["table"]),
 ];
 
-const ATTRIBUTES: [(&str, &[&str]); 8] = [
+const ATTRIBUTES: [(&str, &[&str]); 14] = [
     ("a", &["href", "title"]),
     ("button", &["data-copy", "type"]),
     ("div", &["tabindex"]),
     ("input", &["checked", "disabled", "type"]),
+    ("math", &["display"]),
+    ("mfrac", &["linethickness"]),
+    ("mi", &["mathvariant"]),
+    (
+        "mo",
+        &[
+            "largeop",
+            "maxsize",
+            "minsize",
+            "movablelimits",
+            "stretchy",
+            "symmetric",
+        ],
+    ),
+    ("mspace", &["depth", "height", "width"]),
     ("ol", &["start"]),
     ("pre", &["tabindex"]),
+    ("span", &["tabindex"]),
     ("td", &["align"]),
     ("th", &["align"]),
 ];
 
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     let mut builder = Builder::empty();
+    let mut attributes = sets(&ATTRIBUTES);
+    for tag in MATH_TAGS {
+        let of_tag = attributes.entry(tag).or_default();
+        of_tag.extend(["displaystyle", "scriptlevel"]);
+    }
     builder
-        .tags(HashSet::from(TAGS))
-        .tag_attributes(sets(&ATTRIBUTES))
+        .tags(TAGS.into_iter().chain(MATH_TAGS).collect())
+        .tag_attributes(attributes)
         .allowed_classes(sets(&CLASSES))
         .set_tag_attribute_value("a", "target", "_blank")
         .set_tag_attribute_value("button", "type", "button")
