@@ -179,13 +179,13 @@ async fn reader_who_stops_reading_a_stream_is_dropped_and_delays_nobody() {
     for _ in 0..ASLEEP {
         asleep.push(open_stream(&app, &path).await);
     }
-    let resident = resident_kib(app.program().pid());
+    let resident = resident_kib(app.program().id());
 
     app.ask(&conversation, "tell me everything").await;
     let begun = Instant::now();
     let log = app.log(&conversation).await;
     let told = begun.elapsed();
-    let grown = resident_kib(app.program().pid()).saturating_sub(resident);
+    let grown = resident_kib(app.program().id()).saturating_sub(resident);
     for stream in &asleep {
         while stream.take_error().expect("the socket").is_none() {
             assert!(begun.elapsed() < told + CLOSED_WITHIN, "still open");

@@ -22,7 +22,7 @@ async fn request_that_panics_is_answered_500_and_harms_no_other() {
     app.ask(&conversation, "are you there?").await;
     let before = app.log(&conversation).await;
     let cookie = sign_in(&app, inputs::ADA).await;
-    let pid = app.program().pid();
+    let pid = app.program().id();
     let path = format!("/conversations/{conversation}");
 
     run_sql(&db, "update conversations set updated_at = 'infinity'").await;
@@ -42,7 +42,7 @@ async fn request_that_panics_is_answered_500_and_harms_no_other() {
     assert_fault("page", &page);
     assert!(stream.len() < before.len(), "the stream broke off");
     assert!(app.program().is_running());
-    assert_eq!(app.program().pid(), pid);
+    assert_eq!(app.program().id(), pid);
     assert_eq!(healed.status, StatusCode::OK);
     assert_eq!(healed.body["is_pinned"], false, "the change was undone");
     assert_eq!(function_healed.status, StatusCode::OK);
@@ -63,7 +63,7 @@ async fn run_that_panics_ends_with_an_error_and_its_conversation_goes_on() {
     let changed = app.patch(&format!("/agents/{agent}"), fallbacks).await;
     assert_eq!(changed.status, StatusCode::OK, "{}", changed.body);
     let conversation = app.create_conversation(&agent).await;
-    let pid = app.program().pid();
+    let pid = app.program().id();
 
     run_sql(
         &db,
@@ -88,7 +88,7 @@ async fn run_that_panics_ends_with_an_error_and_its_conversation_goes_on() {
     assert_eq!(next["status"], "completed", "{next}");
     check_gapless(&whole).expect("no gap");
     texts(&whole).expect("exact");
-    assert_eq!(app.program().pid(), pid);
+    assert_eq!(app.program().id(), pid);
     assert!(app.program().is_running());
 }
 

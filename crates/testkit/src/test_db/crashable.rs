@@ -11,6 +11,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::binaries::{self, Account};
 use super::cluster::{make_dir, run, template};
+use crate::processes::{go_on, signal, stand_still};
 
 /// Longest wait for the server to come or go.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,7 +68,7 @@ impl CrashableDb {
     /// # Panics
     /// If it does not go or come within 30 s.
     pub async fn restart(&mut self) {
-        signal("INT", &[self.server.id()]);
+        signal("INT", self.server.id());
         self.come_back().await.expect("the server restarts");
     }
 
@@ -76,7 +77,7 @@ impl CrashableDb {
     /// # Panics
     /// If it does not come back within 30 s.
     pub async fn crash(&mut self) {
-        signal("KILL", &[self.server.id()]);
+        signal("KILL", self.server.id());
         self.come_back().await.expect("the server comes back");
     }
 
@@ -87,8 +88,8 @@ impl CrashableDb {
     pub fn pause(&self) {
         let server = self.server.id();
         // The first one first, so that no new ones come.
-        signal("STOP", &[server]);
-        signal("STOP", &children(server));
+        stand_still(server);
+        children(server).into_iter().for_each(stand_still);
     }
 
     /// Lets the processes go on.
@@ -97,8 +98,8 @@ impl CrashableDb {
     /// If the processes cannot be told.
     pub fn resume(&self) {
         let server = self.server.id();
-        signal("CONT", &children(server));
-        signal("CONT", &[server]);
+        children(server).into_iter().for_each(go_on);
+        go_on(server);
     }
 
     async fn try_start() -> anyhow::Result<Self> {
@@ -240,14 +241,4 @@ fn children(server: u32) -> Vec<u32> {
         .expect("run pgrep");
     let text = String::from_utf8_lossy(&output.stdout);
     text.lines().filter_map(|line| line.parse().ok()).collect()
-}
-
-/// Processes that are gone by now are none to tell.
-fn signal(name: &str, processes: &[u32]) {
-    let sent = Command::new("kill")
-        .arg(format!("-{name}"))
-        .args(processes.iter().map(u32::to_string))
-        .stderr(Stdio::null())
-        .status();
-    sent.expect("run kill");
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use tokio::net::TcpListener;
 
 use super::wire::{PATIENCE, Reply, Subscriber, ask};
+use crate::processes::{go_on, signal, stand_still};
 
 /// Starts the server and waits for the test process to go: its end of the pipe closes however it
 /// dies. `KILL`, because the server may be frozen.
@@ -44,7 +45,7 @@ pub(super) enum Kind {
 struct Running {
     /// Its standard input is the pipe that keeps the server alive.
     _watchdog: Child,
-    pid: String,
+    pid: u32,
 }
 
 impl TestRedis {
@@ -80,7 +81,7 @@ impl TestRedis {
     /// Kills the server as a crash would; connections are refused from then on.
     pub fn kill(&mut self) {
         if let Some(running) = self.running.take() {
-            running.signal("KILL");
+            signal("KILL", running.pid);
         }
     }
 
@@ -92,12 +93,12 @@ impl TestRedis {
 
     /// Stops the server in the middle of whatever it does: it takes connections and says nothing.
     pub fn freeze(&self) {
-        self.running().signal("STOP");
+        stand_still(self.running().pid);
     }
 
     /// Lets a frozen server go on.
     pub fn thaw(&self) {
-        self.running().signal("CONT");
+        go_on(self.running().pid);
     }
 
     /// Has the server refuse every write that needs memory.
@@ -179,7 +180,7 @@ impl TestRedis {
             {
                 return Ok(Running {
                     _watchdog: watchdog,
-                    pid: pid.trim().to_owned(),
+                    pid: pid.trim().parse().context("the number of its process")?,
                 });
             }
             let log = || std::fs::read_to_string(dir.join("log")).unwrap_or_default();
@@ -190,15 +191,6 @@ impl TestRedis {
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-    }
-}
-
-impl Running {
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill")
-            .args([&format!("-{name}"), &self.pid])
-            .status();
-        assert!(sent.expect("run kill").success(), "send SIG{name}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use testkit::engine::Fault;
+use testkit::{go_on, stand_still};
 
 use super::site::{Site, call};
 use crate::support::TestApp;
@@ -124,13 +125,13 @@ async fn frozen_process_that_goes_on_leaves_the_new_owner_alone() {
     let id = site.add("tools", json!({})).await.created();
     let other = site.beside(&[]).await;
 
-    site.app.program().signal("STOP");
+    stand_still(site.app.program().id());
     assert_eq!(
         call(&other, "tools__echo", "two").await.as_deref(),
         Ok("two")
     );
     let fence = only_fence(&site).await;
-    site.app.program().signal("CONT");
+    go_on(site.app.program().id());
     // What waited while it was frozen may be broken off.
     let begun = Instant::now();
     while let Err(error) = site.call("tools__echo", "back").await {

@@ -11,7 +11,7 @@ use store::events::{EventColumns, NewEvent};
 use store::runs::{Ending, Lease};
 use store::{Config, Store};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{EventStream, ScriptedModel, TestDb, check_gapless, texts};
+use testkit::{EventStream, ScriptedModel, TestDb, check_gapless, go_on, stand_still, texts};
 use uuid::Uuid;
 
 use crate::support::{Program, TestApp};
@@ -56,7 +56,7 @@ async fn worker_that_stood_still_past_its_lease_writes_nothing_more() {
             .await
             .expect("what the worker wrote while it held the run");
 
-        zombie.program().signal("STOP");
+        stand_still(zombie.program().id());
         let stopped = Instant::now();
         match wakes {
             Wakes::InTheMiddle => gate.release(2),
@@ -69,7 +69,9 @@ async fn worker_that_stood_still_past_its_lease_writes_nothing_more() {
         let mut log = stream.collect_all().await.expect("the whole log");
         let took = stopped.elapsed();
         log.retain(|event| event.id.is_some());
-        zombie.program().signal("CONT");
+        go_on(zombie.program().id());
+        let adopted = log.iter().position(|event| event.event == "run_adopted");
+        let adopted = adopted.unwrap_or_else(|| panic!("{wakes:?}: not taken over: {log:#?}"));
         let let_go = wait_until_let_go(&journal, &run).await;
         println!("{wakes:?}: taken over within {took:?}; the other says: {let_go}");
         // Time enough for a batch of text, had it been allowed.
@@ -81,8 +83,7 @@ async fn worker_that_stood_still_past_its_lease_writes_nothing_more() {
         check_gapless(&log).expect("no gap");
         assert_eq!(later, log, "{wakes:?}");
         assert_eq!(last, log, "{wakes:?}");
-        let adopted = log.iter().position(|event| event.event == "run_adopted");
-        let after = &log[adopted.expect("it is taken over")..];
+        let after = &log[adopted..];
         assert!(
             after
                 .iter()

@@ -42,7 +42,7 @@ async fn database_outages_lose_no_acknowledged_write_and_heal_by_themselves() {
     let mut app = TestApp::on(Program::new(Some(db.url()))).await;
     let model = ScriptedModel::start().await;
     let agent = app.create_agent(&model).await;
-    let pid = app.program().pid();
+    let pid = app.program().id();
     let cycle = [Fault::Restart, Fault::Pause, Fault::Crash];
 
     for round in 0..rounds(5, 50) {
@@ -120,7 +120,7 @@ async fn database_outages_lose_no_acknowledged_write_and_heal_by_themselves() {
         assert!(!is_adopted, "{fault:?}: the run's own worker was alive");
     }
     assert!(app.program().is_running());
-    assert_eq!(app.program().pid(), pid, "the server was started again");
+    assert_eq!(app.program().id(), pid, "the server was started again");
 }
 
 /// Writes without a break.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{CrashableDb, EventStream, ScriptedModel, check_gapless, inputs, texts};
+use testkit::{CrashableDb, EventStream, ScriptedModel, check_gapless, inputs, signal, texts};
 
 use super::rounds;
 use crate::support::{Program, TestApp, client};
@@ -62,7 +62,7 @@ async fn stopped_server_tells_every_stream_to_come_back_and_nothing_is_lost() {
             "every run is under way"
         );
 
-        app.program().signal("TERM");
+        signal("TERM", app.program().id());
         let told = Instant::now();
         let ends = watchers.iter_mut().map(|watcher| async {
             let rest = watcher.stream.collect_all().await;
@@ -138,7 +138,7 @@ async fn server_that_is_told_to_stop_while_the_database_is_frozen_ends_in_time()
         .json(&inputs::message("are you there?"))
         .send();
     let waiting = tokio::spawn(waiting);
-    app.program().signal("TERM");
+    signal("TERM", app.program().id());
     let told = Instant::now();
     while app.program().is_running() {
         assert!(told.elapsed() < ENDS_WITHIN, "it does not end");

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
+use testkit::signal;
 
 use super::{PATIENCE, client};
 
@@ -107,9 +108,7 @@ impl Program {
         let Some(mut child) = self.child.take() else {
             return true;
         };
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(sent.expect("send SIGTERM").success());
+        signal("TERM", child.id());
         child.wait().expect("the server ends").success()
     }
 
@@ -131,19 +130,6 @@ impl Program {
 
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
-    }
-
-    /// Sends a signal to the running server.
-    pub fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
-        let mut kill = Command::new("kill");
-        kill.args([&format!("-{name}"), &pid]);
-        assert!(kill.status().expect("run kill").success());
-    }
-
-    /// The process of the running server.
-    pub fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
     }
 
     /// Whether the server that was started still runs.
