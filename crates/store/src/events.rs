@@ -103,6 +103,16 @@ impl EventColumns {
 }
 
 impl TenantTx {
+    /// Number of the last of these events, if the log has it.
+    pub async fn find_last(&mut self, events: &EventColumns) -> Result<Option<i64>> {
+        let seq = sqlx::query_scalar!(
+            "select seq from events where workspace_id = $1 and id = $2",
+            self.workspace_id().uuid(),
+            events.ids.last()
+        );
+        Ok(seq.fetch_optional(self.connection()).await?)
+    }
+
     /// Appends events of a run, if `lease` still holds it.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use llm::chain::{Candidate, Chain, LastAsked};
 use llm::{ChatModel, ModelRequest};
 use serde_json::Value;
 use store::events::EventColumns;
-use store::runs::{Ending, WholeMessage};
+use store::runs::{Ending, Lease, WholeMessage};
 use tokio::time::{Instant, timeout_at};
 
 use super::artifacts::Artifacts;
@@ -333,7 +333,12 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, mut outcome: Outcome) 
     drop(events);
     let lease = run.lease;
     let written = retrying(|| worker.inner.store.end_run(&lease, &ending, &columns));
-    match written.await {
+    let written = match written.await {
+        // An earlier try may have got through, and its answer not.
+        Err(store::Error::LeaseLost) => retrying(|| find_end(worker, &lease, &columns)).await,
+        written => written,
+    };
+    match written {
         Ok(last_seq) => {
             let now = ending.now;
             let logged = columns.into_logged(last_seq, lease.conversation_id, lease.run_id, now);
@@ -352,6 +357,15 @@ async fn end(worker: &Worker, run: StartedRun, log: &Log, mut outcome: Outcome) 
             tracing::error!(run.id = %run.lease.run_id, error = %error, "write a run's end");
         }
     }
+}
+
+/// Number of a run's last event, if its end was written as `columns` have it.
+async fn find_end(worker: &Worker, lease: &Lease, columns: &EventColumns) -> store::Result<i64> {
+    let mut tx = worker.inner.store.begin(lease.workspace_id).await?;
+    let last_seq = tx.find_last(columns).await?;
+    let last_seq = last_seq.ok_or(store::Error::LeaseLost)?;
+    tracing::info!(run.id = %lease.run_id, "a run's end was written, though its answer got lost");
+    Ok(last_seq)
 }
 
 /// What to tell of a run that ended because its own limit was spent.

@@ -355,7 +355,8 @@ impl RunLog for Log {
 /// Tries a transaction again while the database is away.
 ///
 /// A commit whose answer got lost may have happened. Trying it again then violates the log's key
-/// (the events carry ids made before), so nothing is ever written twice: see `events_id_key`.
+/// (the events carry ids made before), so nothing is ever written twice: see `events_id_key`. What
+/// ends a run finds it ended, as one whose lease is lost.
 ///
 /// # Errors
 /// The last error, or at once any error that waiting does not mend.

@@ -4,6 +4,7 @@
 mod containers;
 mod dead_connections;
 mod fencing;
+mod lost_answers;
 mod outage;
 mod queue;
 mod renewal_race;
