@@ -60,6 +60,31 @@ test("a draft stays with its conversation until it is sent", async ({ page, api,
   await expect(composer(page)).toHaveValue("for the second");
 });
 
+test("a message that could not be sent is in the field, also after a reload", async ({
+  page,
+  api,
+  agent,
+  model,
+  problems,
+}) => {
+  problems.allow(/status of 503/, /answer: 503/);
+  model.next({ chunks: ["noted"] });
+  await open(page, await startConversation(api, agent));
+  await page.route(/\/api\/post_message/, (route) => route.fulfill({ status: 503 }));
+
+  await composer(page).fill("How was last week?");
+  await composer(page).press("Enter");
+  await expect(page.getByRole("form", { name: "Message" }).getByRole("alert")).toBeVisible();
+  await expect(composer(page)).toHaveValue("How was last week?");
+  await page.unroute(/\/api\/post_message/);
+  await reload(page);
+
+  await expect(composer(page)).toBeFocused();
+  await expect(composer(page)).toHaveValue("How was last week?");
+  await composer(page).press("Enter");
+  await expect(answerOf(page, agent.name)).toHaveText("noted");
+});
+
 test("whoever does not edit a message after all has their own draft and files back", async ({
   page,
   api,

@@ -15,8 +15,7 @@ use crate::pages::conversations::server::PostMessage;
 use crate::pages::conversations::uploads::{self, Tray, Upload};
 use crate::pages::runs::server::CancelRun;
 use crate::ui::{
-    FormAction, FormAlert, FormErrors, Icon, escaped, live, on_change, sentence, use_toasts,
-    when_done,
+    FormAction, FormAlert, Icon, escaped, live, on_change, sentence, use_toasts, when_done,
 };
 
 /// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
@@ -67,9 +66,6 @@ pub fn Composer(
             let key = keys.key_for(post);
             sent_text.set_value(text.clone());
             let replaces = edited.get_untracked();
-            if replaces.is_none() {
-                drafts::keep(id, "");
-            }
             post.send(PostMessage {
                 id,
                 text,
@@ -91,13 +87,21 @@ pub fn Composer(
             }
         }
     });
-    restore_on_failure(errors, sent_text, field);
-    begin_with_draft(id, field);
+    // What is sent stays kept until it is known what became of it.
+    let keep_draft = move || {
+        if let (None, Some(field)) = (edited.get_untracked(), field.get_untracked()) {
+            drafts::keep(id, &field.value());
+        }
+    };
+    when_done(post.has_succeeded(), keep_draft);
     on_change(move || {
         if errors.error().is_some() {
+            restore_text(sent_text, field);
+            keep_draft();
             tray.put_back(sent_files.get_value());
         }
     });
+    begin_with_draft(id, field);
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         send();
@@ -319,18 +323,11 @@ impl MessageKeys {
 }
 
 /// What was typed comes back if the server did not take it, before what was typed since.
-fn restore_on_failure(
-    errors: FormErrors,
-    sent_text: StoredValue<String>,
-    field: NodeRef<html::Textarea>,
-) {
-    on_change(move || {
-        let has_failed = errors.error().is_some();
-        if let Some(field) = field.get_untracked().filter(|_| has_failed) {
-            let texts = [sent_text.get_value(), field.value()];
-            field.set_value(texts.join("\n\n").trim());
-        }
-    });
+fn restore_text(sent_text: StoredValue<String>, field: NodeRef<html::Textarea>) {
+    if let Some(field) = field.get_untracked() {
+        let texts = [sent_text.get_value(), field.value()];
+        field.set_value(texts.join("\n\n").trim());
+    }
 }
 
 /// Stops the active run; without JavaScript it sends the form it stands in elsewhere.
