@@ -6,7 +6,7 @@ use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use wasm_bindgen::JsCast;
-use web_sys::Element;
+use web_sys::{Element, HtmlElement};
 
 use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::server::{Regenerate, ShowBranch};
@@ -17,6 +17,15 @@ use crate::ui::{FormAction, FormAlert, copy_text, on_change, show_copied, when_d
 pub struct Deeds {
     again: FormAction<Regenerate>,
     branch: FormAction<ShowBranch>,
+    switched: StoredValue<Option<Switched>>,
+}
+
+/// The button that led to another version. The message around it gives way to the other one.
+#[derive(Clone)]
+struct Switched {
+    label: String,
+    /// The message before, which stays.
+    message_before: Option<String>,
 }
 
 impl Deeds {
@@ -25,9 +34,19 @@ impl Deeds {
         let deeds = Self {
             again: FormAction::new(),
             branch: FormAction::new(),
+            switched: StoredValue::new(None),
         };
         // What is asked again comes over the stream; a branch that is there is only read.
         when_done(deeds.branch.has_succeeded(), move || live.reload());
+        on_change(move || {
+            live.messages.track();
+            if deeds.switched.with_value(Option::is_some)
+                && deeds.branch.has_succeeded().get_untracked()
+            {
+                // Once the other messages are in the page.
+                request_animation_frame(move || deeds.focus_switch());
+            }
+        });
         on_change(move || {
             live.ended_runs.track();
             // What was refused because of a run can be done now.
@@ -52,9 +71,35 @@ impl Deeds {
             }
             Some(path) if path == ShowBranch::url() => {
                 event.prevent_default();
+                self.switched.set_value(Switched::by(event));
                 self.branch.submit(event);
             }
             _ => {}
+        }
+    }
+
+    /// Gives the focus to the button in the new message that does what the one did that was clicked.
+    fn focus_switch(self) {
+        let Some(switched) = self.switched.try_update_value(Option::take).flatten() else {
+            return;
+        };
+        let before = switched.message_before;
+        let ids = messages().map(|message| (message.get_attribute("data-message"), message));
+        let mut ids = ids.skip_while(|(id, _)| before.is_some() && *id != before);
+        let message = match before {
+            Some(_) => ids.nth(1),
+            None => ids.next(),
+        };
+        let Some((_, message)) = message else { return };
+        for selector in [
+            format!("button[aria-label='{}']:enabled", switched.label),
+            "[aria-label='Versions'] button:enabled".to_owned(),
+        ] {
+            let button = message.query_selector(&selector).ok().flatten();
+            if let Some(button) = button.and_then(|it| it.dyn_into::<HtmlElement>().ok()) {
+                let _ = button.focus();
+                return;
+            }
         }
     }
 
@@ -70,6 +115,25 @@ impl Deeds {
         }
         .into_any()
     }
+}
+
+impl Switched {
+    fn by(event: &SubmitEvent) -> Option<Self> {
+        let button = event.submitter()?;
+        let message = button.closest("[data-message]").ok().flatten()?;
+        let before = messages().take_while(|other| *other != message).last();
+        Some(Self {
+            label: button.get_attribute("aria-label")?,
+            message_before: before.and_then(|it| it.get_attribute("data-message")),
+        })
+    }
+}
+
+/// The messages in the page, in their order.
+fn messages() -> impl Iterator<Item = Element> {
+    let found = document().query_selector_all("[data-message]").ok();
+    let found = found.into_iter();
+    found.flat_map(|list| (0..list.length()).filter_map(move |at| list.get(at)?.dyn_into().ok()))
 }
 
 /// Copies what the clicked button stands at: code, or a message as Markdown.
