@@ -1,6 +1,6 @@
 // How a conversation is read, and what can be done with it meanwhile.
 import { words } from "../support/model";
-import { answerOf, ask, open } from "../support/pages";
+import { answerOf, ask, open, reload } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
@@ -116,4 +116,82 @@ test("older conversations are looked through beside the thread", async ({ page, 
   await page.getByRole("link", { name: "Newest" }).click();
   await expect(list.locator(`a[href="${paths[59]}"]`)).toBeVisible();
   await expect(page).toHaveURL(new RegExp(`${paths[0]}(\\?)?$`));
+});
+
+test("formulas are set, while they are written and later", async ({ page, api, agent, model }) => {
+  const chunks = ["The roots of $ax^2 + bx + c = 0$ cost nothing, not $5 or $10:\n\n$$\n", "x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}\n", "- 0\n$$\n\nThat is all."];
+  const held = model.hold(chunks);
+  await open(page, await startConversation(api, agent));
+  await ask(page, "How are quadratic equations solved?");
+  const answer = answerOf(page, agent.name);
+  held.release(1);
+  await expect(answer.locator("math")).toHaveCount(1);
+  held.finish();
+
+  const looks = async (): Promise<void> => {
+    await expect(answer.locator("math")).toHaveCount(2);
+    await expect(answer).toContainText("not $5 or $10");
+    await expect(answer.locator(".formula mfrac msqrt")).toBeVisible();
+    await expect(answer).not.toContainText("$$");
+  };
+  await looks();
+  await expect(answer).toContainText("That is all.");
+  await reload(page);
+  await looks();
+  await expect.poll(() => page.evaluate(() => document.fonts.check('16px "STIX Two Math"'))).toBe(true);
+});
+
+test("a hit of the search shows what was said and leads to it", async ({ page, api, agent, model }) => {
+  test.setTimeout(120_000);
+  model.next({ chunks: ["The grey heron stands **longest** of all."] });
+  const path = await startConversation(api, agent);
+  await runEnd(api, await postMessage(api, path, "Which bird waits?"));
+  for (let number = 0; number < 35; number += 1) {
+    await runEnd(api, await postMessage(api, path, `Question number ${number}.`));
+  }
+  await open(page, path);
+  const said = page.getByRole("log").getByText("The grey heron stands longest of all.");
+  const end = page.getByRole("log").getByText("Question number 34.");
+  await expect(end).toBeVisible();
+  await expect(said).toHaveCount(0);
+
+  await page.getByRole("searchbox", { name: "Search conversations" }).fill("longest heron");
+  await page.keyboard.press("Enter");
+  const hit = page.getByRole("navigation", { name: "Conversations" }).getByRole("link");
+  await expect(hit).toHaveCount(1);
+  await expect(hit).toContainText("The grey heron stands longest of all.");
+  await expect(hit.locator("mark")).toHaveText("longest");
+  await hit.click();
+
+  await expect(said).toBeInViewport();
+  await expect(page).toHaveURL(/query=longest/);
+  await page.getByRole("button", { name: "Latest message" }).click();
+  await expect(end).toBeInViewport();
+
+  // The address alone leads there, too.
+  await reload(page);
+  await expect(said).toBeInViewport();
+});
+
+test("the switch between versions keeps the focus, wherever it stands", async ({ page, api, agent, model }) => {
+  const long = (mark: string): string[] => [`${mark} begins.`, ...Array.from({ length: 60 }, (_, i) => `\n\nParagraph ${i}.`)];
+  model.next({ chunks: long("First") });
+  model.next({ chunks: long("Second") });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "How was last week?");
+  const answer = answerOf(page, agent.name);
+  await expect(answer).toContainText("Paragraph 59.");
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await expect(answer).toContainText("Second begins.");
+  await expect(answer).toContainText("Paragraph 59.");
+
+  const before = page.getByRole("button", { name: "Version before" });
+  await before.press("Enter");
+  await expect(answer).toContainText("First begins.");
+  const after = page.getByRole("button", { name: "Version after" });
+  await expect(after).toBeFocused();
+  await expect(after).toBeInViewport();
+  await page.keyboard.press("Enter");
+  await expect(answer).toContainText("Second begins.");
+  await expect(before).toBeFocused();
 });

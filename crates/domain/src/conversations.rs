@@ -46,6 +46,23 @@ pub struct Conversation {
     pub created_at: Timestamp,
     /// Last message or change of title.
     pub updated_at: Timestamp,
+    /// Where a search found its words; `None` in other answers, and if only the title has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit: Option<SearchHit>,
+}
+
+/// The newest message that has the words of a search, with what stands around the first of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchHit {
+    /// The message.
+    pub message_id: MessageId,
+    /// The text before, at most some 40 characters.
+    pub before: String,
+    /// What was found.
+    pub found: String,
+    /// The text after, at most some 120 characters.
+    pub after: String,
 }
 
 /// Input for a new conversation.

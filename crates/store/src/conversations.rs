@@ -1,12 +1,13 @@
 //! Conversations; their messages are in `messages`.
 
-use domain::conversations::{Conversation, ConversationFilter};
+use domain::conversations::{Conversation, ConversationFilter, SearchHit};
 use domain::runs::{RunStatus, StepStatus, Usage};
 use domain::{ConversationId, Cursor, Page, Paged, RunId, Timestamp};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::database::TenantTx;
+use crate::excerpts::excerpt;
 use crate::runs::unreadable;
 use crate::words::words_query;
 use crate::{Error, Result};
@@ -92,7 +93,43 @@ impl TenantTx {
             .into_iter()
             .map(ConversationRow::into_conversation)
             .collect::<Result<Vec<_>>>()?;
-        Ok(Paged::cut(conversations, page.limit, place))
+        let mut page = Paged::cut(conversations, page.limit, place);
+        if let Some(query) = filter.query.as_deref() {
+            self.find_hits(&mut page.items, query).await?;
+        }
+        Ok(page)
+    }
+
+    /// Fills in where `query` was found.
+    async fn find_hits(&mut self, conversations: &mut [Conversation], query: &str) -> Result<()> {
+        let ids: Vec<Uuid> = conversations.iter().map(|it| it.id.uuid()).collect();
+        let rows = sqlx::query!(
+            "select distinct on (w.conversation_id) w.conversation_id, w.message_id, m.text
+             from message_words w
+             join messages m on m.workspace_id = w.workspace_id and m.id = w.message_id
+             where w.workspace_id = $1 and w.conversation_id = any($2)
+               and w.words @@ to_tsquery('simple', $3)
+             order by w.conversation_id, w.message_id desc",
+            self.workspace_id().uuid(),
+            &ids,
+            words_query(query)
+        )
+        .fetch_all(self.connection())
+        .await?;
+        for conversation in conversations {
+            let id = conversation.id.uuid();
+            let row = rows.iter().find(|row| row.conversation_id == id);
+            conversation.hit = row.and_then(|row| {
+                let excerpt = excerpt(&row.text, query)?;
+                Some(SearchHit {
+                    message_id: row.message_id.into(),
+                    before: excerpt.before,
+                    found: excerpt.found,
+                    after: excerpt.after,
+                })
+            });
+        }
+        Ok(())
     }
 
     /// One conversation.
@@ -308,6 +345,7 @@ impl ConversationRow {
             run_status,
             created_at: self.created_at.into(),
             updated_at: self.updated_at.into(),
+            hit: None,
         })
     }
 }

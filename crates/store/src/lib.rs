@@ -24,6 +24,7 @@ mod database;
 pub mod embedded;
 mod error;
 pub mod events;
+mod excerpts;
 pub mod files;
 pub mod idempotency;
 pub mod installation;

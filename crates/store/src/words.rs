@@ -18,7 +18,8 @@ pub(crate) fn words_of(text: &str) -> Vec<String> {
     words.into_iter().collect()
 }
 
-fn words_in(text: &str) -> impl Iterator<Item = &str> {
+/// The words of a text as they stand there, one after another.
+pub(crate) fn words_in(text: &str) -> impl Iterator<Item = &str> {
     let written = text.split(is_gap).filter(|word| !word.is_empty());
     written.flat_map(|word| {
         // Most are whole.

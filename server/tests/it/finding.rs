@@ -124,6 +124,43 @@ async fn words_are_found_whatever_stands_beside_them() {
 }
 
 #[tokio::test]
+async fn hit_names_the_newest_message_and_shows_what_stands_around() {
+    let app = TestApp::start().await;
+    let model = ScriptedModel::start().await;
+    let agent = app.create_agent(&model).await;
+    let conversation = talk(&app, &model, &agent, "What is a heron?", "A **grey bird**.").await;
+    model.next(Scripted::text(
+        "Herons stand\n\nin water, and the Grey Heron stands longest of all.",
+    ));
+    app.ask(&conversation, "And where?").await;
+    app.log(&conversation).await;
+    let path = format!("/conversations/{conversation}");
+    app.patch(&path, json!({"title": "Birds of the harbour"}))
+        .await;
+    let messages = app.get(&format!("{path}/messages")).await.body;
+    let newest = &messages["items"][0]["id"];
+
+    let by_phrase = app.get("/conversations?query=grey%20heron").await.body;
+    let by_words = app.get("/conversations?query=water%20in").await.body;
+    let by_title = app.get("/conversations?query=harbour").await.body;
+    let unasked = app.get("/conversations").await.body;
+
+    let hit = json!({
+        "message_id": newest,
+        "before": "Herons stand in water, and the ",
+        "found": "Grey Heron",
+        "after": " stands longest of all.",
+    });
+    assert_eq!(by_phrase["items"][0]["hit"], hit);
+    assert_eq!(by_words["items"][0]["hit"]["found"], "water");
+    assert_eq!(by_words["items"][0]["hit"]["before"], "Herons stand in ");
+    for page in [by_title, unasked] {
+        assert_eq!(ids(&page), [&conversation]);
+        assert!(page["items"][0].get("hit").is_none(), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn pinned_conversations_stand_first_on_every_page() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;

@@ -161,7 +161,6 @@ fn Entries(
     if let Some(after) = asked.get("after") {
         kept.insert("after", after);
     }
-    let kept = kept.to_query_string();
     let entry = move |conversation| {
         let kept = kept.clone();
         view! { <Entry conversation now current kept /> }.into_any()
@@ -178,19 +177,29 @@ fn Entry(
     conversation: Conversation,
     now: Timestamp,
     current: Option<Signal<String>>,
-    kept: String,
+    kept: ParamsMap,
 ) -> impl IntoView {
     let id: ConversationId = conversation.id;
     let is_current = Memo::new(move |_| {
         current.is_some_and(|current| current.with(|current| *current == id.to_string()))
     });
     let title = shown_title(&conversation.title);
+    let mut kept = kept;
+    let excerpt = conversation.hit.map(|hit| {
+        kept.insert("message", hit.message_id.to_string());
+        view! {
+            <span class="excerpt" dir="auto">
+                {hit.before} <mark>{hit.found}</mark> {hit.after}
+            </span>
+        }
+        .into_any()
+    });
     view! {
         <li>
             <a
                 class="conv"
                 class:is-current=move || is_current.get()
-                href=format!("/conversations/{id}{kept}")
+                href=format!("/conversations/{id}{}", kept.to_query_string())
                 aria-current=move || is_current.get().then_some("page")
             >
                 <Avatar
@@ -203,6 +212,7 @@ fn Entry(
                     <span class="block truncate text-xs text-ink-3">
                         {conversation.agent_name} " · " <Age at=conversation.updated_at now />
                     </span>
+                    {excerpt}
                 </span>
                 {conversation
                     .is_pinned

@@ -8,6 +8,7 @@ mod detail;
 mod drafts;
 mod files;
 mod files_page;
+mod found;
 mod html;
 mod list;
 mod live_thread;

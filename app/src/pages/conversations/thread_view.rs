@@ -16,6 +16,7 @@ use crate::layout::may;
 use crate::pages::conversations::actions::ConversationMenu;
 use crate::pages::conversations::composer::Composer;
 use crate::pages::conversations::deeds::{Deeds, copy_clicked};
+use crate::pages::conversations::found::show_found;
 use crate::pages::conversations::list::shown_title;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
 use crate::pages::conversations::message::MessageView;
@@ -49,6 +50,7 @@ pub fn ThreadView(
     } = thread;
     let can_ask = !is_archived && may(Action::Converse);
     show_end_of_conversation(live);
+    show_found(live);
     let is_interrupted = follow(live, conversation.id);
     let is_later = Cell::new(false);
     on_change(move || {

@@ -66,6 +66,7 @@ impl Conversations for Session {
             run_status: None,
             created_at: now,
             updated_at: now,
+            hit: None,
         };
         tx.create_conversation(&conversation).await.or_fault()?;
         tx.commit(conversation.id.uuid(), &conversation.title)

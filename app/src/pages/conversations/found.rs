@@ -1,0 +1,50 @@
+//! The message that a search found, brought into sight.
+
+use domain::Cursor;
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use crate::pages::conversations::live_thread::LiveThread;
+use crate::ui::on_change;
+
+/// Reads back to the message that the address names and shows it. One that is on another branch is
+/// not found; then the beginning of the conversation has been read, and its end stays in sight.
+pub fn show_found(live: LiveThread) {
+    let query = use_query_map();
+    let wanted = Memo::new(move |_| query.with(|query| query.get("message")));
+    let shown = StoredValue::new(None::<String>);
+    // What could not be read is not asked for again.
+    let asked = StoredValue::new(None::<Cursor>);
+    on_change(move || {
+        let is_reading = live.is_reading.get();
+        let Some(id) = wanted
+            .get()
+            .filter(|id| shown.get_value().as_ref() != Some(id))
+        else {
+            return;
+        };
+        let is_there = live
+            .messages
+            .with(|messages| messages.iter().any(|message| message.id.to_string() == id));
+        let older = live.older.get_untracked();
+        if is_there {
+            shown.set_value(Some(id.clone()));
+            // Once it is in the page and laid out.
+            request_animation_frame(move || request_animation_frame(move || mark(&id)));
+        } else if !is_reading && older.is_some() && asked.get_value() != older {
+            asked.set_value(older);
+            live.read_older();
+        }
+    });
+}
+
+fn mark(id: &str) {
+    let find = |selector: &str| document().query_selector(selector).ok().flatten();
+    if let Some(former) = find("[data-found]") {
+        let _ = former.remove_attribute("data-found");
+    }
+    if let Some(message) = find(&format!("[data-message='{id}']")) {
+        let _ = message.set_attribute("data-found", "");
+        message.scroll_into_view();
+    }
+}
