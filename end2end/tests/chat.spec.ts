@@ -278,7 +278,7 @@ test("conversations are found by what was said in them", async ({ page, api, age
   await expect(list.getByRole("link")).toContainText("Which bird is this?");
   await expect(composer(page)).toHaveValue("a draft");
   await list.getByRole("link").click();
-  await expect(page.getByText("The heron stands still.")).toBeVisible();
+  await expect(page.getByRole("log").getByText("The heron stands still.")).toBeVisible();
   await page.getByRole("searchbox", { name: "Search conversations" }).fill("unsaid");
   await page.keyboard.press("Enter");
   await expect(list).toContainText("Nothing has all these words.");

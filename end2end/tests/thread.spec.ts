@@ -1,6 +1,6 @@
 // How a conversation is read, and what can be done with it meanwhile.
 import { words } from "../support/model";
-import { answerOf, ask, open, reload } from "../support/pages";
+import { answerOf, ask, composer, open, question, reload } from "../support/pages";
 import { postMessage, runEnd, startConversation } from "../support/people";
 import { expect, test } from "../support/fixtures";
 
@@ -171,6 +171,14 @@ test("a hit of the search shows what was said and leads to it", async ({ page, a
   // The address alone leads there, too.
   await reload(page);
   await expect(said).toBeInViewport();
+
+  // Whoever edits a message keeps the list.
+  await question(page, "Which bird waits?").getByRole("link", { name: "Edit" }).click();
+  await expect(composer(page)).toHaveValue("Which bird waits?");
+  await expect(hit).toHaveCount(1);
+  await page.getByRole("link", { name: "Cancel" }).click();
+  await expect(page).toHaveURL(/\?query=longest[^&]*$/);
+  await expect(hit).toHaveCount(1);
 });
 
 test("the switch between versions keeps the focus, wherever it stands", async ({ page, api, agent, model }) => {

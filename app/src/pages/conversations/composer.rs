@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::NavigateOptions;
 use leptos_router::hooks::{use_location, use_navigate, use_query_map};
+use leptos_router::params::ParamsMap;
 use web_sys::{FileList, HtmlInputElement};
 
 use crate::pages::conversations::drafts;
@@ -15,7 +16,7 @@ use crate::pages::conversations::server::PostMessage;
 use crate::pages::conversations::uploads::{self, Tray, Upload};
 use crate::pages::runs::server::CancelRun;
 use crate::ui::{
-    FormAction, FormAlert, Icon, escaped, live, on_change, sentence, use_toasts, when_done,
+    FormAction, FormAlert, Icon, escaped, live, on_change, or, sentence, use_toasts, when_done,
 };
 
 /// A growing text field; `Enter` sends, `Shift Enter` breaks the line.
@@ -236,10 +237,26 @@ fn edited_message(
                 replace: true,
                 ..NavigateOptions::default()
             };
-            navigate(&path.get_untracked(), options);
+            let target = format!(
+                "{}{}",
+                path.get_untracked(),
+                untrack(|| to_edit(query, None))
+            );
+            navigate(&target, options);
         }
     });
     edited
+}
+
+/// The page's query with another message to edit, or none. The list beside it stays.
+pub fn to_edit(query: Memo<ParamsMap>, message: Option<MessageId>) -> String {
+    let mut query = query.get();
+    query.remove("edit");
+    query.remove("message");
+    if let Some(message) = message {
+        query.insert("edit", message.to_string());
+    }
+    or(&query.to_query_string(), "?").to_owned()
 }
 
 /// What was typed here before comes back, and who has a keyboard can type at once.
@@ -280,6 +297,7 @@ fn pasted_files(event: &ClipboardEvent) -> Option<FileList> {
 
 /// Says that a message is edited, with the way back.
 fn edit_note(edited: Memo<Option<MessageId>>) -> AnyView {
+    let query = use_query_map();
     live(move || {
         match edited.get() {
         Some(id) => view! {
@@ -287,7 +305,7 @@ fn edit_note(edited: Memo<Option<MessageId>>) -> AnyView {
                 <input type="hidden" name="replaces" value=id.to_string() />
                 <Icon name="pencil" class="icon-sm" />
                 "Sending this begins another branch; what followed the old message stays on its own."
-                <a class="link ml-auto shrink-0" href="?">
+                <a class="link ml-auto shrink-0" href=move || to_edit(query, None)>
                     "Cancel"
                 </a>
             </p>

@@ -6,7 +6,9 @@ use domain::runs::RunError;
 use domain::{AgentId, ConversationId, MessageId, RunId, Timestamp};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos_router::hooks::use_query_map;
 
+use crate::pages::conversations::composer::to_edit;
 use crate::pages::conversations::files::attached_files;
 use crate::pages::conversations::html::element_id;
 use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
@@ -60,12 +62,13 @@ fn Question(
         created_at,
         ..
     } = message;
+    let query = use_query_map();
     let edit = can_ask.then(|| {
         view! {
             <a
                 class="btn btn-ghost btn-sm"
                 class:hidden=move || thread.is_answering()
-                href=format!("?edit={message_id}")
+                href=move || to_edit(query, Some(message_id))
             >
                 <Icon name="pencil" />
                 "Edit"
