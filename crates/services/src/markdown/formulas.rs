@@ -1,14 +1,18 @@
 //! Formulas in the notation of TeX, as MathML, which browsers set by themselves.
 
-use std::borrow::Cow;
 use std::convert::Infallible;
+use std::panic::catch_unwind;
 
 use pulldown_latex::config::DisplayMode;
+use pulldown_latex::event::{Content, Dimension, DimensionUnit, Event};
 use pulldown_latex::mathml::push_mathml;
 use pulldown_latex::{Parser, RenderConfig, Storage};
 
 /// Longest formula that is set; a longer one is shown as it is written.
-const MAX_BYTES: usize = 4 * 1024;
+pub(super) const MAX_BYTES: usize = 4 * 1024;
+/// Most parts that a formula may have, and most bytes of MathML.
+const MAX_EVENTS: usize = 20_000;
+const MAX_HTML_BYTES: usize = 256 * 1024;
 /// Deepest MathML that is set; sanitising takes time by the square of it.
 const MAX_DEPTH: usize = 64;
 /// Commands of a formula that are read on the stack that is there, as each may be the argument of the
@@ -17,12 +21,14 @@ const MAX_COMMANDS_HERE: usize = 128;
 /// Stack that is enough for as many commands as the longest formula can have.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
 /// Commands that define commands, which may grow without bounds.
-const DEFINING: [&str; 6] = [
+const DEFINING: [&str; 8] = [
     r"\def",
     r"\edef",
+    r"\futurelet",
     r"\gdef",
     r"\let",
     r"\newcommand",
+    r"\providecommand",
     r"\renewcommand",
 ];
 
@@ -57,9 +63,17 @@ const KNOWN_BY_OTHERS: [(&str, &str); 18] = [
     (r"\tag", r"\def\tag#1{\qquad(#1)}"),
 ];
 
-/// MathML of a formula; `None` if it is not understood, too long or nested too deeply. A formula is
-/// `on_its_own`, or stands within a line.
-pub(super) fn set(tex: &str, on_its_own: bool) -> Option<String> {
+/// Where a formula stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On lines of its own.
+    Alone,
+    /// Within a line of text.
+    InLine,
+}
+
+/// MathML of a formula; `None` if it is not understood, too long or nested too deeply.
+pub(super) fn set(tex: &str, place: Place) -> Option<String> {
     if tex.len() > MAX_BYTES || DEFINING.iter().any(|command| has_command(tex, command)) {
         return None;
     }
@@ -68,7 +82,7 @@ pub(super) fn set(tex: &str, on_its_own: bool) -> Option<String> {
     let known = known.filter(|(command, _)| has_command(&tex, command));
     let mut source: String = known.map(|(_, definition)| *definition).collect();
     source.push_str(&tex);
-    let set = move || mathml(&source, on_its_own);
+    let set = move || mathml(&source, place);
     let html = match tex.matches('\\').count() {
         0..=MAX_COMMANDS_HERE => set(),
         _ => std::thread::Builder::new()
@@ -81,21 +95,49 @@ pub(super) fn set(tex: &str, on_its_own: bool) -> Option<String> {
     html.filter(|html| depth(html) <= MAX_DEPTH)
 }
 
-fn mathml(source: &str, on_its_own: bool) -> Option<String> {
+/// The parser slices texts that it does not expect, which may panic.
+fn mathml(source: &str, place: Place) -> Option<String> {
+    catch_unwind(|| unguarded_mathml(source, place)).unwrap_or_default()
+}
+
+fn unguarded_mathml(source: &str, place: Place) -> Option<String> {
     let storage = Storage::new();
-    let events: Result<Vec<_>, _> = Parser::new(source, &storage).collect();
+    let parser = Parser::new(source, &storage).take(MAX_EVENTS + 1);
+    let events: Result<Vec<_>, _> = parser.map(|event| event.map(spaced)).collect();
+    let events = events.ok()?;
+    if events.len() > MAX_EVENTS || events.iter().any(has_markup) {
+        return None;
+    }
     let config = RenderConfig {
-        display_mode: match on_its_own {
-            true => DisplayMode::Block,
-            false => DisplayMode::Inline,
+        display_mode: match place {
+            Place::Alone => DisplayMode::Block,
+            Place::InLine => DisplayMode::Inline,
         },
         ..RenderConfig::default()
     };
     let mut html = String::new();
-    let events = events.ok()?.into_iter().map(Ok::<_, Infallible>);
+    let events = events.into_iter().map(Ok::<_, Infallible>);
     push_mathml(&mut html, events, config).ok()?;
     // The sign of millionths, which stays upright, stands for the letter there.
-    Some(html.replace('\u{b5}', "\u{3bc}"))
+    let html = html.replace('\u{b5}', "\u{3bc}");
+    (html.len() <= MAX_HTML_BYTES).then_some(html)
+}
+
+/// Names of operators are written into the MathML as they are.
+fn has_markup(event: &Event<'_>) -> bool {
+    matches!(event, Event::Content(Content::Function(name)) if name.contains(['<', '>', '&']))
+}
+
+/// A space that may not be broken comes as the text of its entity.
+fn spaced(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Content(Content::Text("&nbsp;")) => Event::Space {
+            width: Some(Dimension::new(0.25, DimensionUnit::Em)),
+            height: None,
+            depth: None,
+        },
+        event => event,
+    }
 }
 
 /// A formula whose operators have names without commands, as the parser shows commands in them as
@@ -165,7 +207,8 @@ fn has_command(tex: &str, command: &str) -> bool {
 fn depth(html: &str) -> usize {
     let mut deepest = 0;
     let mut depth: usize = 0;
-    for tag in html.split('<').skip(1) {
+    let is_tag = |rest: &&str| rest.starts_with(|c: char| c == '/' || c.is_ascii_alphabetic());
+    for tag in html.split('<').skip(1).filter(is_tag) {
         let is_empty = tag.split('>').next().is_some_and(|tag| tag.ends_with('/'));
         match tag.starts_with('/') {
             true => depth = depth.saturating_sub(1),
@@ -175,77 +218,6 @@ fn depth(html: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
-}
-
-/// A text with each formula that has lines of its own on one line, where what a line begins with has
-/// no meaning: `- b` would begin a list.
-pub(super) fn on_one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains("$$") && !text.contains(r"\[") {
-        return Cow::Borrowed(text);
-    }
-    let mut joined = String::with_capacity(text.len());
-    let mut fence: Option<&str> = None;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let line_end = rest.find('\n').map_or(rest.len(), |end| end + 1);
-        let line = rest[..line_end].trim();
-        let length = match fence {
-            Some(mark) => {
-                let is_closed = line.starts_with(mark) && line.chars().all(|c| mark.contains(c));
-                fence = fence.filter(|_| !is_closed);
-                None
-            }
-            None => {
-                fence = ["```", "~~~"]
-                    .into_iter()
-                    .find(|mark| line.starts_with(mark));
-                length_of_formula(rest)
-            }
-        };
-        let (taken, after) = rest.split_at(length.unwrap_or(line_end));
-        match length {
-            Some(_) => join_lines(taken, &mut joined),
-            None => joined.push_str(taken),
-        }
-        rest = after;
-    }
-    Cow::Owned(joined)
-}
-
-/// Length of the formula that a text begins with, if it has several lines.
-fn length_of_formula(text: &str) -> Option<usize> {
-    let formula = text.trim_start_matches([' ', '\t']);
-    let (opening, closing) = [("$$", "$$"), (r"\[", r"\]")]
-        .into_iter()
-        .find(|(opening, _)| formula.starts_with(opening))?;
-    let from = text.len() - formula.len() + opening.len();
-    let within = &text[from..];
-    let within = &within[..within.floor_char_boundary(MAX_BYTES)];
-    let end = within.find(closing)?;
-    within[..end]
-        .contains('\n')
-        .then(|| from + end + closing.len())
-}
-
-fn join_lines(formula: &str, joined: &mut String) {
-    for (number, line) in formula.lines().enumerate() {
-        // How far the first is indented says which item of a list it belongs to.
-        let line = match number {
-            0 => line,
-            _ => line.trim_start(),
-        };
-        if number > 0 {
-            joined.push(' ');
-        }
-        joined.push_str(without_comment(line));
-    }
-}
-
-/// A comment would reach to the formula's end.
-fn without_comment(line: &str) -> &str {
-    let mut marks = line.match_indices('%');
-    let comment = marks.find(|(at, _)| !line[..*at].ends_with('\\'));
-    comment.map_or(line, |(at, _)| &line[..at])
 }
 
 #[cfg(test)]
@@ -266,18 +238,24 @@ mod tests {
             r"\operatorname*{arg\,max}_{x \in \R} \norm{x} \label{eq:1}",
             r"\lim_{x \to 0} \operatorname{sinc}(x) = 1 \quad \forall x \in \mathbb{R}",
         ] {
-            let html = set(tex, true).unwrap_or_else(|| panic!("{tex} is not set"));
+            let html = set(tex, Place::Alone).unwrap_or_else(|| panic!("{tex} is not set"));
             assert!(html.starts_with(r#"<math display="block""#), "{html}");
             assert!(html.ends_with("</math>"), "{html}");
         }
-        assert!(!set(r"a \tag{1}", true).expect("it is set").contains('{'));
+        assert!(
+            !set(r"a \tag{1}", Place::Alone)
+                .expect("it is set")
+                .contains('{')
+        );
+        let spaced = set(r"5~\text{kg}\ \mathrm{m}", Place::InLine).expect("it is set");
+        assert!(!spaced.contains("nbsp"), "{spaced}");
         for operator in [
             r"\operatorname*{arg\,max}_x y",
             r"\operatorname{arg\,max}_x y",
             r"\mathop{\mathrm{arg\,max}}\limits_x y",
             r"\argmax_x y",
         ] {
-            let html = set(operator, true).expect("it is set");
+            let html = set(operator, Place::Alone).expect("it is set");
             assert!(html.contains("<mi>arg\u{2009}max</mi>"), "{html}");
             assert_eq!(
                 html.contains("<munder>"),
@@ -294,13 +272,18 @@ mod tests {
             r"\unheardof{x}",
             r"\def\a{\b\b}\def\b{xx}\a",
             r"\newcommand{\a}{x}\a",
+            r"\providecommand{\a}[1]{#1#1}\a{x}",
+            r"\operatorname{<button class='btn'>x</button>}",
+            r"\mathop {</mi></math><h3>x</h3>}",
+            r"\char é",
             &"x".repeat(MAX_BYTES + 1),
             &"{".repeat(MAX_DEPTH + 1),
         ] {
-            assert_eq!(set(tex, false), None, "{tex}");
+            assert_eq!(set(tex, Place::InLine), None, "{tex}");
         }
-        assert!(set(r"\default", false).is_none(), "no such command");
-        assert!(set(r"\leftarrow \left( x \right)", false).is_some());
+        assert!(set(r"\default", Place::InLine).is_none(), "no such command");
+        assert!(set(&"a < b".repeat(100), Place::InLine).is_some());
+        assert!(set(r"\leftarrow \left( x \right)", Place::InLine).is_some());
     }
 
     #[test]
@@ -317,23 +300,9 @@ mod tests {
         ] {
             let count = (MAX_BYTES - 1) / (begin.len() + end.len());
             let tex = format!("{}x{}", begin.repeat(count), end.repeat(count));
-            assert_eq!(set(&tex, true), None, "{begin}");
+            assert_eq!(set(&tex, Place::Alone), None, "{begin}");
         }
         let long = r"\alpha+".repeat(500);
-        assert!(set(&long, true).is_some_and(|html| html.len() > long.len()));
-    }
-
-    #[test]
-    fn lines_of_formulas_are_joined_and_no_others() {
-        let joined = on_one_line("a\n$$\nx % so\n- \\% y\n\n+ z\n$$\nb\n  \\[\n  c\n  \\]\nd $$ e");
-        assert_eq!(joined, "a\n$$ x  - \\% y  + z $$\nb\n  \\[ c \\]\nd $$ e");
-        for text in [
-            "```\n$$\na\n$$\n```\n",
-            "$$\nnever closed\n",
-            "no formula\nat all\n",
-            "$$a$$\nb",
-        ] {
-            assert_eq!(on_one_line(text), text);
-        }
+        assert!(set(&long, Place::Alone).is_some_and(|html| html.len() > long.len()));
     }
 }

@@ -7,6 +7,7 @@ mod blocks;
 mod formulas;
 mod highlight;
 mod live;
+mod math_spans;
 mod render;
 mod sanitizer;
 mod whole;

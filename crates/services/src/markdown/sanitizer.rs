@@ -129,7 +129,7 @@ const ATTRIBUTES: [(&str, &[&str]); 14] = [
     ("mspace", &["depth", "height", "width"]),
     ("ol", &["start"]),
     ("pre", &["tabindex"]),
-    ("span", &["tabindex"]),
+    ("span", &["aria-label", "role", "tabindex"]),
     ("td", &["align"]),
     ("th", &["align"]),
 ];
