@@ -54,6 +54,11 @@ async fn runs_of_dying_workers_all_end_exactly_once() {
             begun.elapsed() < PATIENCE * runs as u32,
             "some runs do not end"
         );
+        // A run that is interrupted too often is ended as failed, which is not what this is about.
+        if count(&mut superuser, "status = 'running' and attempt >= 4").await > 0 {
+            tokio::time::sleep(KILL_EVERY).await;
+            continue;
+        }
         let victim = &mut others[kills % 2];
         victim.kill();
         kills += 1;
