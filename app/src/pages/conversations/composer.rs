@@ -42,7 +42,7 @@ pub fn Composer(
     let sent_text = StoredValue::new(String::new());
     let sent_files = StoredValue::new(Vec::<Upload>::new());
     let toasts = use_toasts();
-    let edited = edited_message(thread, field, tray, post);
+    let edited = edited_message(id, thread, field, tray, post);
     let first_text = edited
         .get_untracked()
         .and_then(|id| thread.text_of(id))
@@ -67,6 +67,10 @@ pub fn Composer(
             let key = keys.key_for(post);
             sent_text.set_value(text.clone());
             let replaces = edited.get_untracked();
+            if replaces.is_none() {
+                drafts::keep(id, "");
+                drafts::keep_sent(id, &text);
+            }
             post.send(PostMessage {
                 id,
                 text,
@@ -88,21 +92,18 @@ pub fn Composer(
             }
         }
     });
-    // What is sent stays kept until it is known what became of it.
-    let keep_draft = move || {
-        if let (None, Some(field)) = (edited.get_untracked(), field.get_untracked()) {
-            drafts::keep(id, &field.value());
-        }
-    };
-    when_done(post.has_succeeded(), keep_draft);
+    when_done(post.has_succeeded(), move || drafts::keep_sent(id, ""));
     on_change(move || {
         if errors.error().is_some() {
             restore_text(sent_text, field);
-            keep_draft();
+            drafts::keep_sent(id, "");
+            if let (None, Some(field)) = (edited.get_untracked(), field.get_untracked()) {
+                drafts::keep(id, &field.value());
+            }
             tray.put_back(sent_files.get_value());
         }
     });
-    begin_with_draft(id, field);
+    begin_with_draft(id, thread, field);
     let on_submit = move |event: SubmitEvent| {
         event.prevent_default();
         send();
@@ -191,6 +192,7 @@ pub fn Composer(
 /// The message that the address asks to edit. Its text stands in the field meanwhile; what stood
 /// there before comes back.
 fn edited_message(
+    conversation_id: ConversationId,
     thread: LiveThread,
     field: NodeRef<html::Textarea>,
     tray: Tray,
@@ -221,6 +223,7 @@ fn edited_message(
                 let _ = field.focus();
             }
             (None, Some((text, files))) => {
+                drafts::keep(conversation_id, &text);
                 tray.take();
                 tray.put_back(files);
                 field.set_value(&text);
@@ -260,9 +263,17 @@ pub fn to_edit(query: Memo<ParamsMap>, message: Option<MessageId>) -> String {
 }
 
 /// What was typed here before comes back, and who has a keyboard can type at once.
-fn begin_with_draft(id: ConversationId, field: NodeRef<html::Textarea>) {
+fn begin_with_draft(id: ConversationId, thread: LiveThread, field: NodeRef<html::Textarea>) {
     on_change(move || {
         let Some(field) = field.get() else { return };
+        // The page was left before it was known what became of it.
+        let sent = drafts::find_sent(id);
+        if !sent.is_empty() {
+            drafts::keep_sent(id, "");
+            if drafts::find(id).is_empty() && !thread.was_asked(&sent) {
+                drafts::keep(id, &sent);
+            }
+        }
         if field.value().is_empty() {
             field.set_value(&drafts::find(id));
         }

@@ -83,6 +83,19 @@ impl Deeds {
         let Some(switched) = self.switched.try_update_value(Option::take).flatten() else {
             return;
         };
+        // Whoever went on to something else meanwhile stays there.
+        let is_free = |element: &Element| {
+            element.tag_name() == "BODY"
+                || element
+                    .closest("[data-message]")
+                    .is_ok_and(|it| it.is_some())
+        };
+        if !document()
+            .active_element()
+            .is_none_or(|active| is_free(&active))
+        {
+            return;
+        }
         let before = switched.message_before;
         let ids = messages().map(|message| (message.get_attribute("data-message"), message));
         let mut ids = ids.skip_while(|(id, _)| before.is_some() && *id != before);

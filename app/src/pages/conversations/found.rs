@@ -1,17 +1,23 @@
 //! The message that a search found, brought into sight.
 
-use domain::Cursor;
+use domain::{ConversationId, Cursor};
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_query_map};
 
 use crate::pages::conversations::live_thread::LiveThread;
-use crate::ui::on_change;
+use crate::ui::{on_change, use_toasts};
 
 /// Reads back to the message that the address names and shows it. One that is on another branch is
-/// not found; then the beginning of the conversation has been read, and its end stays in sight.
-pub fn show_found(live: LiveThread) {
+/// not there; then the whole conversation has been read, and its end stays in sight.
+pub fn show_found(live: LiveThread, id: ConversationId) {
     let query = use_query_map();
-    let wanted = Memo::new(move |_| query.with(|query| query.get("message")));
+    let path = use_location().pathname;
+    let toasts = use_toasts();
+    let wanted = Memo::new(move |_| {
+        // On the way to another conversation this one is still there.
+        let is_here = path.with(|path| path.ends_with(&id.to_string()));
+        query.with(|query| query.get("message")).filter(|_| is_here)
+    });
     let shown = StoredValue::new(None::<String>);
     // What could not be read is not asked for again.
     let asked = StoredValue::new(None::<Cursor>);
@@ -31,7 +37,10 @@ pub fn show_found(live: LiveThread) {
             shown.set_value(Some(id.clone()));
             // Once it is in the page and laid out.
             request_animation_frame(move || request_animation_frame(move || mark(&id)));
-        } else if !is_reading && older.is_some() && asked.get_value() != older {
+        } else if !is_reading && older.is_none() {
+            shown.set_value(Some(id));
+            toasts.failure("What was found is in another version of this conversation.");
+        } else if !is_reading && asked.get_value() != older {
             asked.set_value(older);
             live.read_older();
         }

@@ -170,6 +170,15 @@ impl LiveThread {
             .flatten()
     }
 
+    /// Whether the last message of a person says this.
+    pub fn was_asked(self, text: &str) -> bool {
+        self.messages.with_untracked(|messages| {
+            let mut asked = messages.iter().rev();
+            let last = asked.find(|message| message.role == MessageRole::User);
+            last.is_some_and(|message| message.text.trim() == text.trim())
+        })
+    }
+
     /// The files of a message.
     pub fn files_of(self, id: MessageId) -> Vec<AttachedFile> {
         self.state

@@ -50,7 +50,7 @@ pub fn ThreadView(
     } = thread;
     let can_ask = !is_archived && may(Action::Converse);
     show_end_of_conversation(live);
-    show_found(live);
+    show_found(live, conversation.id);
     let is_interrupted = follow(live, conversation.id);
     let is_later = Cell::new(false);
     on_change(move || {
