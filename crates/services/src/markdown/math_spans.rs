@@ -285,8 +285,8 @@ fn has_paragraphs(delimiter: Delimiter, tex: &str) -> bool {
     let begins_alone = tex.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
     let may_have = delimiter.place() == Place::Alone && begins_alone;
     let mut lines = tex.split('\n').skip(1);
-    !may_have && lines.any(|line| line.trim().is_empty() && !line.is_empty() || line == "\r")
-        || !may_have && tex.contains("\n\n")
+    let is_blank = |line: &str| !line.is_empty() && line.trim().is_empty();
+    !may_have && (tex.contains("\n\n") || lines.any(is_blank))
 }
 
 /// Whether each bracket that opens closes, whichever: intervals may be half open.
