@@ -210,7 +210,7 @@ async fn run_that_is_stopped_has_the_calls_under_way_in_its_own_total() {
 async fn run_out_of_time_has_the_calls_under_way_in_its_own_total() {
     let spending = Spending::start().await;
     let path = format!("/agents/{}", spending.agent);
-    let limits = json!({"limits": {"max_seconds": 2}});
+    let limits = json!({"limits": {"max_seconds": 5}});
     spending.app.patch(&path, limits).await;
 
     let run = spending.ask_for(&["sleep", "count"]).await;

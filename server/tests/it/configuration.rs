@@ -1,11 +1,10 @@
 //! Where settings come from, what production demands, and the command that asks a server how it is.
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use reqwest::StatusCode;
-use testkit::CrashableDb;
+use testkit::{CrashableDb, free_port};
 
 use crate::support::{Answer, Program, TestApp, client, eventually};
 
@@ -20,11 +19,6 @@ fn run(mut command: Command) -> Result<(), String> {
         true => Ok(()),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
 
 #[tokio::test]
@@ -71,7 +65,7 @@ async fn production_demands_a_master_key_and_an_encrypted_public_address() {
 async fn environment_wins_over_the_file_and_flags_over_both() {
     let app = TestApp::start().await;
     let served = app.url("").replace("http://", "");
-    let nobody = free_address();
+    let nobody = format!("127.0.0.1:{}", free_port());
     let file = app.data_dir().join("settings.toml");
     let asks = |in_file: &str, in_environment: Option<&str>| {
         std::fs::write(&file, format!("listen = \"{in_file}\"\n")).expect("write");

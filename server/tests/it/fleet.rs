@@ -8,12 +8,13 @@ use testkit::test_redis::Reply;
 use testkit::{ScriptedModel, TestDb, TestRedis, check_gapless, inputs, texts};
 
 use crate::people::Person;
-use crate::support::{Program, TestApp, eventually, sign_in};
+use crate::support::{Program, TestApp, eventually, median, sign_in};
 
-/// How soon news must reach the other server: sooner than anybody looks by themselves.
-const AT_ONCE: Duration = Duration::from_millis(600);
+/// How soon news must usually reach another server. Of the medians of nine servers that only look every
+/// second one in ten would be as short.
+pub const AT_ONCE: Duration = Duration::from_millis(300);
 /// Tries of what could be luck.
-const TRIES: usize = 4;
+pub const TRIES: usize = 9;
 
 /// Two servers of one installation.
 struct Fleet {
@@ -191,16 +192,17 @@ async fn message_for_a_busy_server_is_taken_by_the_other_at_once() {
         model.wait_for_requests(1).await;
         model.always(Scripted::text("done"));
 
-        let mut slowest = Duration::ZERO;
+        let mut times = Vec::new();
         for number in 0..TRIES {
             let conversation = fleet.first.create_conversation(&agent).await;
             let posted = Instant::now();
             fleet.first.ask(&conversation, "hello").await;
             model.wait_for_requests(number + 2).await;
-            slowest = slowest.max(posted.elapsed());
+            times.push(posted.elapsed());
         }
 
-        assert!(slowest < AT_ONCE, "{slowest:?}, redis: {has_redis}");
+        let usual = median(times);
+        assert!(usual < AT_ONCE, "{usual:?}, redis: {has_redis}");
     }
 }
 
@@ -209,19 +211,24 @@ async fn message_behind_a_run_of_another_server_is_answered_when_that_ends() {
     let fleet = Fleet::with_redis().await;
     let model = ScriptedModel::start().await;
     let agent = fleet.first.create_agent(&model).await;
-    let conversation = fleet.first.create_conversation(&agent).await;
-    let (answer, gate) = Scripted::numbered(2).held();
-    model.next(answer);
-    fleet.first.ask(&conversation, "first").await;
-    model.wait_for_requests(1).await;
     model.always(Scripted::text("done"));
-    fleet.second.ask(&conversation, "second").await;
 
-    let finished = Instant::now();
-    gate.finish();
-    model.wait_for_requests(2).await;
+    let mut times = Vec::new();
+    for number in 0..TRIES {
+        let conversation = fleet.first.create_conversation(&agent).await;
+        let (answer, gate) = Scripted::numbered(2).held();
+        model.next(answer);
+        fleet.first.ask(&conversation, "first").await;
+        model.wait_for_requests(2 * number + 1).await;
+        fleet.second.ask(&conversation, "second").await;
+        let finished = Instant::now();
+        gate.finish();
+        model.wait_for_requests(2 * number + 2).await;
+        times.push(finished.elapsed());
+    }
 
-    assert!(finished.elapsed() < AT_ONCE, "{:?}", finished.elapsed());
+    let usual = median(times);
+    assert!(usual < AT_ONCE, "{usual:?}");
 }
 
 #[tokio::test]
@@ -230,24 +237,26 @@ async fn run_is_stopped_from_another_server_at_once() {
         let fleet = Fleet::start(redis, &[]).await;
         let model = ScriptedModel::start().await;
         let agent = fleet.first.create_agent(&model).await;
-        let conversation = fleet.first.create_conversation(&agent).await;
-        let (answer, _gate) = Scripted::numbered(2).held();
-        model.next(answer);
-        let run = fleet.first.ask(&conversation, "wait").await;
-        model.wait_for_requests(1).await;
+        let mut times = Vec::new();
+        for number in 0..TRIES {
+            let conversation = fleet.first.create_conversation(&agent).await;
+            let (answer, _gate) = Scripted::numbered(2).held();
+            model.next(answer);
+            let run = fleet.first.ask(&conversation, "wait").await;
+            model.wait_for_requests(number + 1).await;
 
-        let asked = Instant::now();
-        let path = format!("/runs/{run}/cancellation");
-        let answer = fleet.second.post(&path, serde_json::json!({})).await;
-        let log = fleet.second.log(&conversation).await;
+            let asked = Instant::now();
+            let path = format!("/runs/{run}/cancellation");
+            let answer = fleet.second.post(&path, serde_json::json!({})).await;
+            let log = fleet.second.log(&conversation).await;
+            times.push(asked.elapsed());
 
-        assert_eq!(answer.status, StatusCode::ACCEPTED);
-        assert_eq!(log.last().expect("events").event, "run_cancelled");
-        assert!(
-            asked.elapsed() < Duration::from_millis(1500),
-            "{:?}",
-            asked.elapsed()
-        );
+            assert_eq!(answer.status, StatusCode::ACCEPTED);
+            assert_eq!(log.last().expect("events").event, "run_cancelled");
+        }
+
+        let usual = median(times);
+        assert!(usual < AT_ONCE, "{usual:?}");
     }
 }
 
@@ -302,22 +311,30 @@ async fn old_token_of_a_switched_session_is_refused_by_every_server() {
 async fn deleted_key_is_refused_by_every_server() {
     for redis in [Some(TestRedis::start().await), None] {
         let fleet = Fleet::start(redis, &[]).await;
-        let input = serde_json::json!({"name": "short-lived"});
-        let created = fleet.first.post("/api-keys", input).await;
-        let key = Person::with_key(created.body["key"].as_str().expect("a key"));
-        for app in [&fleet.first, &fleet.second] {
-            assert_eq!(key.get(app, "/agents").await.status, StatusCode::OK);
+        let mut times = Vec::new();
+        for number in 0..TRIES {
+            let input = serde_json::json!({"name": format!("short-lived {number}")});
+            let created = fleet.first.post("/api-keys", input).await;
+            let key = Person::with_key(created.body["key"].as_str().expect("a key"));
+            for app in [&fleet.first, &fleet.second] {
+                assert_eq!(key.get(app, "/agents").await.status, StatusCode::OK);
+            }
+
+            let path = format!("/api-keys/{}", created.created());
+            fleet.first.delete(&path).await;
+            let deleted = Instant::now();
+            let here = key.get(&fleet.first, "/agents").await.status;
+            let is_refused = eventually(async || {
+                key.get(&fleet.second, "/agents").await.status == StatusCode::UNAUTHORIZED
+            });
+            assert!(is_refused.await, "the other server still believes it");
+            times.push(deleted.elapsed());
+
+            assert_eq!(here, StatusCode::UNAUTHORIZED);
         }
 
-        let path = format!("/api-keys/{}", created.created());
-        fleet.first.delete(&path).await;
-        let deleted = Instant::now();
-        let here = key.get(&fleet.first, "/agents").await.status;
-        while key.get(&fleet.second, "/agents").await.status != StatusCode::UNAUTHORIZED {
-            assert!(deleted.elapsed() < Duration::from_millis(500));
-        }
-
-        assert_eq!(here, StatusCode::UNAUTHORIZED);
+        let usual = median(times);
+        assert!(usual < AT_ONCE, "{usual:?}");
     }
 }
 
@@ -337,8 +354,9 @@ async fn sessions_and_agents_are_kept_in_redis_for_their_time() {
     fleet.first.log(&conversation).await;
 
     let redis = fleet.redis();
+    let is_kept = eventually(async || redis.keys("agentarea:session:*").await.len() == 1);
+    assert!(is_kept.await, "the session is not kept");
     let sessions = redis.keys("agentarea:session:*").await;
-    assert_eq!(sessions.len(), 1, "{sessions:?}");
     let agents = redis.keys("agentarea:agent:*").await;
     assert_eq!(agents, [format!("agentarea:agent:{agent}:config")]);
     for (key, lifetime) in [(&sessions[0], 3600), (&agents[0], 1800)] {

@@ -278,7 +278,7 @@ async fn run_at_its_time_limit_ends_and_keeps_what_was_said() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;
     let agent = app.create_agent(&model).await;
-    let limits = json!({"max_iterations": 5, "max_seconds": 1});
+    let limits = json!({"max_iterations": 5, "max_seconds": 3});
     let path = format!("/agents/{agent}");
     let changed = app.patch(&path, json!({ "limits": limits })).await;
     assert_eq!(changed.status, reqwest::StatusCode::OK);

@@ -15,6 +15,9 @@ const SLOWEST: Duration = Duration::from_secs(2);
 /// it, and what a busy machine adds.
 const HELD_UP: Duration = Duration::from_millis(750);
 
+/// Tries of what a busy machine may spoil.
+const TRIES: usize = 3;
+
 struct Shop {
     app: TestApp,
     redis: TestRedis,
@@ -196,25 +199,32 @@ async fn frozen_redis_holds_up_no_deed_longer_than_its_patience() {
     shop.model.always(answer);
 
     for deed in [Deed::SignIn, Deed::Post, Deed::Watch] {
-        let conversation = shop.prepare().await;
-        let usually = shop.time(deed, &conversation).await;
-        let conversation = shop.prepare().await;
-        shop.redis.freeze();
-        let frozen = shop.time(deed, &conversation).await;
-        let begun = Instant::now();
-        for _ in 0..20 {
-            assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
-        }
-        let later = begun.elapsed();
-        shop.app.wait_for_redis("down").await;
-        shop.redis.thaw();
-        shop.app.wait_for_redis("ok").await;
+        let mut tries = Vec::new();
+        loop {
+            let conversation = shop.prepare().await;
+            let usually = shop.time(deed, &conversation).await;
+            let conversation = shop.prepare().await;
+            shop.redis.freeze();
+            let frozen = shop.time(deed, &conversation).await;
+            let begun = Instant::now();
+            for _ in 0..20 {
+                assert_eq!(shop.ada.get(&shop.app, "/me").await.status, StatusCode::OK);
+            }
+            let later = begun.elapsed();
+            shop.app.wait_for_redis("down").await;
+            shop.redis.thaw();
+            shop.app.wait_for_redis("ok").await;
 
-        assert!(
-            frozen < usually + HELD_UP,
-            "{deed:?}: {frozen:?}, usually {usually:?}"
-        );
-        assert!(later < SLOWEST, "{deed:?}: 20 requests later {later:?}");
+            if frozen < usually + HELD_UP && later < SLOWEST {
+                break;
+            }
+            tries.push((usually, frozen, later));
+            // A busy machine spoils some of them, a fault all.
+            assert!(
+                tries.len() < TRIES,
+                "{deed:?}: usually, with a frozen Redis, and 20 requests later: {tries:?}"
+            );
+        }
     }
 }
 
@@ -242,7 +252,8 @@ async fn everything_works_after_redis_was_flushed() {
     shop.works().await;
 
     shop.app.wait_for_redis("ok").await;
-    assert!(!shop.redis.keys("agentarea:session:*").await.is_empty());
+    let is_used = eventually(async || !shop.redis.keys("agentarea:session:*").await.is_empty());
+    assert!(is_used.await, "Redis is not used again");
 }
 
 #[tokio::test]

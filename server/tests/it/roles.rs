@@ -1,13 +1,14 @@
 //! One program, run in parts.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reqwest::StatusCode;
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{ScriptedModel, TestDb, TestRedis, inputs, texts};
 
+use crate::fleet::{AT_ONCE, TRIES};
 use crate::people::{Person, form};
-use crate::support::{Program, TestApp, client, sign_in};
+use crate::support::{Program, TestApp, client, median, sign_in};
 
 /// A server of some roles on a database.
 fn program(db: &TestDb, roles: &str) -> Program {
@@ -122,17 +123,28 @@ async fn message_posted_to_an_api_server_is_answered_by_a_worker() {
         let _worker = api.beside(part("worker")).await;
         model.wait_for_requests(1).await;
         gate.finish();
+        api.log(&conversation).await;
+
+        // And now quickly.
+        model.always(Scripted::text("done"));
+        let mut times = Vec::new();
+        for number in 0..TRIES {
+            let posted = Instant::now();
+            api.ask(&conversation, "again").await;
+            model.wait_for_requests(number + 2).await;
+            times.push(posted.elapsed());
+            // The next one has to be taken anew.
+            api.log(&conversation).await;
+        }
+        let usual = median(times);
         let log = api.log(&conversation).await;
         let last = log.last().and_then(|event| event.id).expect("events");
 
-        // And now quickly, with early text where there is Redis.
+        // With early text where there is Redis.
         let (answer, gate) = Scripted::numbered(3).held();
         model.next(answer);
         let mut stream = api.events(&conversation, &format!("?after={last}")).await;
-        let posted = Instant::now();
-        api.ask(&conversation, "again").await;
-        model.wait_for_requests(2).await;
-        let taken_after = posted.elapsed();
+        api.ask(&conversation, "once more").await;
         gate.release(1);
         let first_text = if redis.is_some() {
             "text_live"
@@ -149,7 +161,7 @@ async fn message_posted_to_an_api_server_is_answered_by_a_worker() {
         let log = api.log(&conversation).await;
 
         assert_eq!(waiting, "queued");
-        assert!(taken_after < Duration::from_millis(600), "{taken_after:?}");
+        assert!(usual < AT_ONCE, "{usual:?}");
         let texts = texts(&log).expect("exact");
         let whole = texts.values().filter(|text| text.ends_with("2 ")).count();
         assert_eq!(whole, 2, "{texts:?}");

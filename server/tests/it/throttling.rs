@@ -136,11 +136,10 @@ async fn unknown_and_known_addresses_take_equally_long() {
             times.push(since.elapsed());
         }
     }
-    known.sort();
-    unknown.sort();
-
-    let (known, unknown) = (known[4], unknown[4]);
-    // 5 ms of the usual 25; more only where the machine is so busy that hashing takes longer.
+    // The fastest of each: what else the machine does only makes them slower.
+    let known = known.into_iter().min().expect("times");
+    let unknown = unknown.into_iter().min().expect("times");
+    // 5 ms of the usual 25; more only where hashing takes longer.
     let allowed = Duration::from_millis(5).max(known / 2);
     assert!(
         known.abs_diff(unknown) <= allowed,

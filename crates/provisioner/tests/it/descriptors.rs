@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use provisioner::Provisioner;
 use rustix::process::{Resource, getrlimit, setrlimit};
-use testkit::not_tested;
+use testkit::{free_port, not_tested};
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 
@@ -140,9 +140,7 @@ impl Relay {
         let mut file = File::create(&path).unwrap();
         file.write_all(RELAY).unwrap();
         drop(file);
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
+        let address = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let script = format!("chmod +x \"$0\"; ulimit -n {FEW}; exec \"$0\" {address}");
         let mut program = Command::new("/bin/sh")
             .args(["-c", &script])

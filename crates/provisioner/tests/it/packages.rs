@@ -64,7 +64,7 @@ async fn packages_become_images_that_answer_without_a_network() {
             .unwrap();
 
         assert_eq!(image, again);
-        assert!(begun.elapsed().as_secs() < 2, "it is built once");
+        assert!(begun.elapsed().as_secs() < 5, "it is built once");
         let mut wanted = spec("package");
         wanted.image = image.id;
         wanted.limits.memory_bytes = 256 << 20;

@@ -16,6 +16,7 @@ pub(crate) use api::archive;
 use daemon::Daemon;
 pub use faults::{Fault, FaultyEngine};
 
+use crate::free_port;
 use crate::gaps::not_tested;
 
 /// A static tool server; see `programs/tool_server.rs`.
@@ -74,10 +75,7 @@ impl TestEngine {
         if std::env::var("AGENTAREA_TEST_ENGINE").is_ok_and(|value| value == "none") {
             return None;
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port")
-            .port();
+        let port = free_port();
         let daemon = Daemon::start_with("docker", |dir| {
             let folder = dir.join("tls");
             tls::make(&folder)?;

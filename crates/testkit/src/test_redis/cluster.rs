@@ -1,8 +1,9 @@
 //! A cluster of three masters, each with a third of the keys.
 
 use super::TestRedis;
-use super::server::{Kind, eventually, free_port};
+use super::server::{Kind, eventually};
 use super::wire::Reply;
+use crate::free_port;
 
 /// Keys are spread over so many slots.
 const SLOTS: usize = 16_384;
@@ -23,7 +24,7 @@ impl TestCluster {
         let mut nodes = Vec::new();
         let mut bus_ports = Vec::new();
         for _ in 0..NODES {
-            let bus_port = free_port().await;
+            let bus_port = free_port();
             let settings = vec![
                 "cluster-enabled yes".to_owned(),
                 "cluster-node-timeout 1000".to_owned(),

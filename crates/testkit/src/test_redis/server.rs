@@ -5,9 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use tokio::net::TcpListener;
 
 use super::wire::{PATIENCE, Reply, Subscriber, ask};
+use crate::free_port;
 use crate::processes::{go_on, signal, stand_still};
 
 /// Starts the server and waits for the test process to go: its end of the pipe closes however it
@@ -59,7 +59,7 @@ impl TestRedis {
 
     pub(super) async fn start_as(kind: Kind, settings: Vec<String>) -> Self {
         let mut redis = Self {
-            port: free_port().await,
+            port: free_port(),
             kind,
             settings,
             running: None,
@@ -200,11 +200,6 @@ fn find() -> anyhow::Result<PathBuf> {
         .map(|dir| dir.join("redis-server"))
         .find(|program| program.is_file());
     found.context("Redis is not installed; try apt-get install redis-server")
-}
-
-pub(super) async fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Asks again until the answer is yes.

@@ -185,7 +185,7 @@ fn slow(token: Value, id: Value, is_endless: bool) -> Response<Body> {
             _ => None,
         };
         async move {
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
             Some((Ok::<_, Infallible>(event(&message?)), number + 1))
         }
     });

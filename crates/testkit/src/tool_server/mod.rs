@@ -120,7 +120,7 @@ impl ToolServer {
     /// failed, `refuse` answers with an error of the protocol, `huge` answers with 64 MiB, `chatter`
     /// tells of progress without end, `garbage` answers with nonsense, `stranger` answers another
     /// request, `hang_up` closes the connection, `count` tells of three steps. Besides these,
-    /// `slow` tells of six steps in 1.5 s and then answers, or never with the text `forever`; `ask` asks for a name and a colour first
+    /// `slow` tells of six steps in 3 s and then answers, or never with the text `forever`; `ask` asks for a name and a colour first
     /// and answers with what it was told, and with the text `aside` asks on the stream of notices.
     pub fn tools() -> Vec<Value> {
         let names = [
@@ -171,6 +171,11 @@ impl ToolServer {
         let state = self.lock();
         let is_it = |seen: &&Seen| seen.message["method"] == method;
         state.seen.iter().filter(is_it).count()
+    }
+
+    /// Whether some client would hear that the tools have changed.
+    pub fn is_listened_to(&self) -> bool {
+        self.shared.changes.receiver_count() > 0
     }
 
     /// Sessions that were begun and not ended.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use testkit::engine::Fault;
 
 use super::site::Site;
+use crate::support::eventually;
 
 /// Longest time until a server is as it should be once its engine is.
 const RECONCILED: Duration = Duration::from_secs(30);
@@ -102,9 +103,12 @@ async fn platform_that_dies_between_create_and_start_leaves_nothing_over() {
         return;
     };
     faults.fail("/start", Fault::Hang, 1);
-    let adding = site.add("tools", json!({}));
-    let _ = tokio::time::timeout(Duration::from_secs(3), adding).await;
-    assert_eq!(site.engine.servers().await.len(), 1, "it was made");
+    let is_between =
+        eventually(async || faults.has_failed() && site.engine.servers().await.len() == 1);
+    tokio::select! {
+        added = site.add("tools", json!({})) => panic!("it was started: {}", added.body),
+        is_between = is_between => assert!(is_between, "it was never made"),
+    }
 
     site.app.program().kill();
     faults.heal();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::site::Site;
+use crate::support::eventually;
 
 const PLAIN: &str = "agentarea-test/plain-languages:1";
 const HOSTS: &str = "registry.npmjs.org:443,pypi.org:443,files.pythonhosted.org:443";
@@ -26,9 +27,16 @@ async fn packages_are_built_at_once_in_view_and_although_whoever_asked_is_gone()
             "resources": {"memory_mb": 256, "pids": 64},
         });
         let input = json!({"name": name, "source": source});
-        let asking = site.app.post("/mcp-servers", input);
+        let is_listed = eventually(async || {
+            let listed = site.app.get("/mcp-servers").await.body;
+            let mut items = listed["items"].as_array().into_iter().flatten();
+            items.any(|server| server["name"] == name)
+        });
         // Whoever asks goes away before it is done.
-        let _ = tokio::time::timeout(Duration::from_millis(400), asking).await;
+        tokio::select! {
+            made = site.app.post("/mcp-servers", input) => panic!("made at once: {}", made.body),
+            is_listed = is_listed => assert!(is_listed, "{name} is not there"),
+        }
     };
 
     tokio::join!(

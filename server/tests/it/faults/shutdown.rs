@@ -31,14 +31,17 @@ struct Watcher {
 async fn stopped_server_tells_every_stream_to_come_back_and_nothing_is_lost() {
     let mut app = TestApp::start().await;
     let model = ScriptedModel::start().await;
-    model.always(Scripted::numbered(CHUNKS).paced(PACE));
-    let expected = Scripted::numbered(CHUNKS).full_text();
+    let answer = Scripted::numbered(CHUNKS).paced(PACE);
+    model.always(answer.clone());
+    let expected = answer.full_text();
     let agent = app.create_agent(&model).await;
 
     for round in 0..rounds(3, 50) {
         let mut watchers = Vec::new();
         for _ in 0..CONVERSATIONS {
             let conversation = app.create_conversation(&agent).await;
+            // However late the stop comes, it comes before the end.
+            model.next(answer.clone().stall_after(CHUNKS - 1));
             app.ask(&conversation, "count").await;
             for _ in 0..WATCHERS {
                 watchers.push(Watcher {

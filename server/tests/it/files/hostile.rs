@@ -232,7 +232,7 @@ async fn packed_bodies_are_refused_and_packed_files_stay_packed() {
             "{encoding}"
         );
     }
-    assert!(started.elapsed() < Duration::from_secs(2));
+    assert!(started.elapsed() < Duration::from_secs(10));
     assert_eq!(objects(&app), 0);
     let zip = [b"PK\x03\x04", &bomb[..]].concat();
     for (name, content) in [("a.gz", &bomb), ("a.docx", &zip)] {

@@ -139,7 +139,7 @@ async fn file_over_the_limit_is_413_and_leaves_nothing() {
         let refused = upload(&app, "b.bin", &vec![0; size], &[]).await;
         assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(refused.body["status"], 413);
-        assert!(started.elapsed() < Duration::from_secs(2));
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 
     assert_eq!(fits.status, StatusCode::CREATED);

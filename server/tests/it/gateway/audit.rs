@@ -9,7 +9,7 @@ use testkit::{Proxy, TestDb, ToolServer};
 
 use super::{MODERN, send};
 use crate::mcp_servers::remote;
-use crate::support::{Program, TestApp};
+use crate::support::{HeldTable, Program, TestApp};
 
 /// Calls before the server is asked to stop.
 const CALLS: usize = 60;
@@ -107,14 +107,15 @@ async fn line_whose_answer_gets_lost_is_there_once() {
     let mut direct = PgConnection::connect(&db.superuser_url())
         .await
         .expect("a connection");
-    // From now on calls ask the database for nothing.
     call(&app, "one__echo", json!({"text": "first"})).await;
     written(&mut direct, 1).await;
 
-    proxy.delay_replies(Duration::from_secs(60));
+    let mut lines = HeldTable::hold(&db, "audit_events").await;
     call(&app, "one__echo", json!({"text": "second"})).await;
+    lines.is_awaited().await;
+    assert!(proxy.freeze() > 0, "nothing gets lost");
+    lines.release().await;
     written(&mut direct, 2).await;
-    proxy.delay_replies(Duration::ZERO);
     proxy.cut();
     call(&app, "one__echo", json!({"text": "third"})).await;
 

@@ -2,14 +2,13 @@
 //!
 //! `scripts/mcp-peers.sh` fetches them; without them these tests are skipped.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::scripted_model::Answer as Scripted;
-use testkit::{ScriptedModel, not_tested};
+use testkit::{ScriptedModel, free_port, not_tested};
 
 use super::{LEGACY, MODERN, call};
 use crate::mcp_servers::remote;
@@ -77,11 +76,6 @@ impl Drop for Peer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
 }
 
 /// Runs a client to its end; gives what it printed.

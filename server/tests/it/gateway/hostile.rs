@@ -120,7 +120,7 @@ async fn sleeping_server_does_not_hold_up_the_others() {
         took = work => took,
     };
 
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
 
 #[tokio::test]

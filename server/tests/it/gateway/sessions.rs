@@ -114,6 +114,9 @@ async fn clients_of_2025_hear_of_changed_tools() {
         .created();
     let client = Client::begin(&app, json!({})).await;
     let stream = client.request(Method::GET).send().await.expect("a stream");
+    server
+        .until("somebody who listens", ToolServer::is_listened_to)
+        .await;
 
     let mut tools = ToolServer::tools();
     tools.push(ToolServer::tool("newcomer"));
@@ -136,6 +139,9 @@ async fn clients_of_2026_hear_of_changed_tools_if_they_ask() {
         .await
         .created();
     let stream = listen(&app, &app.key, json!({"toolsListChanged": true})).await;
+    server
+        .until("somebody who listens", ToolServer::is_listened_to)
+        .await;
 
     let mut tools = ToolServer::tools();
     tools.push(ToolServer::tool("newcomer"));

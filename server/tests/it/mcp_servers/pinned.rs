@@ -95,11 +95,9 @@ async fn notice_of_changed_tools_is_followed_in_both_eras() {
             .post("/mcp-servers", remote(name, &server.url()))
             .await
             .created();
-        let listens = |server: &ToolServer| match era {
-            Era::Legacy => server.seen().iter().any(|seen| seen.http_method == "GET"),
-            Era::Modern => server.count("subscriptions/listen") > 0,
-        };
-        server.until("somebody who listens", listens).await;
+        server
+            .until("somebody who listens", ToolServer::is_listened_to)
+            .await;
 
         server.set_tools(changed());
 

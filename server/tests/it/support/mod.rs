@@ -1,9 +1,11 @@
 //! `TestApp`: the real program on a database of its own, and a client that is signed in.
 
 mod answer;
+mod held_table;
 mod program;
 
 pub use answer::Answer;
+pub use held_table::HeldTable;
 pub use program::Program;
 
 use std::path::PathBuf;
@@ -266,13 +268,19 @@ pub fn weights() -> Option<PathBuf> {
     path.is_file().then_some(path)
 }
 
+/// The middle of several times: a busy machine spoils some of them, a fault all.
+pub fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
 /// Asks again until the answer is yes; `false` if it never is within 30 s.
 pub async fn eventually(question: impl AsyncFn() -> bool) -> bool {
     let asked = async {
         while !question().await {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let patience = std::time::Duration::from_secs(30);
+    let patience = Duration::from_secs(30);
     tokio::time::timeout(patience, asked).await.is_ok()
 }

@@ -1,13 +1,12 @@
 //! How to start the real program, and its process.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
-use testkit::signal;
+use testkit::{free_port, signal};
 
 use super::{PATIENCE, client};
 
@@ -33,7 +32,7 @@ impl Program {
     /// A server that is not started yet.
     pub fn new(database_url: Option<String>) -> Self {
         Self {
-            address: free_address(),
+            address: format!("127.0.0.1:{}", free_port()),
             data_dir: tempfile::tempdir().expect("temporary folder"),
             database_url,
             variables: Vec::new(),
@@ -158,9 +157,4 @@ impl Drop for Program {
             }
         }
     }
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").to_string()
 }
