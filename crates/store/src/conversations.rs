@@ -104,12 +104,15 @@ impl TenantTx {
     async fn find_hits(&mut self, conversations: &mut [Conversation], query: &str) -> Result<()> {
         let ids: Vec<Uuid> = conversations.iter().map(|it| it.id.uuid()).collect();
         let rows = sqlx::query!(
-            "select distinct on (w.conversation_id) w.conversation_id, w.message_id, m.text
-             from message_words w
-             join messages m on m.workspace_id = w.workspace_id and m.id = w.message_id
-             where w.workspace_id = $1 and w.conversation_id = any($2)
-               and w.words @@ to_tsquery('simple', $3)
-             order by w.conversation_id, w.message_id desc",
+            "select hit.conversation_id, hit.message_id, m.text
+             from (
+               select distinct on (w.conversation_id) w.conversation_id, w.message_id
+               from message_words w
+               where w.workspace_id = $1 and w.conversation_id = any($2)
+                 and w.words @@ to_tsquery('simple', $3)
+               order by w.conversation_id, w.message_id desc
+             ) hit
+             join messages m on m.workspace_id = $1 and m.id = hit.message_id",
             self.workspace_id().uuid(),
             &ids,
             words_query(query)
