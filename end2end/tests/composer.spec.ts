@@ -85,6 +85,57 @@ test("a message that could not be sent is in the field, also after a reload", as
   await expect(answerOf(page, agent.name)).toHaveText("noted");
 });
 
+test("a page that is left while a message is on its way loses it only if it arrived", async ({
+  page,
+  api,
+  agent,
+  model,
+}) => {
+  model.next({ chunks: ["noted"] });
+  await open(page, await startConversation(api, agent));
+  const posts = /\/api\/post_message/;
+  const send = async (text: string): Promise<void> => {
+    const sent = page.waitForRequest(posts);
+    await composer(page).fill(text);
+    await composer(page).press("Enter");
+    await sent;
+  };
+
+  await page.route(posts, () => {});
+  await send("How was last week?");
+  await reload(page);
+  await expect(composer(page)).toHaveValue("How was last week?");
+
+  let arrived = (): void => {};
+  const arrives = new Promise<void>((resolve) => (arrived = resolve));
+  await page.unroute(posts);
+  await page.route(posts, async (route) => {
+    await route.fetch();
+    arrived();
+  });
+  await send("How was last week?");
+  await arrives;
+  await reload(page);
+  await expect(answerOf(page, agent.name)).toHaveText("noted");
+  await expect(composer(page)).toHaveValue("");
+});
+
+test("an edit that was sent leaves the draft", async ({ page, api, agent, model }) => {
+  model.next({ chunks: ["noted"] });
+  model.next({ chunks: ["noted again"] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "What was late?");
+  await expect(answerOf(page, agent.name)).toHaveText("noted");
+  await composer(page).fill("a draft");
+
+  await question(page, "late").getByRole("link", { name: "Edit" }).click();
+  await expect(composer(page)).toHaveValue("What was late?");
+  await ask(page, "What was early?");
+
+  await expect(answerOf(page, agent.name)).toHaveText("noted again");
+  await expect(composer(page)).toHaveValue("a draft");
+});
+
 test("whoever does not edit a message after all has their own draft and files back", async ({
   page,
   api,

@@ -168,6 +168,11 @@ test("a hit of the search shows what was said and leads to it", async ({ page, a
   await page.getByRole("button", { name: "Latest message" }).click();
   await expect(end).toBeInViewport();
 
+  // The same hit once more.
+  await expect(said).not.toBeInViewport();
+  await hit.click();
+  await expect(said).toBeInViewport();
+
   // The address alone leads there, too.
   await reload(page);
   await expect(said).toBeInViewport();
@@ -179,6 +184,26 @@ test("a hit of the search shows what was said and leads to it", async ({ page, a
   await page.getByRole("link", { name: "Cancel" }).click();
   await expect(page).toHaveURL(/\?query=longest[^&]*$/);
   await expect(hit).toHaveCount(1);
+});
+
+test("a hit in another version of a conversation says so", async ({ page, api, agent, model }) => {
+  model.next({ chunks: ["The kestrel hovers."] });
+  model.next({ chunks: ["Another bird."] });
+  await open(page, await startConversation(api, agent));
+  await ask(page, "Which bird waits?");
+  const answer = answerOf(page, agent.name);
+  await expect(answer).toHaveText("The kestrel hovers.");
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await expect(answer).toHaveText("Another bird.");
+
+  await page.getByRole("searchbox", { name: "Search conversations" }).fill("kestrel hovers");
+  await page.keyboard.press("Enter");
+  const hit = page.getByRole("navigation", { name: "Conversations" }).getByRole("link");
+  await expect(hit).toHaveCount(1);
+  await hit.click();
+
+  await expect(page.getByText("What was found is in another version of this conversation.")).toBeVisible();
+  await expect(answer).toHaveText("Another bird.");
 });
 
 test("the switch between versions keeps the focus, wherever it stands", async ({ page, api, agent, model }) => {

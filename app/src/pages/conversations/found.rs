@@ -47,13 +47,15 @@ pub fn show_found(live: LiveThread, id: ConversationId) {
     });
 }
 
-fn mark(id: &str) {
+/// Marks a message and scrolls to it, if it is in the page.
+pub fn mark(id: &str) {
     let find = |selector: &str| document().query_selector(selector).ok().flatten();
+    let Some(message) = find(&format!("[data-message='{id}']")) else {
+        return;
+    };
     if let Some(former) = find("[data-found]") {
         let _ = former.remove_attribute("data-found");
     }
-    if let Some(message) = find(&format!("[data-message='{id}']")) {
-        let _ = message.set_attribute("data-found", "");
-        message.scroll_into_view();
-    }
+    let _ = message.set_attribute("data-found", "");
+    message.scroll_into_view();
 }

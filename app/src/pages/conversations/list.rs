@@ -11,6 +11,7 @@ use leptos_router::params::ParamsMap;
 
 use crate::layout::{Allowed, Data, FullPage, Loaded, load_by_query};
 use crate::pages::conversations::chooser::AgentChooser;
+use crate::pages::conversations::found::mark;
 use crate::pages::conversations::server::ListConversations;
 use crate::pages::runs::RunMark;
 use crate::time::{Age, AsOf};
@@ -185,6 +186,7 @@ fn Entry(
     });
     let title = shown_title(&conversation.title);
     let mut kept = kept;
+    let found = conversation.hit.as_ref().map(|hit| hit.message_id.to_string());
     let excerpt = conversation.hit.map(|hit| {
         kept.insert("message", hit.message_id.to_string());
         view! {
@@ -201,6 +203,12 @@ fn Entry(
                 class:is-current=move || is_current.get()
                 href=format!("/conversations/{id}{}", kept.to_query_string())
                 aria-current=move || is_current.get().then_some("page")
+                // The address stays the same when it is followed once more.
+                on:click=move |_| {
+                    if let Some(id) = &found {
+                        mark(id);
+                    }
+                }
             >
                 <Avatar
                     id=conversation.agent_id.to_string()
