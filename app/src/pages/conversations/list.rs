@@ -186,7 +186,10 @@ fn Entry(
     });
     let title = shown_title(&conversation.title);
     let mut kept = kept;
-    let found = conversation.hit.as_ref().map(|hit| hit.message_id.to_string());
+    let found = conversation
+        .hit
+        .as_ref()
+        .map(|hit| hit.message_id.to_string());
     let excerpt = conversation.hit.map(|hit| {
         kept.insert("message", hit.message_id.to_string());
         view! {
