@@ -11,6 +11,7 @@ mod files_page;
 mod found;
 mod html;
 mod list;
+mod live_message;
 mod live_thread;
 mod logged;
 mod message;

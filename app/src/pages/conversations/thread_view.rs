@@ -18,7 +18,8 @@ use crate::pages::conversations::composer::Composer;
 use crate::pages::conversations::deeds::{Deeds, copy_clicked};
 use crate::pages::conversations::found::show_found;
 use crate::pages::conversations::list::shown_title;
-use crate::pages::conversations::live_thread::{LiveMessage, LiveThread};
+use crate::pages::conversations::live_message::LiveMessage;
+use crate::pages::conversations::live_thread::LiveThread;
 use crate::pages::conversations::message::MessageView;
 use crate::pages::conversations::stream::follow;
 use crate::pages::conversations::uploads::{Tray, dragged_files};
@@ -65,6 +66,7 @@ pub fn ThreadView(
             scroller.set_scroll_top(0);
         }
     });
+    read_on_after_reading(live, scroller);
     let is_away = RwSignal::new(false);
     let tray = Tray::new();
     let foot = if is_archived {
@@ -202,10 +204,33 @@ fn read_on(event: &Event, live: LiveThread, is_away: RwSignal<bool>) {
     if is_away.get_untracked() != is_far {
         is_away.set(is_far);
     }
-    let above = list.scroll_height() - list.client_height() + list.scroll_top();
-    if above < NEAR_PX {
+    if is_near_beginning(&list) {
         live.read_older();
     }
+}
+
+/// Reads on if the reader came near the beginning while older messages were on their way.
+fn read_on_after_reading(live: LiveThread, scroller: NodeRef<html::Div>) {
+    let seen = StoredValue::new(live.older.get_untracked());
+    on_change(move || {
+        let older = live.older.get();
+        // What could not be read is not asked for again.
+        if live.is_reading.get() || seen.get_value() == older {
+            return;
+        }
+        seen.set_value(older);
+        if scroller
+            .get_untracked()
+            .is_some_and(|list| is_near_beginning(&list))
+        {
+            live.read_older();
+        }
+    });
+}
+
+fn is_near_beginning(list: &Element) -> bool {
+    let above = list.scroll_height() - list.client_height() + list.scroll_top();
+    above < NEAR_PX
 }
 
 fn older_link(live: LiveThread) -> AnyView {

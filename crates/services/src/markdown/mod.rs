@@ -4,6 +4,7 @@
 //! dashboard gets finished HTML, so that neither a parser nor a highlighter is in the browser.
 
 mod blocks;
+mod delimiters;
 mod formulas;
 mod highlight;
 mod live;

@@ -5,6 +5,7 @@ mod artifacts;
 mod begin;
 mod budget;
 mod calls;
+mod end;
 mod execute;
 mod giving_up;
 mod log;
@@ -143,13 +144,18 @@ impl Begun {
         let Some(active) = self.active.take() else {
             return;
         };
-        metrics::gauge!("agentarea_runs_active").increment(1);
-        let former = self.worker.lock().insert(active.lease.run_id, active);
-        if let Some(former) = former {
-            // This process itself took over a run that it held under a lower fence.
-            former.abandon.cancel();
-            metrics::gauge!("agentarea_runs_active").decrement(1);
+        let mut runs = self.worker.lock();
+        let other = runs.get(&active.lease.run_id);
+        // This process itself may have taken over a run that it held under a lower fence.
+        if other.is_some_and(|other| other.lease.fence > active.lease.fence) {
+            active.abandon.cancel();
+            return;
         }
+        match runs.insert(active.lease.run_id, active) {
+            Some(former) => former.abandon.cancel(),
+            None => metrics::gauge!("agentarea_runs_active").increment(1),
+        }
+        drop(runs);
         self.stage.open(logged);
     }
 }
