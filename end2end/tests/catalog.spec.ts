@@ -60,7 +60,7 @@ test("what a built-in server needs is asked for", async ({ page, problems }) => 
   await expect(page.getByRole("alert")).toContainText("NOTION_TOKEN: is required");
 });
 
-test("an administrator's own entry is added, filled in and taken out again", async ({ page, api }) => {
+test("an administrator's own entry is added, filled in and taken out again", async ({ page, api, engine }) => {
   test.setTimeout(120_000);
   await open(page, "/tools/catalog");
   await page.getByLabel("server.json").fill(JSON.stringify(BOXED));
@@ -96,6 +96,11 @@ test("an administrator's own entry is added, filled in and taken out again", asy
   await expect(page.getByRole("link", { name: /Boxed tools/ })).toHaveCount(0);
   await open(page, `/tools/${id}`);
   await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+
+  // Other tests of this worker count servers and containers.
+  await open(page, "/tools/catalog");
+  expect((await api.delete(`/api/v1/mcp-servers/${id}`)).ok()).toBeTruthy();
+  await expect.poll(() => engine.countContainers(), { timeout: FOLLOWED_MS }).toBe(0);
 });
 
 test("a file that cannot be run says why and stays in the form", async ({ page, problems }) => {

@@ -46,6 +46,9 @@ test("code and whole answers are copied", async ({ page, api, agent, model }) =>
   await open(page, await startConversation(api, agent));
   await ask(page, "How was last week?");
   const answer = page.getByRole("article", { name: agent.name });
+  // The whole answer takes the place of what came before it.
+  await expect(answer.locator(".hl-c")).toBeVisible();
+  await expect(stopButton(page)).toBeHidden();
 
   await answer.locator(".code").getByRole("button", { name: "Copy" }).click();
   await expect(answer.locator(".code").getByRole("button", { name: "Copied" })).toBeVisible();
@@ -105,6 +108,7 @@ test("a message is edited on a branch of its own, and the old one comes back", a
   await page.getByRole("link", { name: "Cancel" }).click();
   await expect(composer(page)).toHaveValue("a draft");
   await question(page, "France").getByRole("link", { name: "Edit" }).click();
+  await expect(composer(page)).toHaveValue("Capital of France?");
   await composer(page).fill("Capital of Italy?");
   await composer(page).press("Enter");
 
@@ -163,6 +167,7 @@ test("a message goes to the branch that its tab shows", async ({ page, context, 
   await ask(page, "Capital of France?");
   await expect(answerOf(page, agent.name)).toHaveText("Paris");
   await question(page, "France").getByRole("link", { name: "Edit" }).click();
+  await expect(composer(page)).toHaveValue("Capital of France?");
   await composer(page).fill("Capital of Italy?");
   await composer(page).press("Enter");
   await expect(answerOf(page, agent.name)).toHaveText("Rome");

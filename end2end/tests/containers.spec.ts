@@ -64,7 +64,7 @@ test("the list shows by itself what becomes of a server", async ({ page, api }) 
   const { id } = await made.json();
   await open(page, "/tools");
   const row = page.getByRole("listitem").filter({ hasText: "followed" });
-  await expect(row).toContainText("Ready");
+  await expect(row).toContainText("Ready", { timeout: FOLLOWED_MS });
 
   await api.post(`/api/v1/mcp-servers/${id}/stop`);
 
@@ -124,7 +124,7 @@ test("a server is stopped, started again and deleted by its buttons", async ({ p
   });
   const { id } = await made.json();
   await open(page, `/tools/${id}`);
-  await expect(page.getByText("Ready", { exact: true })).toBeVisible();
+  await expect(page.getByText("Ready", { exact: true })).toBeVisible({ timeout: FOLLOWED_MS });
 
   await page.getByRole("button", { name: "Stop", exact: true }).click();
   await expect(page.getByText("Stopped", { exact: true }).first()).toBeVisible();

@@ -19,6 +19,7 @@ function overflow(page: Page): Promise<string[]> {
 }
 
 test("every page fits a phone", async ({ page, api, agent, model }) => {
+  test.setTimeout(180_000);
   model.next({ chunks: ["a ", `${"long".repeat(60)} `, "\n\n```\n", `${"wide ".repeat(60)}\n`, "```\n"] });
   const conversation = await startConversation(api, agent);
   const run = await postMessage(api, conversation, "unbroken".repeat(40));

@@ -132,7 +132,9 @@ test("an answer is stopped and asked for again, and a conversation renamed and d
 
   await page.goto(conversation);
   await composer(page).fill("How was last week?");
+  const asked = model.requests.length;
   await page.getByRole("button", { name: "Send", exact: true }).click();
+  await expect.poll(() => model.requests.length).toBe(asked + 1);
   await page.getByRole("button", { name: "Stop" }).click();
   await expect(async () => {
     await page.goto(conversation);
@@ -182,6 +184,7 @@ test("a message sent while an answer is written waits for its turn without JavaS
   await composer(page).fill("One?");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
+  await expect.poll(() => model.requests.length).toBe(asked + 1);
   await composer(page).fill("Two?");
   await page.getByRole("button", { name: "Send", exact: true }).click();
   await expect(page).toHaveURL(conversation);

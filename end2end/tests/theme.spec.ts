@@ -7,6 +7,11 @@ async function choose(page: Page, theme: string): Promise<void> {
   await page.getByRole("button", { name: theme }).click();
 }
 
+/** The next page as HTML: the browser has the cookie a moment after the page has set it. */
+async function nextHtml(page: Page): Promise<string> {
+  return (await page.request.get("/agents")).text();
+}
+
 function background(page: Page): Promise<string> {
   return page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 }
@@ -26,9 +31,7 @@ for (const [label, theme] of [
     await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
     const chosen = await background(page);
     expect(chosen).not.toBe(before);
-    // The browser has the cookie a moment after the page has set it.
-    const html = async () => (await page.request.get("/agents")).text();
-    await expect.poll(html).toMatch(new RegExp(`<html[^>]*data-theme="?${theme}`));
+    await expect.poll(() => nextHtml(page)).toMatch(new RegExp(`<html[^>]*data-theme="?${theme}`));
     await page.reload();
     await expect(page.locator("html")).toHaveAttribute("data-theme", theme);
     expect(await background(page)).toBe(chosen);
@@ -41,6 +44,7 @@ test("without a choice the page follows the system", async ({ page }) => {
   await choose(page, "As the system");
 
   await expect(page.locator("html")).not.toHaveAttribute("data-theme");
+  await expect.poll(() => nextHtml(page)).not.toMatch(/<html[^>]*data-theme/);
   await page.reload();
   await expect(page.locator("html")).not.toHaveAttribute("data-theme");
   await page.emulateMedia({ colorScheme: "dark" });

@@ -200,6 +200,7 @@ test("a hit in another version of a conversation says so", async ({ page, api, a
   await page.keyboard.press("Enter");
   const hit = page.getByRole("navigation", { name: "Conversations" }).getByRole("link");
   await expect(hit).toHaveCount(1);
+  await expect(hit).toContainText("kestrel");
   await hit.click();
 
   await expect(page.getByText("What was found is in another version of this conversation.")).toBeVisible();

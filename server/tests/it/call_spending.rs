@@ -120,7 +120,7 @@ impl Spending {
         assert_eq!(last.event, end, "{}", last.data);
         assert_eq!(self.tools.count("tools/call"), sent);
         let cost = json!(PRICE * sent as u64);
-        let total = self.app.get("/usage?days=1").await.body["total"].clone();
+        let total = self.app.get("/usage?days=2").await.body["total"].clone();
         assert_eq!(total["tool_calls"], sent, "{total}");
         assert_eq!(total["cost_usd_micros"], cost, "{total}");
         assert_eq!(last.data["data"]["usage"]["cost_usd_micros"], cost);
@@ -239,7 +239,7 @@ async fn call_under_way_is_paid_although_its_conversation_is_deleted() {
     let gone = spending.app.delete(&path).await;
 
     assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.body);
-    let total = spending.app.get("/usage?days=1").await.body["total"].clone();
+    let total = spending.app.get("/usage?days=2").await.body["total"].clone();
     assert_eq!(total["tool_calls"], 1, "{total}");
     assert_eq!(total["cost_usd_micros"], PRICE, "{total}");
     let path = format!("/budgets/{}", spending.budget);

@@ -138,7 +138,7 @@ async fn machine_without_postgresql_fetches_it_once() {
     let mut program = Program::new(None);
     hide_postgresql(&mut program);
 
-    program.start().await;
+    program.start_within(Duration::from_secs(300)).await;
     let first = client().get(program.url("/health/db")).send().await;
     program.stop();
     // From here on a download would fail, and the machine may have another version.

@@ -9,7 +9,7 @@ use testkit::{CrashableDb, ScriptedModel, TestDb, check_gapless};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::support::{Program, TestApp, client};
+use crate::support::{Program, TestApp, client, eventually};
 
 /// Connections that an address may open in these tests.
 const LIMIT: usize = 8;
@@ -64,7 +64,7 @@ async fn ask(address: SocketAddr) -> Option<TcpStream> {
 async fn answer_that_takes_too_long_is_504_in_the_one_format() {
     let db = CrashableDb::start().await;
     let mut program = Program::new(Some(db.url()));
-    program.set("AGENTAREA_LIMITS__ANSWER_SECONDS", "1");
+    program.set("AGENTAREA_LIMITS__ANSWER_SECONDS", "3");
     let app = TestApp::on(program).await;
     let before = app.get("/agents").await;
 
@@ -73,17 +73,17 @@ async fn answer_that_takes_too_long_is_504_in_the_one_format() {
     let answer = app.get("/agents").await;
     let took = since.elapsed();
     db.resume();
-    let after = app.get("/agents").await;
+    let is_well = eventually(async || app.get("/agents").await.status == StatusCode::OK);
+    assert!(is_well.await, "it does not recover");
 
     assert_eq!(before.status, StatusCode::OK);
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(20), "{took:?}");
     assert_eq!(answer.headers["content-type"], "application/problem+json");
     assert_eq!(answer.body["status"], 504);
     assert_eq!(answer.body["detail"], "the answer took too long");
     let request_id = answer.headers["x-request-id"].to_str().expect("text");
     assert_eq!(answer.body["request_id"], request_id);
-    assert_eq!(after.status, StatusCode::OK);
 }
 
 /// Workers that look at the queue at the same moments, and what a workspace may have running.

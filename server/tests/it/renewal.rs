@@ -12,7 +12,7 @@ use crate::people::{Person, cookies, text, token};
 use crate::support::{Answer, TestApp, client};
 
 /// How long a replaced token may work, with some time for the request itself.
-const OVERLAP: Duration = Duration::from_secs(12);
+const OVERLAP: Duration = Duration::from_secs(25);
 
 /// The session that an answer sets, if it sets one.
 fn renewed(answer: &Answer) -> Option<Person> {

@@ -48,7 +48,7 @@ async fn five_hundred_slow_clients_are_closed_and_hold_nobody_up() {
         *longest = (*longest).max(lasted);
     }
     let honest = honest.await.expect("no panic");
-    let after = usual_p95(&app, 1).await;
+    let after = usual_p95(&app, 3).await;
 
     println!("p95 {calm:?}, with slow clients {busy:?}, after {after:?}; closed after {longest:?}");
     for lasted in longest {
@@ -58,7 +58,8 @@ async fn five_hundred_slow_clients_are_closed_and_hold_nobody_up() {
         );
         assert!(lasted <= PATIENCE, "closed too late: {longest:?}");
     }
-    let allowed = (calm * 2).max(Duration::from_millis(50));
+    // Before and after, since other work on the machine comes and goes.
+    let allowed = (calm.max(after) * 2).max(Duration::from_millis(50));
     assert!(busy <= allowed, "p95 went from {calm:?} to {busy:?}");
     assert!(honest.starts_with("HTTP/1.1 401"), "cut off: {honest:?}");
 }

@@ -33,7 +33,7 @@ fn number(value: &Value) -> u64 {
 
 /// What the ledger counts of models: tokens in, tokens out, cost, calls.
 async fn ledger(app: &TestApp) -> [u64; 4] {
-    let total = app.get("/usage?days=1").await.body["total"].clone();
+    let total = app.get("/usage?days=2").await.body["total"].clone();
     [
         "input_tokens",
         "output_tokens",
@@ -104,7 +104,7 @@ async fn answer_that_breaks_off_costs_and_one_that_is_refused_does_not() {
 async fn run_out_of_time_has_paid_for_the_question() {
     let app = TestApp::start().await;
     let model = ScriptedModel::start().await;
-    let limits = json!({"limits": {"max_seconds": 1}});
+    let limits = json!({"limits": {"max_seconds": 5}});
     let agent = priced_agent(&app, &model, limits).await;
     let conversation = app.create_conversation(&agent).await;
     model.next(Scripted::silent());
@@ -189,7 +189,7 @@ async fn fallback_is_paid_under_its_own_name() {
     let run = app.ask(&conversation, "count").await;
     app.log(&conversation).await;
 
-    let report = app.get("/usage?days=1").await.body;
+    let report = app.get("/usage?days=2").await.body;
     let models = report["models"].as_array().expect("models");
     assert_eq!(models.len(), 1, "{report}");
     assert_eq!(models[0]["name"], "scripted-small");
@@ -320,7 +320,7 @@ async fn steps_end_with_their_run() {
     let steps = run["steps"].as_array().expect("steps");
     let states: Vec<&Value> = steps.iter().map(|step| &step["status"]).collect();
     assert_eq!(states, ["completed", "failed"]);
-    let report = app.get("/usage?days=1").await.body;
+    let report = app.get("/usage?days=2").await.body;
     assert_eq!(report["total"]["tool_calls"], 1);
     assert_eq!(report["total"]["errors"], 1);
 }

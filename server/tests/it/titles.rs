@@ -26,7 +26,7 @@ async fn becomes(app: &TestApp, conversation: &str, expected: &str) -> bool {
 
 /// What the ledger has counted: calls of models and how many failed.
 async fn counted(app: &TestApp) -> (Value, Value) {
-    let report = app.get("/usage?days=1").await.body;
+    let report = app.get("/usage?days=2").await.body;
     let total = &report["total"];
     (total["model_calls"].clone(), total["errors"].clone())
 }
@@ -71,7 +71,7 @@ async fn first_exchange_gets_a_title_that_watchers_see_and_the_ledger_counts() {
     assert_eq!(limit, Some(&json!(24)));
     assert!(asked["messages"].to_string().contains("night train"));
     assert!(asked.get("tools").is_none());
-    let report = app.get("/usage?days=1").await.body;
+    let report = app.get("/usage?days=2").await.body;
     assert_eq!(report["total"]["model_calls"], 3);
     let path = format!("/conversations/{conversation}/messages");
     let messages = app.get(&path).await.body;

@@ -12,7 +12,7 @@ use crate::support::{Program, TestApp};
 
 /// How often an idle stream says that it is there, and what may be added to that.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Has a question answered before so many watchers; gives the conversation.
 async fn answer_with(app: &TestApp, model: &ScriptedModel, agent: &str, watchers: usize) -> String {
@@ -53,8 +53,9 @@ async fn answer_is_written_as_often_for_fifty_watchers_as_for_one() {
         written.push(events);
     }
 
-    // Text is written every half second: a slow machine takes one or two more.
-    assert!(written[1] <= written[0] + 2, "events written: {written:?}");
+    // Text is written every half second, and a slow machine takes longer for the same text. A write per
+    // watcher would be 50 more.
+    assert!(written[1] <= written[0] + 10, "events written: {written:?}");
 }
 
 #[tokio::test]

@@ -192,7 +192,7 @@ async fn where_tools_are_offered_pauses_may_be_as_long_as_the_first() {
         let events: Vec<_> = stream.collect().await;
 
         // The other deadline is below a second.
-        let timeout = ModelError::Timeout { seconds: 1 };
+        let timeout = ModelError::Timeout { seconds: 3 };
         assert_eq!(events.last(), Some(&Err(timeout)), "{wire:?}");
     }
 }

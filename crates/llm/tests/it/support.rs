@@ -75,9 +75,9 @@ pub fn client(port: u16) -> OpenAi {
 
 /// Deadlines that a test can wait for.
 pub const SHORT: Deadlines = Deadlines {
-    first_byte: Duration::from_millis(1500),
-    idle: Duration::from_millis(300),
-    list: Duration::from_millis(1500),
+    first_byte: Duration::from_secs(3),
+    idle: Duration::from_millis(900),
+    list: Duration::from_secs(3),
 };
 
 /// A client of this machine.

@@ -16,8 +16,13 @@ async fn server_in_a_container_answers_calls() {
 
     assert_eq!(session.call("echo", "grüße").await.unwrap(), "grüße");
     assert_eq!(session.call("echo", "again").await.unwrap(), "again");
-    let log = session.running.log.tail(10);
-    assert_eq!(log[0].text, "tool server is listening");
+    let log = &session.running.log;
+    let mut follower = log.follow();
+    while log.tail(1).is_empty() {
+        let line = tokio::time::timeout(Duration::from_secs(10), follower.recv());
+        let _ = line.await.expect("a line of its log");
+    }
+    assert_eq!(log.tail(10)[0].text, "tool server is listening");
 }
 
 #[tokio::test]

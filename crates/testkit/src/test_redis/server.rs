@@ -137,6 +137,18 @@ impl TestRedis {
         Subscriber::of(self.port, channel).await
     }
 
+    /// Waits until somebody hears what is published on a channel.
+    ///
+    /// # Panics
+    /// If nobody does before long.
+    pub async fn wait_for_hearer(&self, channel: &str) {
+        eventually("somebody who hears", async || {
+            let answer = self.ask(&["PUBSUB", "NUMSUB", channel]).await;
+            matches!(answer, Reply::List(list) if matches!(list[..], [_, Reply::Number(1..)]))
+        })
+        .await;
+    }
+
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the server runs")
     }

@@ -47,8 +47,16 @@ async fn foreign_and_missing_take_equally_long() {
         foreign: own.conversation.clone(),
         ..doors(&own).remove(4)
     };
-    let control = compare(&app, &client, &grace, &control, StatusCode::OK).await;
-    assert!(!control.is_equal(), "the clock is too coarse: {control}");
+    let mut tries = Vec::new();
+    loop {
+        let compared = compare(&app, &client, &grace, &control, StatusCode::OK).await;
+        if !compared.is_equal() {
+            break;
+        }
+        tries.push(compared.to_string());
+        // A busy machine hides it now and then.
+        assert!(tries.len() < 3, "the clock is too coarse: {tries:?}");
+    }
     for door in doors(&acme) {
         let comparison = compare(&app, &client, &grace, &door, StatusCode::NOT_FOUND).await;
         println!("{comparison}");

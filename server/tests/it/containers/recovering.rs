@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 async fn container_that_answers_no_ping_becomes_a_new_one() {
     let settings = [
         ("AGENTAREA_TOOL_SERVERS__CHECK_EVERY_MS", "300"),
-        ("AGENTAREA_TOOL_SERVERS__CHECK_TIMEOUT_MS", "300"),
+        ("AGENTAREA_TOOL_SERVERS__CHECK_TIMEOUT_MS", "2000"),
     ];
     let Some(site) = Site::start(&settings).await else {
         return;

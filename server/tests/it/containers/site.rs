@@ -74,6 +74,15 @@ impl Site {
         answer.expect("an answer")["result"].clone()
     }
 
+    /// Has a server end so often. After the third time it is failed for four seconds, and is started
+    /// again by itself then.
+    pub async fn end(&self, name: &str, times: usize) {
+        let tool = format!("{name}__end");
+        for _ in 0..times {
+            self.call(&tool, "9").await.expect_err("it ends");
+        }
+    }
+
     /// Asks for a server until it is as wanted.
     pub async fn wait_for(&self, id: &str, state: &str) -> Value {
         self.wait_within(id, state, Duration::from_secs(30)).await

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use testkit::scripted_model::Answer as Scripted;
 use testkit::{Proxy, ScriptedModel, TestDb};
 
-use crate::support::{Program, TestApp};
+use crate::support::{Program, TestApp, eventually};
 
 /// Runs that end one after the other within one interval of renewals, so that each renewal comes
 /// while some of them end.
@@ -83,16 +83,16 @@ async fn run_whose_end_overlaps_a_renewal_is_shown_to_its_end() {
             "{has_ended:?}"
         );
         // What comes after the commit was done for every run: counting its end and showing it.
-        let metrics = app.client.get(app.url("/metrics")).send().await;
-        let metrics = metrics.expect("an answer").text().await.expect("text");
         let completed = format!(
             "agentarea_runs_total{{status=\"completed\"}} {}",
             rounds * RUNS
         );
-        assert!(
-            metrics.contains(&completed),
-            "{completed} is not in\n{metrics}"
-        );
+        let is_counted = eventually(async || {
+            let metrics = app.client.get(app.url("/metrics")).send().await;
+            let metrics = metrics.expect("an answer").text().await.expect("text");
+            metrics.contains(&completed)
+        });
+        assert!(is_counted.await, "{completed} is not told");
     }
     println!(
         "{} races in {rounds} rounds, {:?}",

@@ -37,7 +37,9 @@ async fn server_that_answers_is_asked_in_the_words_of_its_era() {
             .until("checks", |server| server.count(method) >= before + 3)
             .await;
 
-        assert_eq!(state(&app, &made.created()).await.0, "ready");
+        let id = made.created();
+        let is_ready = eventually(async || state(&app, &id).await.0 == "ready");
+        assert!(is_ready.await, "{:?}", state(&app, &id).await);
     }
 }
 

@@ -74,6 +74,11 @@ impl Program {
 
     /// Starts the server and waits until it is ready.
     pub async fn start(&mut self) {
+        self.start_within(PATIENCE).await;
+    }
+
+    /// The same where something has to be fetched first.
+    pub async fn start_within(&mut self, patience: Duration) {
         let mut command = self.command(&["serve"]);
         if let Some(path) = &self.log {
             command.stderr(File::create(path).expect("make the log"));
@@ -89,7 +94,7 @@ impl Program {
             }
             let ended = self.child.as_mut().and_then(|child| child.try_wait().ok()?);
             assert!(ended.is_none(), "the server ended: {ended:?}");
-            assert!(started.elapsed() < PATIENCE, "the server is not ready");
+            assert!(started.elapsed() < patience, "the server is not ready");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

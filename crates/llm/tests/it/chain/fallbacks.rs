@@ -128,7 +128,7 @@ async fn models_that_are_not_up_to_it_are_passed_over() {
 #[tokio::test]
 async fn a_connection_that_keeps_failing_rests() {
     let model = Scripted::failing(std::iter::repeat_n(broken(), 5));
-    let rest = Duration::from_millis(200);
+    let rest = Duration::from_secs(1);
     let breaker = Arc::new(Breaker::resting(rest));
     let (chain, switches) = telling(vec![
         Candidate {
