@@ -90,8 +90,11 @@ test("a page that is left while a message is on its way loses it only if it arri
   api,
   agent,
   model,
+  problems,
 }) => {
+  problems.allow(/ERR_FAILED/);
   model.next({ chunks: ["noted"] });
+  model.next({ chunks: ["noted again"] });
   await open(page, await startConversation(api, agent));
   const posts = /\/api\/post_message/;
   const send = async (text: string): Promise<void> => {
@@ -117,6 +120,18 @@ test("a page that is left while a message is on its way loses it only if it arri
   await arrives;
   await reload(page);
   await expect(answerOf(page, agent.name)).toHaveText("noted");
+  await expect(composer(page)).toHaveValue("");
+
+  // The answer gets lost while the page is still there.
+  await page.unroute(posts);
+  await page.route(posts, async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await send("And before?");
+  await expect(composer(page)).toHaveValue("And before?");
+  await reload(page);
+  await expect(answerOf(page, agent.name)).toHaveText("noted again");
   await expect(composer(page)).toHaveValue("");
 });
 

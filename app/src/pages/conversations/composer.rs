@@ -95,8 +95,8 @@ pub fn Composer(
     when_done(post.has_succeeded(), move || drafts::keep_sent(id, ""));
     on_change(move || {
         if errors.error().is_some() {
+            // It may have arrived nevertheless, also where leaving the page has ended the request.
             restore_text(sent_text, field);
-            drafts::keep_sent(id, "");
             if let (None, Some(field)) = (edited.get_untracked(), field.get_untracked()) {
                 drafts::keep(id, &field.value());
             }
@@ -148,7 +148,11 @@ pub fn Composer(
                         on:keydown=on_keydown
                         on:input=move |event| {
                             if edited.get_untracked().is_none() {
-                                drafts::keep(id, &event_target_value(&event));
+                                let text = event_target_value(&event);
+                                drafts::keep(id, &text);
+                                if text.is_empty() {
+                                    drafts::keep_sent(id, "");
+                                }
                             }
                         }
                         on:paste=move |event: ClipboardEvent| {
@@ -270,8 +274,11 @@ fn begin_with_draft(id: ConversationId, thread: LiveThread, field: NodeRef<html:
         let sent = drafts::find_sent(id);
         if !sent.is_empty() {
             drafts::keep_sent(id, "");
-            if drafts::find(id).is_empty() && !thread.was_asked(&sent) {
-                drafts::keep(id, &sent);
+            let draft = drafts::find(id);
+            match thread.was_asked(&sent) {
+                true if draft == sent => drafts::keep(id, ""),
+                false if draft.is_empty() => drafts::keep(id, &sent),
+                _ => {}
             }
         }
         if field.value().is_empty() {
