@@ -22,7 +22,7 @@ const TALKATIVE: [&str; 2] = ["bollard", "rmcp"];
 pub fn start(environment: Environment, collector: Option<&Url>) -> anyhow::Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) => EnvFilter::try_new(directives).context("read the variable RUST_LOG")?,
-        Err(_) => EnvFilter::new("info,memory_serve=warn,rmcp=off"),
+        Err(_) => EnvFilter::new("info,memory_serve=warn,rmcp=off,sqlx::postgres::notice=warn"),
     };
     // Spans of traces are none of the log's business.
     let not_traces = format!("{}=off", traces::TARGET).parse();
